@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything that is built lands under build/. See HACKING.md.
+#
+#   make            the module, the daemons and vpcctl       make check    all tests (scripts/check.sh)
+#   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
+#   make install    PREFIX=/usr/local DESTDIR=               make clean
+#   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
+
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+B := build
+PREFIX ?= /usr/local
+VERSION := $(shell cat VERSION)
+# The newest kernel whose headers are installed; the running one's when there are any.
+KVER ?= $(or $(notdir $(patsubst %/build/,%,$(wildcard /lib/modules/$(shell uname -r)/build/))),$(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V | tail -n1 | cut -d/ -f4))
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+PKGS := libnl-3.0 libnl-genl-3.0 libmariadb json-c libkmod libsodium libsystemd zlib
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lzookeeper_mt -linih -lpthread
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla $(if $(WERROR),-Werror)
+CPPFLAGS_ALL := -D_GNU_SOURCE -DTHREADED -DVPC_VERSION='"$(VERSION)"' -I$(B)/gen $(PKG_CFLAGS)
+CFLAGS_ALL := -std=gnu11 $(CFLAGS) $(WARN) $(CPPFLAGS_ALL)
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+LIB_SRC := $(wildcard lib/*.c proto/*.c)
+PROGS := vpc_agent vpc_publisher vpc_reconcile vpcctl
+vpc_agent_SRC := $(wildcard agent/*.c)
+vpc_publisher_SRC := $(wildcard publisher/*.c)
+vpc_reconcile_SRC := $(wildcard reconcile/*.c)
+vpcctl_SRC := $(wildcard ctl/*.c)
+# Unit tests of a program's own modules: test_<name>_SRC := agent/<name>.c
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+
+obj = $(patsubst %.c,$(1)/%.o,$(2))
+
+all: user module
+
+user: $(foreach p,$(PROGS),$(if $($(p)_SRC),$(B)/$(p)))
+
+# -- user space, once plain and once with sanitizers ($(B)/san) ------------------------------------------------------
+
+# $(1): output folder, $(2): extra flags
+define flavour
+$(1)/obj/%.o: %.c | $(B)/gen/schema_sql.h
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)
+	$$(Q)$$(CC) $$(CFLAGS_ALL) $(2) -MMD -MP -c $$< -o $$@
+
+$(1)/libvpc.a: $$(call obj,$(1)/obj,$$(LIB_SRC))
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+
+$(foreach p,$(PROGS),
+$(1)/$(p): $$(call obj,$(1)/obj,$$($(p)_SRC)) $(1)/libvpc.a
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+)
+
+# A unit test links the library, and the sources of a program that it names in <test>_SRC.
+$(foreach t,$(UNIT),
+$(1)/unit/$(t): $(1)/obj/tests/unit/$(t).o $$(call obj,$(1)/obj,$$($(t)_SRC)) $(1)/libvpc.a
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) -lcmocka
+)
+
+# The kernel's trie, compiled for user space against a handful of stand-in kernel headers.
+$(1)/obj/tests/unit/test_trie.o: CPPFLAGS_ALL += -Itests/unit/kshim
+endef
+$(eval $(call flavour,$(B),))
+$(eval $(call flavour,$(B)/san,$(SAN)))
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# The schema travels inside vpcctl as one C string.
+$(B)/gen/schema_sql.h: proto/schema.sql
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q){ echo '/* generated from proto/schema.sql */'; echo 'static const char schema_sql[] ='; \
+	  sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/\t"/' -e 's/$$/\\n"/' $<; echo ';'; } > $@
+
+unit: $(addprefix $(B)/san/unit/,$(UNIT)) user
+	$(Q)scripts/unit.sh $(addprefix $(B)/san/unit/,$(UNIT))
+
+# -- the module: sources are linked into build/kmod/KVER, so that the tree stays clean ---------------------------------
+
+KMOD := $(CURDIR)/$(B)/kmod/$(KVER)
+KMOD_SRC := Kbuild VERSION $(wildcard kmod/*.[ch] kmod/*/*.[ch] proto/*.h)
+KMAKE = $(MAKE) -C /lib/modules/$(KVER)/build M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
+
+module: $(B)/vpc.ko
+
+$(B)/vpc.ko: $(KMOD)/vpc.ko
+	$(Q)cp $< $@
+
+$(KMOD)/vpc.ko: $(KMOD_SRC)
+	$(if $(KVER),,$(error no kernel headers found: install linux-headers-amd64, or name a kernel with KVER=))
+	$(call say,KBUILD,"vpc.ko for $(KVER)")
+	$(Q)for f in $^; do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
+	$(Q)$(KMAKE) W=1 modules
+
+# -- checks ----------------------------------------------------------------------------------------------------------
+
+check:
+	$(Q)scripts/check.sh
+
+style:
+	$(Q)scripts/style.sh KVER=$(KVER)
+
+sparse: $(KMOD)/vpc.ko
+	$(Q)find $(KMOD) -name '*.o' -delete
+	$(Q)$(KMAKE) C=2 CF="-D__CHECK_ENDIAN__" modules
+
+# -- install ---------------------------------------------------------------------------------------------------------
+
+install: all
+	$(Q)PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) KVER=$(KVER) scripts/install.sh
+
+clean:
+	$(Q)rm -rf $(B)
+
+.PHONY: all user unit module check style sparse install clean
+.SECONDARY:

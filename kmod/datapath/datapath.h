@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What control may ask of the data path: bind and unbind a port's device, open and close the tunnel socket.
+ */
+#ifndef VPC_DATAPATH_H
+#define VPC_DATAPATH_H
+
+#include <linux/netlink.h>
+#include "../tables/port.h"
+#include "../tables/vpc.h"
+
+/*
+ * RTNL and vnet->lock held. Bind @port to @dev: takes the rx_handler, a device and a module reference. -EBUSY when the device already has
+ * an rx_handler (a bridge's or bond's member), -EINVAL for a device that is not Ethernet or is a loopback.
+ */
+int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlink_ext_ack *extack);
+/* RTNL and vnet->lock held. No packet of this device is in our hands when it returns. No-op when not attached. */
+void vpc_port_detach(struct vpc_port *port);
+
+/* vnet->lock held. Open the tunnel socket on @vtep4 and swap vnet->host; the old socket is released. -EADDRINUSE.. */
+int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, struct netlink_ext_ack *extack);
+/* Namespace exit: close the socket, wait for packets in flight. */
+void vpc_host_exit(struct vpc_net *vnet);
+
+int vpc_datapath_init(void);
+void vpc_datapath_exit(void);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ports: net devices of this namespace (tap or veth) bound to a VPC. Not versioned, not in the digest: this host's own.
+ *
+ * A port is known by its device's name. Its configuration outlives the device: when the device goes, the port stays,
+ * absent; when a device of that name comes, it is bound again (control/netdev.c).
+ */
+#ifndef VPC_PORT_H
+#define VPC_PORT_H
+
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+#include "vpc.h"
+
+/**
+ * struct vpc_port_conf - what may change in a port; swapped whole under RCU
+ * @flags: VPC_PORT_F_*
+ * @gateway4: the subnet's gateway; 0: none
+ * @addrs: what the port may send from and is delivered
+ */
+struct vpc_port_conf {
+	u8 mac[ETH_ALEN];
+	u32 table;
+	u32 flags;
+	__be32 gateway4;
+	struct in6_addr gateway6;
+	struct rcu_head rcu;
+	u32 n_addrs;
+	struct vpc_nl_prefix addrs[];
+};
+
+/**
+ * struct vpc_port - one port
+ * @dev: NULL while the device is absent; readers under RCU, writers under RTNL and vnet->lock. Bound: we hold the
+ *       device's reference, its rx_handler (rx_handler_data is this port) and a reference on the module.
+ * @index: its key in vnet->port_ids, not 0, the value in the port map
+ */
+struct vpc_port {
+	struct hlist_node list;		/* vnet->ports */
+	char name[IFNAMSIZ];
+	struct vpc *vpc;		/* counted reference */
+	struct net_device __rcu *dev;
+	netdevice_tracker dev_tracker;
+	struct vpc_port_conf __rcu *conf;	/* never NULL once visible */
+	struct vpc_stats __percpu *stats;
+	u32 index;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct vpc_portmap - a VPC's addresses on this host -> port index; swapped whole when a port comes, goes or changes
+ *
+ * The tries' values are vpc_port.index. Rebuilt by the writer from vnet->ports.
+ */
+struct vpc_portmap {
+	struct vpc_trie trie[2];
+	struct rcu_work rwork;
+};
+
+/* Under RCU. The port of @vpc on this host that owns @addr, or NULL. */
+struct vpc_port *vpc_port_lookup_addr(const struct vpc *vpc, u8 family, const u8 *addr);
+/* vnet->lock held. NULL when there is no such port. */
+struct vpc_port *vpc_port_lookup_name(const struct vpc_net *vnet, const char *name);
+
+/* Whether @addr is one of the port's own (source check). Under RCU. */
+bool vpc_port_conf_owns(const struct vpc_port_conf *conf, u8 family, const u8 *addr);
+
+/*
+ * vnet->lock held. Create a port without device, or change an existing one; @conf is consumed on success only.
+ * -EEXIST: an address already belongs to another port of this VPC (its name in *ret_other when not NULL); -ENOMEM.
+ */
+int vpc_port_new(struct vpc *vpc, const char *name, struct vpc_port_conf *conf, struct vpc_port **ret_port,
+		 const struct vpc_port **ret_other);
+int vpc_port_set(struct vpc_port *port, struct vpc_port_conf *conf, const struct vpc_port **ret_other);
+/* vnet->lock held, the device is detached. Freed after a grace period. */
+void vpc_port_del(struct vpc_port *port);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The state of one network namespace: its VPCs, their versions, its own VTEP. What the data path reads and control changes.
+ *
+ * DOC: Locking
+ *
+ * RTNL (taken first, only where net devices are attached) -> vnet->lock (mutex, every change of the namespace's state)
+ * -> vpc->versions_lock (spinlock, the list of live versions). The data path holds only rcu_read_lock(): it reads
+ * vpc->version once per packet and takes everything else from that version, so that a packet sees one version whole.
+ * Ports and the port map are not versioned: they are this host's own, each swapped by a single RCU pointer.
+ */
+#ifndef VPC_VPC_H
+#define VPC_VPC_H
+
+#include <linux/types.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
+#include "../../proto/vpc_genl.h"
+#include "nexthop.h"
+#include "stats.h"
+#include "trie.h"
+
+struct vpc_portmap;
+struct socket;
+
+/* One table in one version. trie[0] is IPv4, trie[1] is IPv6. */
+struct vpc_table {
+	u32 id;
+	struct vpc_trie trie[2];
+};
+
+/**
+ * struct vpc_version - what a VPC is at one epoch; immutable once published
+ * @refs: 1 while current, plus one a snapshot
+ * @garbage: trie nodes that this version and those before it can see, and no later one
+ * @tables: sorted by id; an empty table is not here
+ */
+struct vpc_version {
+	u64 epoch;
+	struct vpc_digest digest;
+	u64 n_routes;
+	size_t memory;
+	struct vpc_nhset *nexthops;
+	struct vpc *vpc;
+	refcount_t refs;
+	bool dead;
+	struct list_head list;		/* vpc->versions, oldest first, vpc->versions_lock */
+	struct vpc_trie_garbage garbage;
+	struct rcu_work rwork;
+	u32 n_tables;
+	struct vpc_table tables[];
+};
+
+struct vpc {
+	struct rhash_head node;		/* vnet->vpcs */
+	u32 vni;
+	struct vpc_net *vnet;
+	struct vpc_version __rcu *version;	/* never NULL once visible */
+	struct vpc_portmap __rcu *portmap;	/* address -> port here; NULL: none */
+	struct vpc_stats __percpu *stats;
+	u64 quota;			/* bytes; 0: none. vnet->lock */
+	u32 n_ports;			/* vnet->lock */
+	u32 next_stamp;			/* vnet->lock */
+	refcount_t refs;		/* the hash, each port, each version */
+	spinlock_t versions_lock;
+	struct list_head versions;
+	struct rcu_head rcu;
+};
+
+/* This namespace as an underlay host; swapped whole. */
+struct vpc_host {
+	struct socket *sock4;		/* owned; released after a grace period */
+	__be32 vtep4;			/* 0: not configured */
+	__be16 udp_port;
+	struct rcu_head rcu;
+};
+
+struct vpc_net {
+	struct net *net;
+	struct mutex lock;
+	struct rhashtable vpcs;		/* by VNI */
+	struct hlist_head ports;	/* struct vpc_port, vnet->lock */
+	struct xarray port_ids;		/* index -> struct vpc_port, read under RCU */
+	struct list_head txns;		/* open transactions, vnet->lock */
+	u32 next_txn;
+	struct vpc_host __rcu *host;	/* NULL until HOST_SET */
+	struct vpc_stats __percpu *stats;
+	u64 instance;
+};
+
+extern unsigned int vpc_net_id;
+struct vpc_net *vpc_net(const struct net *net);
+
+int vpc_net_tables_init(struct vpc_net *vnet, struct net *net);
+void vpc_net_tables_exit(struct vpc_net *vnet);	/* all ports are gone, no packet runs */
+
+/* Under RCU or vnet->lock. NULL when there is no such VPC. */
+struct vpc *vpc_lookup(const struct vpc_net *vnet, u32 vni);
+/* vnet->lock held. -EEXIST, -ENOMEM; *ret_vpc belongs to the namespace. */
+int vpc_new(struct vpc_net *vnet, u32 vni, u64 quota, struct vpc **ret_vpc);
+/* vnet->lock held. -EBUSY while ports are configured; open transactions on it are aborted. */
+int vpc_del(struct vpc *vpc);
+void vpc_get(struct vpc *vpc);
+void vpc_put(struct vpc *vpc);
+
+/* A snapshot: the current version with a reference, to be returned with vpc_version_put(). Under RCU or vnet->lock. */
+struct vpc_version *vpc_version_get_current(struct vpc *vpc);
+void vpc_version_put(struct vpc_version *version);	/* may be called from any context that may take spinlocks */
+
+/* The table @id in @version or NULL; binary search. */
+const struct vpc_table *vpc_version_table(const struct vpc_version *version, u32 id);
+
+static inline const struct vpc_trie *vpc_table_trie(const struct vpc_table *table, u8 family)
+{
+	return &table->trie[family == AF_INET6];
+}
+
+#endif

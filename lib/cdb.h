@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CDB access (libmariadb, prepared statements only). lib/cdb.c connects and migrates; lib/cdb_read.c reads consistent snapshots (publisher,
+ * reconcile, vpcctl show); lib/cdb_change.c makes one change of one VPC as one database transaction (vpcctl).
+ *
+ * A lost connection or a refused statement is -errno with the server's text in @err; nothing is retried here. A reader that
+ * fails in the middle returns an error and no data.
+ */
+#ifndef VPC_CDB_H
+#define VPC_CDB_H
+
+#include "config.h"
+#include "model.h"
+#include "../proto/znode.h"
+
+struct cdb;
+
+int cdb_open(const struct vpc_config *config, struct cdb **ret_cdb, struct vpc_err *err);
+void cdb_close(struct cdb *cdb);
+void cdb_closep(struct cdb **cdb);
+
+/* Creates or upgrades the schema (proto/schema.sql, compiled in; table schema_version). @ret_from: the version found, 0: empty. */
+int cdb_init(struct cdb *cdb, unsigned int *ret_from, unsigned int *ret_to, struct vpc_err *err);
+/* -EPROTO when the schema's version is not the one this program knows. */
+int cdb_check_schema(struct cdb *cdb, struct vpc_err *err);
+
+/* START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY ... COMMIT. All reads in between see one point in time. */
+int cdb_snapshot_begin(struct cdb *cdb, struct vpc_err *err);
+int cdb_snapshot_end(struct cdb *cdb, struct vpc_err *err);
+
+struct cdb_vpc {
+	uint32_t vni;
+	char name[64];
+	uint64_t epoch;
+	struct vpc_digest digest;
+	uint64_t quota;
+	char change[VPC_CHANGE_MAX + 1];	/* of its last change */
+};
+
+/* free() the arrays. */
+int cdb_vpc_list(struct cdb *cdb, struct cdb_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err);
+int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);	/* -ENOENT */
+int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);
+
+/* The VPC's nexthops and routes, sorted, with epoch and digest as stored. -ENOENT. Inside a snapshot. */
+int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
+/* Turns a state back to what it was at @epoch (<= state->epoch) through change_op. -ERANGE when the history does not reach back. */
+int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err);
+/* The delta of one epoch, as recorded. -E2BIG when it has more than @max_ops operations. -ENOENT. */
+int cdb_delta_load(struct cdb *cdb, uint32_t vni, uint64_t epoch, size_t max_ops, struct vpc_delta *ret_delta,
+		   struct vpc_err *err);
+/* Everything that the host must have. -ENOENT: CDB knows no such host. */
+int cdb_host_ports_load(struct cdb *cdb, const char *host, struct vpc_host_ports *ret_ports, struct vpc_err *err);
+
+/* Outbox: what still has to be published; rows are deleted once it is. */
+enum cdb_outbox_kind { CDB_OUTBOX_VPC, CDB_OUTBOX_HOST };
+struct cdb_outbox {
+	uint64_t id;
+	enum cdb_outbox_kind kind;
+	uint32_t vni;		/* VPC */
+	char host[64];		/* HOST */
+};
+int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err);
+int cdb_outbox_done(struct cdb *cdb, const struct cdb_outbox *rows, size_t n, struct vpc_err *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration file of all commands, INI (libinih): sections [zookeeper], [cdb], [agent], [log]. One table of known
+ * keys with their types; an unknown section or key, a value that does not parse: one error naming file, line and key.
+ */
+#ifndef VPC_CONFIG_H
+#define VPC_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "err.h"
+
+#define VPC_CONFIG_PATH	"/etc/vpc/vpc.conf"
+
+struct vpc_config {
+	/* [zookeeper] */
+	char *zk_hosts;			/* hosts = 127.0.0.1:2181,... */
+	unsigned int zk_session_ms;	/* session_timeout_ms = 10000 */
+	/* [cdb] */
+	char *cdb_host;			/* host = 127.0.0.1 */
+	unsigned int cdb_port;		/* port = 3306 */
+	char *cdb_socket;		/* socket = PATH; wins over host */
+	char *cdb_user, *cdb_password, *cdb_database;	/* database = vpc */
+	unsigned int cdb_timeout_s;	/* timeout_s = 10 */
+	/* [agent] */
+	char *host;			/* name = NAME in CDB; the machine's host name by default */
+	bool load_module;		/* load_module = no: insert vpc.ko when it is absent */
+	unsigned int status_interval_s;	/* status_interval_s = 60 */
+	/* [log] */
+	int log_level;			/* level = info */
+};
+
+/* @path NULL: VPC_CONFIG_PATH when it exists, defaults otherwise. -EINVAL, -ENOENT... with a text. */
+int vpc_config_load(const char *path, struct vpc_config *ret_config, struct vpc_err *err);
+void vpc_config_clear(struct vpc_config *config);
+
+#endif

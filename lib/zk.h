@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ZooKeeper access: the C client's asynchronous API behind a queue and a file descriptor, so that a daemon with one event loop
+ * never runs code on the client's threads and never waits without a deadline.
+ *
+ * The client's callbacks only copy their result into the queue and wake the fd (eventfd). zk_dispatch() runs the handlers
+ * on the caller's thread. A request whose answer does not come by its deadline gets -ETIMEDOUT from zk_dispatch(), once,
+ * and a late answer is discarded. The blocking wrappers (zk_*_wait) drive the same queue, for programs without a loop.
+ */
+#ifndef VPC_ZK_H
+#define VPC_ZK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "err.h"
+
+struct zk;
+
+enum zk_state {
+	ZK_CONNECTING,
+	ZK_CONNECTED,
+	ZK_EXPIRED,	/* the session is gone, ephemerals and watches with it; the struct makes a new one by itself */
+	ZK_AUTH_FAILED,
+};
+
+/* All called from zk_dispatch(). */
+struct zk_ops {
+	void (*state)(struct zk *zk, enum zk_state state, void *arg);
+	/* A watch left by a read with @watch fired, once (data changed, deleted, created or children changed). */
+	void (*changed)(struct zk *zk, const char *path, void *arg);
+};
+
+/* @res: 0 or -errno: -ENOENT no node, -EEXIST, -EBADE bad version, -ECONNRESET connection lost, -ETIMEDOUT, -EACCES. */
+typedef void (*zk_data_fn)(int res, const char *path, const char *data, size_t len, int version, void *arg);
+typedef void (*zk_children_fn)(int res, const char *path, char *const *names, size_t n, void *arg);
+typedef void (*zk_done_fn)(int res, const char *path, void *arg);
+
+struct zk_op {		/* one step of a multi */
+	enum { ZK_OP_CHECK, ZK_OP_CREATE, ZK_OP_SET, ZK_OP_DELETE } type;
+	const char *path;
+	const void *data;
+	size_t len;
+	int version;		/* CHECK, SET, DELETE; -1: any */
+	bool ephemeral;		/* CREATE */
+};
+
+int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops, void *arg, struct zk **ret_zk,
+	    struct vpc_err *err);
+void zk_close(struct zk *zk);
+int zk_fd(struct zk *zk);			/* readable: call zk_dispatch() */
+uint64_t zk_next_deadline_us(struct zk *zk);	/* CLOCK_MONOTONIC; UINT64_MAX: none. Call zk_dispatch() then, too */
+void zk_dispatch(struct zk *zk);
+bool zk_connected(const struct zk *zk);
+
+/* Asynchronous. 0: @fn will be called exactly once; -errno: it will not. @timeout_ms counts from now. */
+int zk_get(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg);
+int zk_exists(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg);
+int zk_children(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_children_fn fn, void *arg);
+int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, zk_done_fn fn, void *arg);
+
+/* Blocking, for the publisher and tools. *ret_data is NUL-terminated, free() it. */
+int zk_connect_wait(struct zk *zk, unsigned int timeout_ms);
+int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char **ret_data, size_t *ret_len, int *ret_version);
+int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
+int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, size_t *ret_failed);
+/* Creates @path and what is missing above it, empty; 0 when it was there. */
+int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms);
+void zk_names_free(char **names, size_t n);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Codec of every znode (proto/zookeeper.md): paths, and JSON <-> model. No I/O. Parsers refuse what they do not understand
+ * with one line naming the field; they never return half a result. Sizes are bounded before anything is parsed.
+ */
+#ifndef VPC_ZNODE_H
+#define VPC_ZNODE_H
+
+#include "../lib/model.h"
+
+#define VPC_ZNODE_VERSION	1
+#define VPC_ZNODE_ROOT		"/vpc/v1"
+#define VPC_ZNODE_FENCE		VPC_ZNODE_ROOT "/fence"
+#define VPC_ZNODE_PATH_MAX	256
+#define VPC_ZNODE_HEAD_MAX	(4 * 1024)
+#define VPC_ZNODE_CHUNK_MAX	(256 * 1024)
+#define VPC_ZNODE_DELTA_MAX	(64 * 1024)
+#define VPC_ZNODE_PORTS_MAX	(512 * 1024)
+
+struct vpc_head {
+	uint32_t vni;
+	uint64_t epoch;		/* current */
+	uint64_t snapshot;	/* epoch of the snapshot that can be read */
+	uint32_t chunks;	/* of that snapshot */
+	uint64_t oldest;	/* l<oldest>..l<epoch> are all there; oldest == epoch + 1: none */
+	struct vpc_digest digest;	/* at @epoch */
+	struct vpc_digest snapshot_digest;
+	char change[VPC_CHANGE_MAX + 1];
+	uint64_t time_ms;	/* wall clock of the publisher */
+	uint64_t quota;
+};
+
+struct vpc_host_ports {
+	char host[64];
+	uint64_t revision;
+	struct vpc_addr vtep;
+	uint16_t udp_port;
+	struct vpc_port *ports;	/* owned */
+	size_t n_ports;
+};
+
+struct vpc_host_status {
+	char host[64];
+	char boot_id[40];
+	uint64_t instance;	/* of the module */
+	uint64_t revision;	/* of ports, applied */
+	uint64_t time_ms;
+	struct vpc_status_vpc {
+		uint32_t vni;
+		uint64_t epoch;
+		struct vpc_digest digest;
+	} *vpcs;		/* owned */
+	size_t n_vpcs;
+};
+
+/* Paths into @buf of VPC_ZNODE_PATH_MAX, which is returned. */
+char *vpc_path_vpc(uint32_t vni, char *buf);
+char *vpc_path_snapshot(uint32_t vni, uint64_t epoch, char *buf);
+char *vpc_path_chunk(uint32_t vni, uint64_t epoch, uint32_t chunk, char *buf);
+char *vpc_path_delta(uint32_t vni, uint64_t epoch, char *buf);
+char *vpc_path_host(const char *host, const char *leaf, char *buf);	/* leaf: "ports", "status", "alive", NULL */
+
+/* Formatters: *ret is malloc()ed, NUL-terminated. -ENOMEM, -E2BIG. */
+int vpc_head_format(const struct vpc_head *head, char **ret, size_t *ret_len);
+int vpc_head_parse(const char *data, size_t len, struct vpc_head *ret, struct vpc_err *err);
+
+/* One chunk holds nexthops from *pos on, then routes; *pos counts both and is moved. At the end *pos == n_nexthops + n_routes. */
+int vpc_chunk_format(const struct vpc_state *state, size_t *pos, char **ret, size_t *ret_len);
+/* Appends to @state; checks vni and epoch against it. */
+int vpc_chunk_parse(const char *data, size_t len, uint32_t chunk, struct vpc_state *state, struct vpc_err *err);
+
+int vpc_delta_format(const struct vpc_delta *delta, char **ret, size_t *ret_len);	/* -E2BIG: publish a snapshot */
+int vpc_delta_parse(const char *data, size_t len, struct vpc_delta *ret, struct vpc_err *err);
+
+int vpc_host_ports_format(const struct vpc_host_ports *ports, char **ret, size_t *ret_len);
+int vpc_host_ports_parse(const char *data, size_t len, struct vpc_host_ports *ret, struct vpc_err *err);
+void vpc_host_ports_clear(struct vpc_host_ports *ports);
+
+int vpc_host_status_format(const struct vpc_host_status *status, char **ret, size_t *ret_len);
+int vpc_host_status_parse(const char *data, size_t len, struct vpc_host_status *ret, struct vpc_err *err);
+void vpc_host_status_clear(struct vpc_host_status *status);
+
+#endif
