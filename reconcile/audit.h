@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audit of one host: CDB against the kernel's tables, past ZooKeeper and the agent. Called by main.c; fills a report.
+ *
+ * content.c compares what has an epoch: a VPC's nexthops and routes, at the kernel's own epoch, so a change on its way is
+ * lag and never drift. presence.c compares what has none (which VPCs and ports are here at all): a difference counts only
+ * once it has stood for the settling time.
+ */
+#ifndef VPC_AUDIT_H
+#define VPC_AUDIT_H
+
+#include "../lib/cdb.h"
+#include "../lib/kernel.h"
+#include "report.h"
+
+struct audit {
+	struct cdb *cdb;
+	struct kernel *kernel;
+	const char *host;
+	uint32_t only_vni;		/* 0: all */
+	bool verify;			/* have the kernel recompute its digests from what forwarding reads */
+	unsigned int settle_ms;
+};
+
+/* Fills @report; what could not be compared is in it, with the reason. -ENOMEM only. */
+int audit_run(const struct audit *audit, struct report *report);
+
+/* content.c: one VPC that both sides have. Return: -ENOMEM or 0, all else is in the report. */
+int audit_content(const struct audit *audit, struct report *report, uint32_t vni);
+
+/*
+ * Pure: @want (CDB at the kernel's epoch) against @have (the kernel), and the kernel's digest against its own content.
+ * Adds findings to @vpc; -ENOMEM.
+ */
+int audit_compare_states(const struct report *report, struct report_vpc *vpc, const struct vpc_state *want,
+			 const struct vpc_state *have);
+
+/* presence.c: the ports and VPCs that are here. */
+struct presence {
+	struct vpc_host_ports want;
+	struct kernel_host have_host;
+	struct kernel_port *have_ports;
+	size_t n_have_ports;
+	struct kernel_vpc *have_vpcs;
+	size_t n_have_vpcs;
+};
+
+/* Reads both sides, CDB last. Any error: nothing was read; the text is in @err. */
+int presence_load(const struct audit *audit, struct presence *ret_presence, struct vpc_err *err);
+void presence_clear(struct presence *presence);
+bool presence_wants_vpc(const struct presence *presence, uint32_t vni);
+bool presence_has_vpc(const struct presence *presence, uint32_t vni);
+
+/* Pure: one thing that differs, by a key that stays the same while it does. @arg is the caller's. */
+typedef int (*presence_fn)(enum finding_class class, uint32_t vni, const char *object, const char *want,
+			   const char *have, void *arg);
+int presence_compare(const struct presence *presence, uint32_t only_vni, presence_fn fn, void *arg);
+
+/* Compares until nothing differs or the settling time is over; adds what differed at every look. */
+int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
+		   struct vpc_err *err);
+
+#endif

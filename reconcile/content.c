@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One VPC's content: the kernel's snapshot first, then CDB in one consistent snapshot, turned back to the kernel's epoch.
+ *
+ * In this order CDB is never behind, unless it was restored from a backup, and that is said. The diff is lib/diff.c, the
+ * same that the agent uses; nothing else is shared with it.
+ */
+#include "audit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "../lib/diff.h"
+#include "../lib/digest.h"
+#include "../lib/util.h"
+
+struct compare {
+	const struct report *report;
+	struct report_vpc *vpc;
+};
+
+static enum finding_class class_of(enum vpc_diff_kind kind)
+{
+	switch (kind) {
+	case VPC_DIFF_MISSING:
+		return FINDING_MISSING;
+	case VPC_DIFF_EXCESS:
+		return FINDING_EXCESS;
+	case VPC_DIFF_DIFFERENT:
+		return FINDING_DIFFERENT;
+	}
+	return FINDING_DIFFERENT;
+}
+
+static int add_entry(const struct vpc_diff_entry *entry, void *arg)
+{
+	const struct compare *c = arg;
+	char object[96], prefix[VPC_PREFIX_STRLEN], want[VPC_NEXTHOP_STRLEN], have[VPC_NEXTHOP_STRLEN];
+	bool has_want = entry->want_nexthop || entry->want_route, has_have = entry->have_nexthop || entry->have_route;
+
+	if (entry->want_nexthop || entry->have_nexthop) {
+		snprintf(object, sizeof(object), "nexthop %u",
+			 (entry->want_nexthop ? entry->want_nexthop : entry->have_nexthop)->id);
+		if (has_want)
+			vpc_nexthop_format(entry->want_nexthop, want);
+		if (has_have)
+			vpc_nexthop_format(entry->have_nexthop, have);
+	} else {
+		const struct vpc_route *r = entry->want_route ? entry->want_route : entry->have_route;
+
+		snprintf(object, sizeof(object), "route table %u %s", r->table, vpc_prefix_format(&r->prefix, prefix));
+		if (has_want)
+			snprintf(want, sizeof(want), "nexthop %u", entry->want_route->nexthop);
+		if (has_have)
+			snprintf(have, sizeof(have), "nexthop %u", entry->have_route->nexthop);
+	}
+	return report_add(c->report, c->vpc, class_of(entry->kind), object, has_want ? want : NULL,
+			  has_have ? have : NULL);
+}
+
+static int compare_digest(const struct report *report, struct report_vpc *vpc, const char *object,
+			  const struct vpc_digest *content, const struct vpc_digest *stated)
+{
+	char want[VPC_DIGEST_STRLEN], have[VPC_DIGEST_STRLEN];
+
+	if (vpc_digest_equal(content, stated))
+		return 0;
+	return report_add(report, vpc, FINDING_DIGEST, object, vpc_digest_format(content, want),
+			  vpc_digest_format(stated, have));
+}
+
+int audit_compare_states(const struct report *report, struct report_vpc *vpc, const struct vpc_state *want,
+			 const struct vpc_state *have)
+{
+	struct compare c = { .report = report, .vpc = vpc };
+	struct vpc_digest content = vpc_digest_of_state(have);
+	int ret;
+
+	vpc->n_routes = want->n_routes;
+	vpc->n_nexthops = want->n_nexthops;
+	ret = vpc_diff(want, have, add_entry, &c);
+	if (ret)
+		return ret;
+	return compare_digest(report, vpc, "digest of the kernel's dump", &content, &have->digest);
+}
+
+/* CDB's state at @epoch, and the epoch and name that CDB has now. */
+static int load_want(const struct audit *audit, uint64_t epoch, struct vpc_state *ret_want, struct cdb_vpc *ret_vpc,
+		     struct vpc_err *err)
+{
+	struct vpc_err end_err;
+	int ret, end;
+
+	ret = cdb_snapshot_begin(audit->cdb, err);
+	if (ret)
+		return ret;
+	ret = cdb_vpc_get(audit->cdb, ret_want->vni, ret_vpc, err);
+	if (!ret)
+		ret = cdb_state_load(audit->cdb, ret_want->vni, ret_want, err);
+	if (!ret && ret_want->epoch < epoch)
+		ret = vpc_err_set(err, -ERANGE,
+				  "the kernel is at epoch %" PRIu64 ", CDB only at %" PRIu64
+				  ": was CDB restored from a backup?",
+				  epoch, ret_want->epoch);
+	if (!ret && ret_want->epoch > epoch)
+		ret = cdb_state_rewind(audit->cdb, ret_want, epoch, err);
+	end = cdb_snapshot_end(audit->cdb, &end_err);
+	return ret ? ret : end ? vpc_err_set(err, end, "%s", end_err.text) : 0;
+}
+
+static int verify(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
+{
+	struct kernel_vpc stated;
+	struct vpc_digest found;
+	int ret = kernel_verify(audit->kernel, vpc->vni, &stated, &found, err);
+
+	return ret ? ret : compare_digest(report, vpc, "digest of what forwarding reads", &found, &stated.digest);
+}
+
+int audit_content(const struct audit *audit, struct report *report, uint32_t vni)
+{
+	struct report_vpc *vpc = report_vpc(report, vni, NULL);
+	struct vpc_state want, have;
+	struct cdb_vpc cdb_vpc = { 0 };
+	struct vpc_err err = { "" };
+	int ret;
+
+	if (!vpc)
+		return -ENOMEM;
+	vpc_state_init(&want, vni);
+	vpc_state_init(&have, vni);
+	ret = kernel_dump(audit->kernel, vni, &have, &err);
+	if (ret)
+		goto out;
+	vpc->kernel_epoch = have.epoch;
+	ret = load_want(audit, have.epoch, &want, &cdb_vpc, &err);
+	if (ret)
+		goto out;
+	snprintf(vpc->name, sizeof(vpc->name), "%s", cdb_vpc.name);
+	vpc->cdb_epoch = cdb_vpc.epoch;
+	if (vpc->result == RESULT_CONSISTENT && cdb_vpc.epoch > have.epoch)
+		vpc->result = RESULT_LAG;
+	ret = audit_compare_states(report, vpc, &want, &have);
+	if (!ret && audit->verify)
+		ret = verify(audit, report, vpc, &err);
+out:
+	vpc_state_clear(&want);
+	vpc_state_clear(&have);
+	if (ret == -ENOMEM)
+		return ret;
+	if (ret)
+		report_fail(vpc, err.text);
+	return 0;
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What has no epoch to be compared at: this host's VTEP, which VPCs the kernel has, and its ports.
+ *
+ * A change of these may be on its way through ZooKeeper while we look, and nothing says so. So both sides are read again
+ * and again until nothing differs or the settling time is over, and only what differed at every look is reported.
+ */
+#include "audit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../lib/util.h"
+
+#define LOOK_INTERVAL_MS 250
+
+/* The differences of one look. */
+struct look {
+	struct look_item {
+		enum finding_class class;
+		uint32_t vni;
+		char object[64];
+		char want[256];
+		char have[256];
+		bool has_want, has_have;
+	} *items;
+	size_t n, cap;
+};
+
+void presence_clear(struct presence *presence)
+{
+	vpc_host_ports_clear(&presence->want);
+	kernel_ports_free(presence->have_ports, presence->n_have_ports);
+	free(presence->have_vpcs);
+	memset(presence, 0, sizeof(*presence));
+}
+
+int presence_load(const struct audit *audit, struct presence *ret_presence, struct vpc_err *err)
+{
+	struct presence p = { 0 };
+	int ret;
+
+	ret = kernel_host_get(audit->kernel, &p.have_host, err);
+	if (!ret)
+		ret = kernel_vpc_list(audit->kernel, &p.have_vpcs, &p.n_have_vpcs, err);
+	if (!ret)
+		ret = kernel_port_list(audit->kernel, &p.have_ports, &p.n_have_ports, err);
+	if (!ret)
+		ret = cdb_host_ports_load(audit->cdb, audit->host, &p.want, err);
+	if (ret) {
+		presence_clear(&p);
+		return ret;
+	}
+	*ret_presence = p;
+	return 0;
+}
+
+bool presence_wants_vpc(const struct presence *presence, uint32_t vni)
+{
+	for (size_t i = 0; i < presence->want.n_ports; i++)
+		if (presence->want.ports[i].vni == vni)
+			return true;
+	return false;
+}
+
+bool presence_has_vpc(const struct presence *presence, uint32_t vni)
+{
+	for (size_t i = 0; i < presence->n_have_vpcs; i++)
+		if (presence->have_vpcs[i].vni == vni)
+			return true;
+	return false;
+}
+
+static void port_format(const struct vpc_port *port, char *buf, size_t size)
+{
+	char mac[VPC_MAC_STRLEN], addr[VPC_PREFIX_STRLEN];
+	int n = snprintf(buf, size, "VPC %u mac %s table %u flags 0x%x", port->vni, vpc_mac_format(port->mac, mac),
+			 port->table, port->flags);
+
+	if (port->gateway.family && n > 0 && (size_t)n < size)
+		n += snprintf(buf + n, size - n, " gateway %s", vpc_addr_format(&port->gateway, addr));
+	for (size_t i = 0; i < port->n_addrs && n > 0 && (size_t)n < size; i++)
+		n += snprintf(buf + n, size - n, " %s", vpc_prefix_format(&port->addrs[i], addr));
+}
+
+static const struct vpc_port *find_want(const struct presence *p, const char *dev)
+{
+	for (size_t i = 0; i < p->want.n_ports; i++)
+		if (!strcmp(p->want.ports[i].dev, dev))
+			return &p->want.ports[i];
+	return NULL;
+}
+
+static const struct vpc_port *find_have(const struct presence *p, const char *dev)
+{
+	for (size_t i = 0; i < p->n_have_ports; i++)
+		if (!strcmp(p->have_ports[i].conf.dev, dev))
+			return &p->have_ports[i].conf;
+	return NULL;
+}
+
+static int compare_host(const struct presence *p, presence_fn fn, void *arg)
+{
+	char want[VPC_ADDR_STRLEN + 16], have[VPC_ADDR_STRLEN + 16], addr[VPC_ADDR_STRLEN];
+
+	snprintf(want, sizeof(want), "%s port %u", vpc_addr_format(&p->want.vtep, addr), p->want.udp_port);
+	if (!p->have_host.vtep4.family)
+		return p->want.n_ports ? fn(FINDING_MISSING, 0, "VTEP", want, NULL, arg) : 0;
+	if (!vpc_addr_cmp(&p->want.vtep, &p->have_host.vtep4) && p->want.udp_port == p->have_host.udp_port)
+		return 0;
+	snprintf(have, sizeof(have), "%s port %u", vpc_addr_format(&p->have_host.vtep4, addr), p->have_host.udp_port);
+	return fn(FINDING_DIFFERENT, 0, "VTEP", want, have, arg);
+}
+
+static int compare_vpcs(const struct presence *p, uint32_t only_vni, presence_fn fn, void *arg)
+{
+	uint32_t last = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < p->want.n_ports && !ret; i++) {
+		uint32_t vni = p->want.ports[i].vni;
+
+		if (vni == last || (only_vni && vni != only_vni) || presence_has_vpc(p, vni))
+			continue;
+		ret = fn(FINDING_MISSING, vni, "VPC", "it, with ports on this host", NULL, arg);
+		last = vni;
+	}
+	for (size_t i = 0; i < p->n_have_vpcs && !ret; i++) {
+		uint32_t vni = p->have_vpcs[i].vni;
+
+		if ((only_vni && vni != only_vni) || presence_wants_vpc(p, vni))
+			continue;
+		ret = fn(FINDING_EXCESS, vni, "VPC", NULL, "it, although CDB has no port of it on this host", arg);
+	}
+	return ret;
+}
+
+int presence_compare(const struct presence *presence, uint32_t only_vni, presence_fn fn, void *arg)
+{
+	const struct presence *p = presence;
+	char object[64], want[256], have[256];
+	int ret = compare_host(p, fn, arg);
+
+	if (!ret)
+		ret = compare_vpcs(p, only_vni, fn, arg);
+	for (size_t i = 0; i < p->want.n_ports && !ret; i++) {
+		const struct vpc_port *w = &p->want.ports[i], *h = find_have(p, w->dev);
+
+		if ((only_vni && w->vni != only_vni) || (h && vpc_port_equal(w, h)))
+			continue;
+		snprintf(object, sizeof(object), "port %s", w->dev);
+		port_format(w, want, sizeof(want));
+		if (h)
+			port_format(h, have, sizeof(have));
+		ret = fn(h ? FINDING_DIFFERENT : FINDING_MISSING, w->vni, object, want, h ? have : NULL, arg);
+	}
+	for (size_t i = 0; i < p->n_have_ports && !ret; i++) {
+		const struct vpc_port *h = &p->have_ports[i].conf;
+
+		if ((only_vni && h->vni != only_vni) || find_want(p, h->dev))
+			continue;
+		snprintf(object, sizeof(object), "port %s", h->dev);
+		port_format(h, have, sizeof(have));
+		ret = fn(FINDING_EXCESS, h->vni, object, NULL, have, arg);
+	}
+	return ret;
+}
+
+static int look_add(enum finding_class class, uint32_t vni, const char *object, const char *want, const char *have,
+		    void *arg)
+{
+	struct look *look = arg;
+	struct look_item *item;
+
+	if (look->n == look->cap) {
+		size_t cap = look->cap ? 2 * look->cap : 16;
+
+		item = reallocarray(look->items, cap, sizeof(*item));
+		if (!item)
+			return -ENOMEM;
+		look->items = item;
+		look->cap = cap;
+	}
+	item = &look->items[look->n++];
+	*item = (struct look_item){ .class = class, .vni = vni, .has_want = want, .has_have = have };
+	snprintf(item->object, sizeof(item->object), "%s", object);
+	snprintf(item->want, sizeof(item->want), "%s", want ? want : "");
+	snprintf(item->have, sizeof(item->have), "%s", have ? have : "");
+	return 0;
+}
+
+/* Keeps in @standing only what @now has too: same thing, same kind of difference. */
+static void look_intersect(struct look *standing, const struct look *now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < standing->n; i++)
+		for (size_t j = 0; j < now->n; j++)
+			if (now->items[j].vni == standing->items[i].vni &&
+			    now->items[j].class == standing->items[i].class &&
+			    !strcmp(now->items[j].object, standing->items[i].object)) {
+				standing->items[kept++] = now->items[j];
+				break;
+			}
+	standing->n = kept;
+}
+
+static int report_standing(struct report *report, const struct look *standing)
+{
+	for (size_t i = 0; i < standing->n; i++) {
+		const struct look_item *item = &standing->items[i];
+		struct report_vpc *vpc = report_vpc(report, item->vni, NULL);
+		int ret;
+
+		if (!vpc)
+			return -ENOMEM;
+		ret = report_add(report, vpc, item->class, item->object, item->has_want ? item->want : NULL,
+				 item->has_have ? item->have : NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
+		   struct vpc_err *err)
+{
+	uint64_t deadline = now_monotonic_us() + 1000ULL * audit->settle_ms;
+	struct look standing = { 0 }, now = { 0 };
+	struct presence presence = { 0 };
+	bool first = true;
+	int ret;
+
+	for (;;) {
+		presence_clear(&presence);
+		now.n = 0;
+		ret = presence_load(audit, &presence, err);
+		if (!ret)
+			ret = presence_compare(&presence, audit->only_vni, look_add, first ? &standing : &now);
+		if (ret)
+			break;
+		if (!first)
+			look_intersect(&standing, &now);
+		first = false;
+		if (!standing.n || now_monotonic_us() >= deadline)
+			break;
+		poll(NULL, 0, LOOK_INTERVAL_MS);
+	}
+	if (!ret)
+		ret = report_standing(report, &standing);
+	free(standing.items);
+	free(now.items);
+	if (ret) {
+		presence_clear(&presence);
+		return ret;
+	}
+	*ret_presence = presence;
+	return 0;
+}

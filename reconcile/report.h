@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an audit found: filled by audit.c, printed by report_text.c and report_json.c, judged by main.c's exit status.
+ *
+ * A finding is one thing that differs. Findings are counted whole; only the first of each VPC are kept as text, so that a
+ * table that is wrong in a million places costs no more than one that is wrong in a hundred.
+ */
+#ifndef VPC_REPORT_H
+#define VPC_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "../lib/model.h"
+
+enum finding_class {
+	FINDING_MISSING,	/* CDB has it, the kernel does not */
+	FINDING_EXCESS,		/* the kernel has it, CDB does not */
+	FINDING_DIFFERENT,	/* both have it, with other values */
+	FINDING_DIGEST,		/* a digest does not cover what its owner holds */
+	FINDING_CLASSES,
+};
+
+enum vpc_result {
+	RESULT_CONSISTENT,
+	RESULT_LAG,		/* what the kernel holds is right for its epoch, which is not CDB's last */
+	RESULT_DRIFT,
+	RESULT_FAILED,		/* could not compare */
+};
+
+/* @want, @have: NULL where there is no such side. All owned. */
+struct finding {
+	enum finding_class class;
+	char *object;		/* "route table 1 10.0.0.0/24", "nexthop 7", "port tap1", "VPC" */
+	char *want;
+	char *have;
+};
+
+struct report_vpc {
+	uint32_t vni;		/* 0: what belongs to the host and to no VPC */
+	char name[64];
+	enum vpc_result result;
+	uint64_t cdb_epoch, kernel_epoch;
+	size_t n_routes, n_nexthops;	/* compared, as CDB has them */
+	char reason[512];		/* RESULT_FAILED */
+	uint64_t counts[FINDING_CLASSES];
+	struct finding *findings;	/* the first max_findings */
+	size_t n_findings, cap_findings;
+};
+
+struct report {
+	char host[64];
+	uint64_t time_ms;	/* wall clock */
+	uint64_t duration_us;
+	size_t max_findings;	/* a VPC */
+	struct report_vpc *vpcs;
+	size_t n_vpcs, cap_vpcs;
+	char reason[512];	/* not empty: nothing could be compared at all */
+};
+
+void report_init(struct report *report, const char *host, size_t max_findings);
+void report_clear(struct report *report);
+
+/* The entry of @vni, added when it is not there. NULL: out of memory. Valid until the next new VPC. */
+struct report_vpc *report_vpc(struct report *report, uint32_t vni, const char *name);
+/* Counts and, below the limit, keeps a finding; sets RESULT_DRIFT unless comparing failed. Strings are copied. -ENOMEM. */
+int report_add(const struct report *report, struct report_vpc *vpc, enum finding_class class, const char *object,
+	       const char *want, const char *have);
+/* Marks @vpc as not compared. */
+void report_fail(struct report_vpc *vpc, const char *reason);
+
+const char *finding_class_name(enum finding_class class);
+const char *vpc_result_name(enum vpc_result result);
+uint64_t report_findings(const struct report_vpc *vpc);		/* the sum of counts */
+/* The worst of all: failed outranks nothing but consistency and lag, since a found drift is certain. */
+enum vpc_result report_result(const struct report *report);
+
+/* Both print to standard output; @verbose: consistent VPCs too. Return: 0, -EIO when writing failed. */
+int report_print_text(const struct report *report, bool verbose);
+int report_print_json(const struct report *report, bool pretty);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The report for programs. The members are the contract, described in doc/operations.md:
+ * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name","result","reason"?,"cdb_epoch","kernel_epoch",
+ *  "routes","nexthops","counts":{class:n},"findings":[{"class","object","want"?,"have"?}]}]}; vni 0 is the host itself.
+ */
+#include "report.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+
+static void add_string(struct json_object *o, const char *key, const char *value)
+{
+	if (value && value[0])
+		json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static struct json_object *finding_json(const struct finding *f)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "class", finding_class_name(f->class));
+	add_string(o, "object", f->object);
+	add_string(o, "want", f->want);
+	add_string(o, "have", f->have);
+	return o;
+}
+
+static struct json_object *vpc_json(const struct report_vpc *vpc)
+{
+	struct json_object *o = json_object_new_object(), *counts = json_object_new_object();
+	struct json_object *findings = json_object_new_array();
+
+	json_object_object_add(o, "vni", json_object_new_int64(vpc->vni));
+	add_string(o, "name", vpc->name);
+	add_string(o, "result", vpc_result_name(vpc->result));
+	add_string(o, "reason", vpc->reason);
+	json_object_object_add(o, "cdb_epoch", json_object_new_uint64(vpc->cdb_epoch));
+	json_object_object_add(o, "kernel_epoch", json_object_new_uint64(vpc->kernel_epoch));
+	json_object_object_add(o, "routes", json_object_new_uint64(vpc->n_routes));
+	json_object_object_add(o, "nexthops", json_object_new_uint64(vpc->n_nexthops));
+	for (int class = 0; class < FINDING_CLASSES; class++)
+		json_object_object_add(counts, finding_class_name(class), json_object_new_uint64(vpc->counts[class]));
+	json_object_object_add(o, "counts", counts);
+	for (size_t i = 0; i < vpc->n_findings; i++)
+		json_object_array_add(findings, finding_json(&vpc->findings[i]));
+	json_object_object_add(o, "findings", findings);
+	return o;
+}
+
+int report_print_json(const struct report *report, bool pretty)
+{
+	struct json_object *o = json_object_new_object(), *vpcs = json_object_new_array();
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE | (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : 0);
+	int ret;
+
+	json_object_object_add(o, "v", json_object_new_int(1));
+	add_string(o, "host", report->host);
+	json_object_object_add(o, "time_ms", json_object_new_uint64(report->time_ms));
+	json_object_object_add(o, "duration_us", json_object_new_uint64(report->duration_us));
+	add_string(o, "result", vpc_result_name(report_result(report)));
+	add_string(o, "reason", report->reason);
+	for (size_t i = 0; i < report->n_vpcs; i++)
+		json_object_array_add(vpcs, vpc_json(&report->vpcs[i]));
+	json_object_object_add(o, "vpcs", vpcs);
+	ret = puts(json_object_to_json_string_ext(o, flags)) < 0 || fflush(stdout) ? -EIO : 0;
+	json_object_put(o);
+	return ret;
+}

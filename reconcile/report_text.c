@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The report for people: worst first, one line a finding, the summary last. Colour on a terminal only.
+ */
+#include "report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const char *colour(enum vpc_result result)
+{
+	if (!isatty(STDOUT_FILENO))
+		return "";
+	switch (result) {
+	case RESULT_CONSISTENT:
+		return "\033[32m";
+	case RESULT_LAG:
+		return "\033[33m";
+	case RESULT_DRIFT:
+	case RESULT_FAILED:
+		return "\033[31m";
+	}
+	return "";
+}
+
+static const char *colour_end(void)
+{
+	return isatty(STDOUT_FILENO) ? "\033[0m" : "";
+}
+
+static void print_findings(const struct report_vpc *vpc)
+{
+	for (size_t i = 0; i < vpc->n_findings; i++) {
+		const struct finding *f = &vpc->findings[i];
+
+		printf("  %-9s  %s:", finding_class_name(f->class), f->object);
+		if (f->want)
+			printf(" CDB has %s", f->want);
+		if (f->want && f->have)
+			printf(",");
+		if (f->have)
+			printf(" the kernel has %s", f->have);
+		printf("\n");
+	}
+	if (report_findings(vpc) > vpc->n_findings)
+		printf("  and %" PRIu64 " more\n", report_findings(vpc) - vpc->n_findings);
+}
+
+static void print_vpc(const struct report_vpc *vpc)
+{
+	if (vpc->vni)
+		printf("VPC %u%s%s%s: ", vpc->vni, vpc->name[0] ? " (" : "", vpc->name, vpc->name[0] ? ")" : "");
+	else
+		printf("this host: ");
+	printf("%s%s%s", colour(vpc->result), vpc_result_name(vpc->result), colour_end());
+	if (vpc->result == RESULT_FAILED)
+		printf(": %s", vpc->reason);
+	else if (vpc->vni && vpc->kernel_epoch)
+		printf(", epoch %" PRIu64, vpc->kernel_epoch);
+	if (vpc->cdb_epoch > vpc->kernel_epoch && vpc->result != RESULT_FAILED)
+		printf(" of %" PRIu64 " (%" PRIu64 " behind)", vpc->cdb_epoch, vpc->cdb_epoch - vpc->kernel_epoch);
+	if (vpc->n_routes || vpc->n_nexthops)
+		printf(", %zu routes and %zu nexthops compared", vpc->n_routes, vpc->n_nexthops);
+	printf("\n");
+	print_findings(vpc);
+}
+
+int report_print_text(const struct report *report, bool verbose)
+{
+	static const enum vpc_result order[] = { RESULT_DRIFT, RESULT_FAILED, RESULT_LAG, RESULT_CONSISTENT };
+	size_t n[4] = { 0 }, routes = 0;
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		for (size_t j = 0; j < report->n_vpcs; j++)
+			if (report->vpcs[j].result == order[i] && (verbose || order[i] != RESULT_CONSISTENT))
+				print_vpc(&report->vpcs[j]);
+	for (size_t i = 0; i < report->n_vpcs; i++) {
+		if (report->vpcs[i].vni)
+			n[report->vpcs[i].result]++;
+		routes += report->vpcs[i].n_routes;
+	}
+	if (report->reason[0])
+		printf("nothing compared: %s\n", report->reason);
+	printf("%s: %s%s%s: %zu VPCs consistent, %zu lagging, %zu drifted, %zu not compared; %zu routes in %.1f s\n",
+	       report->host, colour(report_result(report)), vpc_result_name(report_result(report)), colour_end(),
+	       n[RESULT_CONSISTENT], n[RESULT_LAG], n[RESULT_DRIFT], n[RESULT_FAILED], routes,
+	       report->duration_us / 1e6);
+	return fflush(stdout) || ferror(stdout) ? -EIO : 0;
+}

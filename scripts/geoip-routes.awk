@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A real customer's wish: send each country's networks through its region's gateway. Used by scripts/demo.sh and the tests.
+#
+#   awk -f scripts/geoip-routes.awk -v nexthops=FILE /usr/share/zoneinfo/zone.tab /usr/share/tor/geoip > ROUTES
+#
+# Reads tzdata's zone.tab (country -> a zone such as Europe/Paris, whose first part is the region) and Debian's tor-geoipdb
+# (`first,last,country`, addresses as integers). Writes `prefix nexthop-id` a line to standard output: each range is cut
+# into the fewest prefixes; and to FILE `nexthop-id country region region-number` a line, ids from 1 in order of appearance.
+
+function emit(first, last, id,    size, bits) {
+	while (first <= last) {
+		# The largest block that starts here and does not go past the end.
+		size = 1; bits = 32
+		while (bits > 0 && first % (2 * size) == 0 && first + 2 * size - 1 <= last) {
+			size *= 2; bits--
+		}
+		printf "%d.%d.%d.%d/%d %d\n", first / 16777216, (first / 65536) % 256, (first / 256) % 256, first % 256, bits, id
+		first += size
+	}
+}
+
+function nexthop(country,    region) {
+	if (!(country in ids)) {
+		ids[country] = ++n
+		region = (country in regions) ? regions[country] : "Elsewhere"
+		if (!(region in numbers))
+			numbers[region] = ++n_regions
+		print n, country, region, numbers[region] > nexthops
+	}
+	return ids[country]
+}
+
+/^#/ || NF == 0 { next }
+
+FILENAME ~ /zone\.tab$/ {
+	split($3, zone, "/")
+	if (!($1 in regions))
+		regions[$1] = zone[1]
+	next
+}
+
+{
+	split($0, range, ",")
+	emit(range[1] + 0, range[2] + 0, nexthop(range[3] == "??" ? "none" : range[3]))
+}
