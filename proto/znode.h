@@ -11,11 +11,20 @@
 #define VPC_ZNODE_VERSION	1
 #define VPC_ZNODE_ROOT		"/vpc/v1"
 #define VPC_ZNODE_FENCE		VPC_ZNODE_ROOT "/fence"
+#define VPC_HOST_NAME_MAX	63
 #define VPC_ZNODE_PATH_MAX	256
 #define VPC_ZNODE_HEAD_MAX	(4 * 1024)
 #define VPC_ZNODE_CHUNK_MAX	(256 * 1024)
 #define VPC_ZNODE_DELTA_MAX	(64 * 1024)
 #define VPC_ZNODE_PORTS_MAX	(512 * 1024)
+#define VPC_ZNODE_STATUS_MAX	(512 * 1024)
+#define VPC_ZNODE_FENCE_MAX	1024
+#define VPC_ZNODE_CHUNKS_MAX	100000U		/* of one snapshot */
+
+struct vpc_fence {
+	uint64_t term;
+	char publisher[128];
+};
 
 struct vpc_head {
 	uint32_t vni;
@@ -31,7 +40,7 @@ struct vpc_head {
 };
 
 struct vpc_host_ports {
-	char host[64];
+	char host[VPC_HOST_NAME_MAX + 1];
 	uint64_t revision;
 	struct vpc_addr vtep;
 	uint16_t udp_port;
@@ -40,7 +49,7 @@ struct vpc_host_ports {
 };
 
 struct vpc_host_status {
-	char host[64];
+	char host[VPC_HOST_NAME_MAX + 1];
 	char boot_id[40];
 	uint64_t instance;	/* of the module */
 	uint64_t revision;	/* of ports, applied */
@@ -60,16 +69,34 @@ char *vpc_path_chunk(uint32_t vni, uint64_t epoch, uint32_t chunk, char *buf);
 char *vpc_path_delta(uint32_t vni, uint64_t epoch, char *buf);
 char *vpc_path_host(const char *host, const char *leaf, char *buf);	/* leaf: "ports", "status", "alive", NULL */
 
-/* Formatters: *ret is malloc()ed, NUL-terminated. -ENOMEM, -E2BIG. */
+bool vpc_host_name_valid(const char *host);	/* 1..63 letters, digits, '-', '_', '.'; first a letter or digit */
+
+/*
+ * Formatters: *ret is malloc()ed, NUL-terminated. -ENOMEM, -E2BIG past the node's limit, -EINVAL for what cannot be
+ * said (a number past 2^63-1, a string that is not printable ASCII).
+ * Parsers: @data needs no NUL. -EINVAL, -E2BIG past the node's limit, -EPROTONOSUPPORT for another format version,
+ * -ENOMEM; @err names the member ("routes.set[17]: ..."), the caller prefixes the node's path. Unknown members are ignored.
+ */
+int vpc_fence_format(const struct vpc_fence *fence, char **ret, size_t *ret_len);
+int vpc_fence_parse(const char *data, size_t len, struct vpc_fence *ret, struct vpc_err *err);
+
 int vpc_head_format(const struct vpc_head *head, char **ret, size_t *ret_len);
 int vpc_head_parse(const char *data, size_t len, struct vpc_head *ret, struct vpc_err *err);
 
-/* One chunk holds nexthops from *pos on, then routes; *pos counts both and is moved. At the end *pos == n_nexthops + n_routes. */
-int vpc_chunk_format(const struct vpc_state *state, size_t *pos, char **ret, size_t *ret_len);
-/* Appends to @state; checks vni and epoch against it. */
+/*
+ * Chunk number @chunk holds nexthops from *pos on, then routes; *pos counts both and is moved. At the end
+ * *pos == n_nexthops + n_routes. An empty state has no chunks, or one that is empty.
+ */
+int vpc_chunk_format(const struct vpc_state *state, uint32_t chunk, size_t *pos, char **ret, size_t *ret_len);
+/*
+ * Appends to @state; checks vni, epoch and number against it, and that the chunk is sorted and nothing in it twice.
+ * @state is unchanged on failure. Chunks may come in any order: the caller runs vpc_state_sort() and vpc_state_check()
+ * after the last.
+ */
 int vpc_chunk_parse(const char *data, size_t len, uint32_t chunk, struct vpc_state *state, struct vpc_err *err);
 
 int vpc_delta_format(const struct vpc_delta *delta, char **ret, size_t *ret_len);	/* -E2BIG: publish a snapshot */
+/* An element named twice is refused. */
 int vpc_delta_parse(const char *data, size_t len, struct vpc_delta *ret, struct vpc_err *err);
 
 int vpc_host_ports_format(const struct vpc_host_ports *ports, char **ret, size_t *ret_len);
