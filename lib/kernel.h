@@ -4,7 +4,8 @@
  *
  * The agent has one for commands and one for events; vpc_reconcile and vpcctl have one. Messages are built and parsed by
  * lib/kernel_msg.c, which does no I/O. Every function fills @err with the kernel's extack text where there is one. A dump
- * that was interrupted or cut short is an error (-EINTR, -EIO...), never a shorter table.
+ * that was interrupted or cut short is an error (-EINTR, -EIO...), never a shorter table. -ENODEV from any function but
+ * kernel_open(): the module was unloaded since; close, open again and take nothing of before for granted.
  */
 #ifndef VPC_KERNEL_H
 #define VPC_KERNEL_H
@@ -28,7 +29,7 @@ struct kernel_vpc {
 	uint32_t n_nexthops, n_tables, n_ports;
 };
 
-/* @addrs points into the same allocation or NULL; freed by kernel_ports_free(). id is 0. */
+/* conf.addrs is owned; kernel_ports_free() frees it. conf.id is 0. */
 struct kernel_port {
 	struct vpc_port conf;
 	uint32_t ifindex;		/* 0: absent */

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Whole transactions on the kernel's tables: BEGIN, as many ADDs as the content takes, COMMIT. Called by the agent, which
+ * moves a VPC by deltas and repairs or first fills it by replacing; aborted by any failure.
+ *
+ * The kernel works on a message inside sendmsg(), so waiting for each acknowledgement costs one system call and
+ * no idle time.
+ */
+#include <errno.h>
+#include <netlink/msg.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "kernel_msg.h"
+#include "kernel_sock.h"
+
+static int unbuilt(int r, struct vpc_err *err)
+{
+	return vpc_err_set(err, r, "netlink: cannot make the message: %s", strerror(-r));
+}
+
+struct begin_answer {
+	uint32_t txn;
+	bool there;
+};
+
+static int begin_answer(const struct nlmsghdr *nlh, void *arg, struct vpc_err *err)
+{
+	struct begin_answer *answer = arg;
+
+	answer->there = true;
+	return kernel_parse_txn(nlh, &answer->txn, err);
+}
+
+static int txn_begin(struct kernel *k, uint32_t vni, enum vpc_txn_mode mode, const uint64_t *base, uint32_t *ret_txn,
+		     struct vpc_err *err)
+{
+	_cleanup_msg_ struct nl_msg *msg = NULL;
+	struct begin_answer answer = { 0 };
+	int r = kernel_msg_txn_begin(k->family, vni, mode, base, &msg);
+
+	r = r ? unbuilt(r, err) : kernel_sock_request(k, msg, begin_answer, &answer, err);
+	if (!r && !answer.there)
+		r = vpc_err_set(err, -EPROTO, "the kernel's answer lacks the transaction");
+	if (!r)
+		*ret_txn = answer.txn;
+	return r;
+}
+
+static int txn_add_all(struct kernel *k, uint32_t txn, struct kernel_ops *ops, struct vpc_err *err)
+{
+	for (;;) {
+		_cleanup_msg_ struct nl_msg *msg = NULL;
+		int r = kernel_msg_txn_add(k->family, txn, ops, &msg);
+
+		if (r)
+			return unbuilt(r, err);
+		if (!msg)
+			return 0;
+		r = kernel_sock_request(k, msg, NULL, NULL, err);
+		if (r)
+			return r;
+	}
+}
+
+/* @head: a delta of which only VPC, epoch, digest and change id are read. */
+static int txn_commit(struct kernel *k, uint32_t txn, const struct vpc_delta *head, struct vpc_err *err)
+{
+	_cleanup_msg_ struct nl_msg *msg = NULL;
+	int r = kernel_msg_txn_commit(k->family, txn, head->epoch, &head->digest, head->change, &msg);
+
+	return r ? unbuilt(r, err) : kernel_sock_request(k, msg, NULL, NULL, err);
+}
+
+/* What failed before is what the caller hears; a transaction that is gone already has nothing to abort. */
+static void txn_abort(struct kernel *k, uint32_t txn)
+{
+	_cleanup_msg_ struct nl_msg *msg = NULL;
+
+	if (!kernel_msg_txn_abort(k->family, txn, &msg))
+		kernel_sock_request(k, msg, NULL, NULL, NULL);
+}
+
+/* Everything after BEGIN; also names what was asked in front of a failure of BEGIN (@r). */
+static int txn_run(struct kernel *k, int r, uint32_t txn, struct kernel_ops *ops, const struct vpc_delta *head,
+		   struct vpc_err *err)
+{
+	if (!r) {
+		r = txn_add_all(k, txn, ops, err);
+		if (!r)
+			r = txn_commit(k, txn, head, err);
+		if (r)
+			txn_abort(k, txn);
+	}
+	return r ? vpc_err_prefix(err, r, "VPC %u: transaction refused", head->vni) : 0;
+}
+
+int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err *err)
+{
+	struct kernel_ops ops = kernel_ops_of_delta(delta);
+	uint32_t txn = 0;
+	int r = txn_begin(k, delta->vni, VPC_TXN_DELTA, &delta->base, &txn, err);
+
+	return txn_run(k, r, txn, &ops, delta, err);
+}
+
+int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64_t *base, const char *change,
+		   struct vpc_err *err)
+{
+	struct vpc_delta head = { .vni = state->vni, .epoch = state->epoch, .digest = state->digest };
+	struct kernel_ops ops = kernel_ops_of_state(state);
+	uint32_t txn = 0;
+	int r;
+
+	if (change && strlen(change) > VPC_CHANGE_MAX)
+		return vpc_err_set(err, -EINVAL, "VPC %u: a change id of more than %d bytes", state->vni,
+				   VPC_CHANGE_MAX);
+	strcpy(head.change, change ? change : "");
+	r = txn_begin(k, state->vni, VPC_TXN_REPLACE, base, &txn, err);
+	return txn_run(k, r, txn, &ops, &head, err);
+}
