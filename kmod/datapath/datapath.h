@@ -17,11 +17,15 @@ int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlin
 /* RTNL and vnet->lock held. No packet of this device is in our hands when it returns. No-op when not attached. */
 void vpc_port_detach(struct vpc_port *port);
 
-/* vnet->lock held. Open the tunnel socket on @vtep4 and swap vnet->host; the old socket is released. -EADDRINUSE.. */
+/*
+ * RTNL (devices learn of the UDP port) and vnet->lock held. Open the tunnel socket on @vtep4, swap vnet->host and release
+ * the old socket; nothing happens when both are what they were. -EADDRINUSE, -EADDRNOTAVAIL, -ENOMEM: the old one stays.
+ */
 int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, struct netlink_ext_ack *extack);
-/* Namespace exit: close the socket, wait for packets in flight. */
+/* Namespace exit, no lock held (takes RTNL): close the socket, wait for packets in flight. No-op without a host. */
 void vpc_host_exit(struct vpc_net *vnet);
 
+/* Module init and exit: inside the life of the pernet registration, which vpc_net() needs. */
 int vpc_datapath_init(void);
 void vpc_datapath_exit(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The decision: what happens to a packet, from its addresses alone. No skb in, no skb out, no side effect, so that the
- * packet path (port_rx.c, tunnel_rx.c) and explain (VPC_CMD_LOOKUP) run the very same code.
+ * packet path (port_rx.c, tunnel.c) and explain (VPC_CMD_LOOKUP) run the very same code.
  */
 #ifndef VPC_PIPELINE_H
 #define VPC_PIPELINE_H
@@ -37,7 +37,7 @@ struct vpc_flow {
 /**
  * struct vpc_decision - what to do
  * @reason: VPC_DROP_NONE unless @verdict is VPC_VERDICT_DROP
- * @port: DELIVER: to this port
+ * @port: DELIVER: to this port; also set when it owns the destination and the packet is dropped for its sake
  * @nexthop: ENCAP: its VTEP; valid while the version is
  * @vni: ENCAP: on the wire
  * @dec_ttl: decrement the inner TTL (once)
@@ -51,9 +51,12 @@ struct vpc_decision {
 	bool dec_ttl;
 };
 
-#define VPC_TRACE_STEPS		16
+#define VPC_TRACE_STEPS 16
 
-/* One recorded step; which fields are set depends on @step, see enum vpc_step. */
+/*
+ * One recorded step; which fields are set depends on @step, see enum vpc_step, the others are zero. ROUTE names the
+ * nexthop in nexthop.id alone, and has prefix.family 0 when nothing matched.
+ */
 struct vpc_trace_step {
 	enum vpc_step step;
 	bool ok;
