@@ -81,7 +81,7 @@ mariadb_ready() {
 mariadb_prepare() {
 	local password
 	((${#dir} < 88)) || die "$dir: too long a path for MariaDB's socket"
-	[[ ! -e $dir/mariadb/data/mysql ]] || return 0
+	[[ ! -e $dir/mariadb/started ]] || return 0
 	password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 	(umask 077; echo "$password" > "$dir/mariadb/password"; cat > "$dir/mariadb/init.sql" <<-END
 		CREATE OR REPLACE USER root@localhost IDENTIFIED BY '$password', root@'127.0.0.1' IDENTIFIED BY '$password';
@@ -92,8 +92,10 @@ mariadb_prepare() {
 	rm -rf "$dir/mariadb/data"
 	mkdir -p "$dir/mariadb/data"
 	mariadb-install-db --no-defaults --datadir="$dir/mariadb/data" --auth-root-authentication-method=normal \
-		--skip-test-db --user="$(id -un)" >> "$dir/mariadb/log" 2>&1 ||
-		die "mariadb-install-db failed: see $dir/mariadb/log"
+		--skip-test-db --user="$(id -un)" > "$dir/mariadb/install-log" 2>&1 || {
+		tail -n 20 "$dir/mariadb/install-log" >&2
+		die "mariadb-install-db failed: see $dir/mariadb/install-log"
+	}
 }
 
 mariadb_spawn() {
