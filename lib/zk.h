@@ -31,7 +31,11 @@ struct zk_ops {
 	void (*changed)(struct zk *zk, const char *path, void *arg);
 };
 
-/* @res: 0 or -errno: -ENOENT no node, -EEXIST, -EBADE bad version, -ECONNRESET connection lost, -ETIMEDOUT, -EACCES. */
+/*
+ * @res: 0 or -errno: -ENOENT no node, -EEXIST, -EBADE bad version, -ENOTEMPTY, -ECONNRESET connection or session lost,
+ * -ETIMEDOUT, -EACCES. After -ECONNRESET and -ETIMEDOUT a write may have happened, or may still. @path and @data live until
+ * the handler returns; of a multi that failed, @path is the failing step's.
+ */
 typedef void (*zk_data_fn)(int res, const char *path, const char *data, size_t len, int version, void *arg);
 typedef void (*zk_children_fn)(int res, const char *path, char *const *names, size_t n, void *arg);
 typedef void (*zk_done_fn)(int res, const char *path, void *arg);
@@ -47,19 +51,33 @@ struct zk_op {		/* one step of a multi */
 
 int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops, void *arg, struct zk **ret_zk,
 	    struct vpc_err *err);
+/* Pending requests are dropped, their handlers not called. Not from a handler. */
 void zk_close(struct zk *zk);
+void zk_closep(struct zk **zk);
 int zk_fd(struct zk *zk);			/* readable: call zk_dispatch() */
 uint64_t zk_next_deadline_us(struct zk *zk);	/* CLOCK_MONOTONIC; UINT64_MAX: none. Call zk_dispatch() then, too */
 void zk_dispatch(struct zk *zk);
 bool zk_connected(const struct zk *zk);
 
-/* Asynchronous. 0: @fn will be called exactly once; -errno: it will not. @timeout_ms counts from now. */
+/* "no such node", "connection lost" ...: what the -errno of a request says about ZooKeeper. */
+const char *zk_strerror(int res);
+
+/*
+ * Asynchronous. 0: @fn will be called exactly once; -errno: it will not. @timeout_ms counts from now. -ENOTCONN while there
+ * is no connection: nothing is queued for later, because the caller reads everything again once it is back anyway.
+ */
 int zk_get(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg);
 int zk_exists(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg);
 int zk_children(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_children_fn fn, void *arg);
 int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, zk_done_fn fn, void *arg);
 
-/* Blocking, for the publisher and tools. *ret_data is NUL-terminated, free() it. */
+/* Forgets the pending requests whose handlers have this @arg: they will not be called. */
+void zk_cancel(struct zk *zk, void *arg);
+
+/*
+ * Blocking, for the publisher and tools. *ret_data is NUL-terminated, free() it. *ret_failed: the step that failed, set only when
+ * a step did (SIZE_MAX otherwise), may be NULL.
+ */
 int zk_connect_wait(struct zk *zk, unsigned int timeout_ms);
 int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char **ret_data, size_t *ret_len, int *ret_version);
 int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
@@ -67,5 +85,7 @@ int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int
 /* Creates @path and what is missing above it, empty; 0 when it was there. */
 int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms);
 void zk_names_free(char **names, size_t n);
+/* Async-signal-safe: the blocking call under way and all later ones return -EINTR. */
+void zk_interrupt(struct zk *zk);
 
 #endif

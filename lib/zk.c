@@ -1,0 +1,667 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ZooKeeper's asynchronous C client behind a queue and an eventfd (lib/zk.h). The client's two threads run
+ * answer() and watcher() only: they copy, queue and wake. Everything else runs on the thread that calls
+ * zk_dispatch().
+ *
+ * A request belongs to the client from the call until its completion comes out of the queue, and is freed then. A
+ * deadline that passes moves it to the list of late ones, so a late answer finds nobody to tell. zookeeper_close()
+ * calls some of the outstanding completions and forgets others (its completion thread ends early); it joins both
+ * threads, so what is left on the lists is ours then.
+ */
+#include "zk_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "util.h"
+
+#define REOPEN_US 1000000
+
+enum req_type {
+	REQ_DATA,
+	REQ_CHILDREN,
+	REQ_MULTI
+};
+
+struct zk_req {
+	struct zk_item item;
+	struct zk *zk;
+	struct zk_req_list *list; /* pending or late */
+	struct zk_req *prev, *next;
+	enum req_type type;
+	union {
+		zk_data_fn data;
+		zk_children_fn children;
+		zk_done_fn done;
+	} fn;
+	void *arg;
+	uint64_t deadline_us;
+	char *path;
+
+	/* The answer, written by the client's thread before the request is queued. */
+	int rc;
+	char *data;
+	size_t len;
+	int version;
+	char **names; /* children; a multi's paths */
+	size_t n;
+	zoo_op_result_t *results; /* of a multi's n steps */
+};
+
+struct zk_event {
+	struct zk_item item;
+	int type, state;
+	char path[];
+};
+
+/* The one place that says who may do what with the nodes that we create. */
+static const struct ACL_vector *node_acl(void)
+{
+	return &ZOO_OPEN_ACL_UNSAFE;
+}
+
+static int to_errno(int rc)
+{
+	switch (rc) {
+	case ZOK:
+		return 0;
+	case ZNONODE:
+		return -ENOENT;
+	case ZNODEEXISTS:
+		return -EEXIST;
+	case ZBADVERSION:
+		return -EBADE;
+	case ZNOTEMPTY:
+		return -ENOTEMPTY;
+	case ZNOAUTH:
+	case ZAUTHFAILED:
+		return -EACCES;
+	case ZOPERATIONTIMEOUT:
+		return -ETIMEDOUT;
+	case ZCONNECTIONLOSS:
+	case ZSESSIONEXPIRED:
+	case ZSESSIONMOVED:
+	case ZINVALIDSTATE:
+	case ZCLOSING:
+		return -ECONNRESET;
+	case ZBADARGUMENTS:
+		return -EINVAL;
+	case ZSYSTEMERROR:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+const char *zk_strerror(int res)
+{
+	switch (res) {
+	case 0:
+		return "no error";
+	case -ENOENT:
+		return "no such node";
+	case -EEXIST:
+		return "the node exists already";
+	case -EBADE:
+		return "somebody else has changed the node";
+	case -ENOTEMPTY:
+		return "the node has children";
+	case -EACCES:
+		return "not permitted";
+	case -ETIMEDOUT:
+		return "no answer in time";
+	case -ECONNRESET:
+		return "connection lost";
+	case -ENOTCONN:
+		return "not connected";
+	default:
+		return strerror(-res);
+	}
+}
+
+static void req_free(struct zk_req *req)
+{
+	free(req->path);
+	free(req->data);
+	free(req->results);
+	zk_names_free(req->names, req->n);
+	free(req);
+}
+
+/* On the client's threads: @item is the queue's from here on. */
+static void queue_put(struct zk *zk, struct zk_item *item)
+{
+	pthread_mutex_lock(&zk->mutex);
+	item->next = NULL;
+	if (zk->last)
+		zk->last->next = item;
+	else
+		zk->first = item;
+	zk->last = item;
+	pthread_mutex_unlock(&zk->mutex);
+	eventfd_write(zk->fd, 1);
+}
+
+static struct zk_item *queue_take(struct zk *zk)
+{
+	struct zk_item *item;
+
+	pthread_mutex_lock(&zk->mutex);
+	item = zk->first;
+	if (item)
+		zk->first = item->next;
+	if (!zk->first)
+		zk->last = NULL;
+	pthread_mutex_unlock(&zk->mutex);
+	return item;
+}
+
+/* -- the client's threads ---------------------------------------------------------------------------------------- */
+
+static void answer(struct zk_req *req, int rc)
+{
+	req->rc = rc;
+	queue_put(req->zk, &req->item);
+}
+
+static void data_completion(int rc, const char *value, int len, const struct Stat *stat, const void *data)
+{
+	struct zk_req *req = (void *)data;
+
+	if (rc == ZOK) {
+		req->len = value && len > 0 ? len : 0;
+		req->version = stat->version;
+		req->data = malloc(req->len + 1);
+		if (!req->data)
+			rc = ZSYSTEMERROR;
+	}
+	if (rc == ZOK) {
+		memcpy(req->data, req->len ? value : "", req->len);
+		req->data[req->len] = '\0';
+	}
+	answer(req, rc);
+}
+
+static void stat_completion(int rc, const struct Stat *stat, const void *data)
+{
+	struct zk_req *req = (void *)data;
+
+	if (rc == ZOK)
+		req->version = stat->version;
+	answer(req, rc);
+}
+
+static void children_completion(int rc, const struct String_vector *strings, const void *data)
+{
+	struct zk_req *req = (void *)data;
+
+	if (rc == ZOK && strings->count > 0) {
+		req->names = calloc(strings->count, sizeof(*req->names));
+		if (!req->names)
+			rc = ZSYSTEMERROR;
+	}
+	for (; rc == ZOK && req->n < (size_t)strings->count; req->n++) {
+		req->names[req->n] = strdup(strings->data[req->n]);
+		if (!req->names[req->n])
+			rc = ZSYSTEMERROR;
+	}
+	answer(req, rc);
+}
+
+static void multi_completion(int rc, const void *data)
+{
+	answer((void *)data, rc);
+}
+
+static void watcher(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+	struct zk *zk = context;
+	struct zk_event *event;
+
+	event = malloc(sizeof(*event) + (path ? strlen(path) : 0) + 1);
+	if (!event) {
+		pthread_mutex_lock(&zk->mutex);
+		zk->lost = true;
+		pthread_mutex_unlock(&zk->mutex);
+		eventfd_write(zk->fd, 1);
+		return;
+	}
+	event->item.event = event;
+	event->type = type;
+	event->state = state;
+	strcpy(event->path, path ? path : "");
+	queue_put(zk, &event->item);
+}
+
+/* The daemon's own log has one line a failure already, from what the calls return. */
+static void drop_log(const char *message)
+{
+}
+
+/* -- the caller's thread ----------------------------------------------------------------------------------------- */
+
+/* Sorted by deadline; most requests have the same timeout, so the place is at the end. */
+static void list_add(struct zk_req_list *list, struct zk_req *req)
+{
+	struct zk_req *before = list->tail;
+
+	while (before && before->deadline_us > req->deadline_us)
+		before = before->prev;
+	req->prev = before;
+	req->next = before ? before->next : list->head;
+	if (req->next)
+		req->next->prev = req;
+	else
+		list->tail = req;
+	if (before)
+		before->next = req;
+	else
+		list->head = req;
+	req->list = list;
+}
+
+static void list_del(struct zk_req *req)
+{
+	if (req->prev)
+		req->prev->next = req->next;
+	else
+		req->list->head = req->next;
+	if (req->next)
+		req->next->prev = req->prev;
+	else
+		req->list->tail = req->prev;
+	req->list = NULL;
+}
+
+/* The first step that failed; the steps behind it say "runtime inconsistency". */
+static size_t failed_step(const struct zk_req *req)
+{
+	size_t i;
+
+	for (i = 0; i < req->n; i++)
+		if (req->results[i].err != ZOK)
+			return i;
+	return SIZE_MAX;
+}
+
+/* Calls the handler. */
+static void req_tell(struct zk *zk, struct zk_req *req, int res)
+{
+	const char *path = req->path;
+
+	switch (req->type) {
+	case REQ_DATA:
+		req->fn.data(res, path, res ? NULL : req->data, res ? 0 : req->len, res ? -1 : req->version, req->arg);
+		break;
+	case REQ_CHILDREN:
+		req->fn.children(res, path, res ? NULL : req->names, res ? 0 : req->n, req->arg);
+		break;
+	case REQ_MULTI:
+		zk->failed = res ? failed_step(req) : SIZE_MAX;
+		if (zk->failed != SIZE_MAX)
+			path = req->names[zk->failed];
+		req->fn.done(res, path, req->arg);
+		break;
+	}
+}
+
+static void set_state(struct zk *zk, enum zk_state state)
+{
+	if (zk->state == state)
+		return;
+	zk->state = state;
+	if (zk->ops.state)
+		zk->ops.state(zk, state, zk->arg);
+}
+
+static void session_event(struct zk *zk, int state)
+{
+	if (state == ZOO_CONNECTED_STATE) {
+		set_state(zk, ZK_CONNECTED);
+	} else if (state == ZOO_EXPIRED_SESSION_STATE) {
+		zk->expired = true;
+		set_state(zk, ZK_EXPIRED);
+	} else if (state == ZOO_AUTH_FAILED_STATE) {
+		set_state(zk, ZK_AUTH_FAILED);
+	} else {
+		set_state(zk, ZK_CONNECTING);
+	}
+}
+
+/* Client threads must not take the daemon's signals. */
+static int open_handle(struct zk *zk)
+{
+	sigset_t all, old;
+	int saved;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	errno = 0;
+	zk->zh = zookeeper_init2(zk->hosts, watcher, zk->session_ms, NULL, zk, ZOO_NO_LOG_CLIENTENV, drop_log);
+	saved = errno;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!zk->zh)
+		return saved ? -saved : -EINVAL;
+	return 0;
+}
+
+static void take_answer(struct zk *zk, struct zk_req *req)
+{
+	bool wanted = req->list == &zk->pending;
+
+	list_del(req);
+	if (wanted)
+		req_tell(zk, req, to_errno(req->rc));
+	req_free(req);
+}
+
+static void take_event(struct zk *zk, const struct zk_event *event)
+{
+	if (event->type == ZOO_SESSION_EVENT)
+		session_event(zk, event->state);
+	else if (event->type != ZOO_NOTWATCHING_EVENT && zk->ops.changed)
+		zk->ops.changed(zk, event->path, zk->arg);
+}
+
+/* The client is closed: what it had queued is of the past, and what it had not answered it never will. */
+static void drop_queue(struct zk *zk, bool tell)
+{
+	struct zk_item *item;
+	struct zk_req *req;
+
+	while ((item = queue_take(zk)))
+		if (item->event)
+			free(item->event);
+	while ((req = zk->late.head)) {
+		list_del(req);
+		req_free(req);
+	}
+	while ((req = zk->pending.head)) {
+		list_del(req);
+		if (tell)
+			req_tell(zk, req, -ECONNRESET);
+		req_free(req);
+	}
+}
+
+/*
+ * A session that has expired is replaced: the client completes everything pending, its threads are gone, and what
+ * they left in the queue is of the past.
+ */
+static void reopen(struct zk *zk)
+{
+	zk->expired = false;
+	zk->reopen_us = 0;
+	if (zk->zh)
+		zookeeper_close(zk->zh);
+	zk->zh = NULL;
+	drop_queue(zk, true);
+	if (open_handle(zk)) {
+		zk->reopen_us = now_monotonic_us() + REOPEN_US;
+		return;
+	}
+	set_state(zk, ZK_CONNECTING);
+}
+
+static void check_lost(struct zk *zk)
+{
+	bool lost;
+
+	pthread_mutex_lock(&zk->mutex);
+	lost = zk->lost;
+	zk->lost = false;
+	pthread_mutex_unlock(&zk->mutex);
+	if (!lost)
+		return;
+	zk->expired = true;
+	set_state(zk, ZK_EXPIRED);
+}
+
+void zk_dispatch(struct zk *zk)
+{
+	struct zk_item *item;
+	struct zk_req *req;
+	eventfd_t value;
+	uint64_t now;
+
+	eventfd_read(zk->fd, &value);
+	while ((item = queue_take(zk))) {
+		if (item->event) {
+			take_event(zk, item->event);
+			free(item->event);
+		} else {
+			take_answer(zk, (struct zk_req *)item);
+		}
+	}
+	now = now_monotonic_us();
+	while ((req = zk->pending.head) && req->deadline_us <= now) {
+		list_del(req);
+		list_add(&zk->late, req);
+		req_tell(zk, req, -ETIMEDOUT);
+	}
+	check_lost(zk);
+	if (zk->expired || (zk->reopen_us && zk->reopen_us <= now))
+		reopen(zk);
+}
+
+int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops, void *arg, struct zk **ret_zk,
+	    struct vpc_err *err)
+{
+	struct zk *zk;
+	int r;
+
+	zk = calloc(1, sizeof(*zk));
+	if (!zk)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	pthread_mutex_init(&zk->mutex, NULL);
+	zk->session_ms = session_ms;
+	zk->arg = arg;
+	if (ops)
+		zk->ops = *ops;
+	zk->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	zk->hosts = strdup(hosts);
+	if (zk->fd < 0 || !zk->hosts) {
+		r = vpc_err_set(err, zk->fd < 0 ? -errno : -ENOMEM, "cannot set up the ZooKeeper client: %s",
+				strerror(errno));
+		goto fail;
+	}
+	zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+	r = open_handle(zk);
+	if (r) {
+		vpc_err_set(err, r, "ZooKeeper servers '%s': %s (write HOST:PORT,HOST:PORT...)", hosts, strerror(-r));
+		goto fail;
+	}
+	*ret_zk = zk;
+	return 0;
+fail:
+	zk_close(zk);
+	return r;
+}
+
+void zk_close(struct zk *zk)
+{
+	if (!zk)
+		return;
+	if (zk->zh)
+		zookeeper_close(zk->zh);
+	drop_queue(zk, false);
+	if (zk->fd >= 0)
+		close(zk->fd);
+	pthread_mutex_destroy(&zk->mutex);
+	free(zk->hosts);
+	free(zk);
+}
+
+void zk_closep(struct zk **zk)
+{
+	zk_close(*zk);
+}
+
+int zk_fd(struct zk *zk)
+{
+	return zk->fd;
+}
+
+uint64_t zk_next_deadline_us(struct zk *zk)
+{
+	uint64_t next = zk->pending.head ? zk->pending.head->deadline_us : UINT64_MAX;
+
+	return zk->reopen_us && zk->reopen_us < next ? zk->reopen_us : next;
+}
+
+bool zk_connected(const struct zk *zk)
+{
+	return zk->state == ZK_CONNECTED;
+}
+
+static struct zk_req *req_new(struct zk *zk, enum req_type type, const char *path, unsigned int timeout_ms, void *arg)
+{
+	struct zk_req *req = calloc(1, sizeof(*req));
+
+	if (!req)
+		return NULL;
+	req->path = strdup(path);
+	if (!req->path) {
+		free(req);
+		return NULL;
+	}
+	req->zk = zk;
+	req->type = type;
+	req->arg = arg;
+	req->deadline_us = now_monotonic_us() + (uint64_t)timeout_ms * 1000;
+	return req;
+}
+
+/* @rc: what the client's call returned. When it was refused no completion will come. */
+static int req_sent(struct zk *zk, struct zk_req *req, int rc)
+{
+	if (rc != ZOK) {
+		list_del(req);
+		req_free(req);
+		return to_errno(rc);
+	}
+	return 0;
+}
+
+int zk_get(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg)
+{
+	struct zk_req *req;
+
+	if (!zk_connected(zk))
+		return -ENOTCONN;
+	req = req_new(zk, REQ_DATA, path, timeout_ms, arg);
+	if (!req)
+		return -ENOMEM;
+	req->fn.data = fn;
+	list_add(&zk->pending, req);
+	return req_sent(zk, req, zoo_aget(zk->zh, path, watch, data_completion, req));
+}
+
+int zk_exists(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg)
+{
+	struct zk_req *req;
+
+	if (!zk_connected(zk))
+		return -ENOTCONN;
+	req = req_new(zk, REQ_DATA, path, timeout_ms, arg);
+	if (!req)
+		return -ENOMEM;
+	req->fn.data = fn;
+	list_add(&zk->pending, req);
+	return req_sent(zk, req, zoo_aexists(zk->zh, path, watch, stat_completion, req));
+}
+
+int zk_children(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_children_fn fn, void *arg)
+{
+	struct zk_req *req;
+
+	if (!zk_connected(zk))
+		return -ENOTCONN;
+	req = req_new(zk, REQ_CHILDREN, path, timeout_ms, arg);
+	if (!req)
+		return -ENOMEM;
+	req->fn.children = fn;
+	list_add(&zk->pending, req);
+	return req_sent(zk, req, zoo_aget_children(zk->zh, path, watch, children_completion, req));
+}
+
+static void op_init(zoo_op_t *to, const struct zk_op *op)
+{
+	switch (op->type) {
+	case ZK_OP_CHECK:
+		zoo_check_op_init(to, op->path, op->version);
+		break;
+	case ZK_OP_CREATE:
+		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(),
+				   op->ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT, NULL, 0);
+		break;
+	case ZK_OP_SET:
+		zoo_set_op_init(to, op->path, op->data, op->len, op->version, NULL);
+		break;
+	case ZK_OP_DELETE:
+		zoo_delete_op_init(to, op->path, op->version);
+		break;
+	}
+}
+
+int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, zk_done_fn fn, void *arg)
+{
+	_cleanup_free_ zoo_op_t *zoo_ops = NULL;
+	struct zk_req *req;
+
+	if (!n)
+		return -EINVAL;
+	if (!zk_connected(zk))
+		return -ENOTCONN;
+	zoo_ops = calloc(n, sizeof(*zoo_ops));
+	req = req_new(zk, REQ_MULTI, ops[0].path, timeout_ms, arg);
+	if (!zoo_ops || !req)
+		goto no_memory;
+	req->fn.done = fn;
+	req->results = calloc(n, sizeof(*req->results));
+	req->names = calloc(n, sizeof(*req->names));
+	if (!req->results || !req->names)
+		goto no_memory;
+	for (; req->n < n; req->n++) {
+		req->names[req->n] = strdup(ops[req->n].path);
+		if (!req->names[req->n])
+			goto no_memory;
+		op_init(&zoo_ops[req->n], &ops[req->n]);
+	}
+	list_add(&zk->pending, req);
+	return req_sent(zk, req, zoo_amulti(zk->zh, n, zoo_ops, req->results, multi_completion, req));
+no_memory:
+	if (req)
+		req_free(req);
+	return -ENOMEM;
+}
+
+void zk_cancel(struct zk *zk, void *arg)
+{
+	struct zk_req *req, *next;
+
+	for (req = zk->pending.head; req; req = next) {
+		next = req->next;
+		if (req->arg != arg)
+			continue;
+		list_del(req);
+		list_add(&zk->late, req);
+	}
+}
+
+void zk_interrupt(struct zk *zk)
+{
+	zk->interrupted = 1;
+	eventfd_write(zk->fd, 1);
+}
+
+void zk_names_free(char **names, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}

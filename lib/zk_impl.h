@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What lib/zk.c and lib/zk_wait.c share, and lib/zk's own test. Nobody else includes this.
+ */
+#ifndef VPC_ZK_IMPL_H
+#define VPC_ZK_IMPL_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <zookeeper/zookeeper.h>
+#include "zk.h"
+
+/* What a thread of the client puts into the queue. */
+struct zk_item {
+	struct zk_item *next;
+	struct zk_event *event; /* NULL: the item is the head of a struct zk_req */
+};
+
+struct zk_req;
+
+struct zk_req_list {
+	struct zk_req *head, *tail;
+};
+
+/* DOC: Locking. @mutex guards the queue (@first, @last) and @lost; all else is for zk_dispatch()'s thread alone. */
+struct zk {
+	zhandle_t *zh; /* NULL: could not be opened, see reopen_us */
+	char *hosts;
+	unsigned int session_ms;
+	struct zk_ops ops;
+	void *arg;
+	int fd; /* eventfd */
+	enum zk_state state;
+	uint64_t reopen_us; /* when to try again; 0: not needed */
+	bool expired; /* the handle is dead, close it and open another */
+	struct zk_req_list pending; /* by deadline; their handlers have not been called */
+	struct zk_req_list late; /* with the client still, but nobody waits for them any more */
+	size_t failed; /* the failing step of the multi whose handler runs now */
+	volatile sig_atomic_t interrupted;
+
+	pthread_mutex_t mutex;
+	struct zk_item *first, *last;
+	bool lost; /* an event could not be kept for want of memory */
+};
+
+#endif
