@@ -161,7 +161,7 @@ void kernel_sock_close(struct kernel *k)
 
 int kernel_sock_receive(struct kernel *k, int flags, size_t *ret_len)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { .nl_family = AF_NETLINK };
 	struct iovec iov = { .iov_base = k->buf, .iov_len = KERNEL_BUF_SIZE };
 	struct msghdr msg = { .msg_name = &from, .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
@@ -195,7 +195,6 @@ static int sock_timeout(struct kernel *k, const struct nlmsghdr *nlh)
 
 static int sock_send(struct kernel *k, struct nl_msg *msg, struct vpc_err *err)
 {
-	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
 	struct nlmsghdr *nlh = nlmsg_hdr(msg);
 	ssize_t n;
 	int r;
@@ -206,7 +205,7 @@ static int sock_send(struct kernel *k, struct nl_msg *msg, struct vpc_err *err)
 	nlh->nlmsg_seq = ++k->seq;
 	nlh->nlmsg_pid = k->port;
 	do {
-		n = sendto(k->fd, nlh, nlh->nlmsg_len, 0, (struct sockaddr *)&to, sizeof(to));
+		n = send(k->fd, nlh, nlh->nlmsg_len, 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return vpc_err_set(err, -errno, "netlink: cannot send %u bytes: %s", nlh->nlmsg_len, strerror(errno));
