@@ -42,6 +42,13 @@ vpc_publisher_SRC := $(wildcard publisher/*.c)
 vpc_reconcile_SRC := $(wildcard reconcile/*.c)
 vpcctl_SRC := $(wildcard ctl/*.c)
 # Unit tests of a program's own modules: test_<name>_SRC := agent/<name>.c
+test_reconcile_SRC := reconcile/content.c reconcile/presence.c reconcile/report.c
+test_agent_sync_SRC := agent/sync.c
+test_agent_gate_SRC := agent/gate.c agent/backoff.c
+# The whole agent but main(), against fakes of lib/zk.h, lib/kernel.h and lib/log.h.
+test_agent_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) $(wildcard tests/unit/agent_*.c)
+test_agent_failures_SRC := $(test_agent_SRC)
+test_agent_kports_SRC := agent/kports.c tests/unit/agent_fake_kernel.c
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 obj = $(patsubst %.c,$(1)/%.o,$(2))
@@ -78,7 +85,7 @@ $(1)/unit/$(t): $(1)/obj/tests/unit/$(t).o $$(call obj,$(1)/obj,$$($(t)_SRC)) $(
 )
 
 # The kernel's trie, compiled for user space against a handful of stand-in kernel headers.
-$(1)/obj/tests/unit/test_trie.o: CPPFLAGS_ALL += -Itests/unit/kshim
+$(1)/obj/tests/unit/test_trie.o: CFLAGS_ALL += -Itests/unit/kshim
 endef
 $(eval $(call flavour,$(B),))
 $(eval $(call flavour,$(B)/san,$(SAN)))

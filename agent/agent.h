@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vpc_agent: makes this host's kernel what ZooKeeper says it should be, and says how far it is.
+ *
+ * One thread, one event loop. The parts: agent/session.c is the connection to ZooKeeper, agent/klink.c the one to the kernel,
+ * agent/hostports.c follows the host's `ports`, agent/follow.c one VPC each, agent/status.c reports. They hold a pointer to this
+ * struct and tell each other through the functions below; agent/agent.c keeps the state of the whole.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+#include "../lib/config.h"
+#include "../lib/kernel.h"
+#include "../lib/zk.h"
+#include "gate.h"
+
+#define AGENT_SNAPSHOTS_MAX 1 /* whole states in memory at the same time */
+#define AGENT_CATCHUPS_MAX  16 /* VPCs that read deltas at the same time */
+
+struct follows;
+struct hostports;
+struct klink;
+struct session;
+struct status;
+struct watches;
+
+enum agent_state {
+	AGENT_CONNECTING, /* no connection to ZooKeeper yet */
+	AGENT_SYNCING, /* connected; not everything has been compared since */
+	AGENT_LIVE, /* every VPC is at its HEAD, or has said why not */
+	AGENT_ISOLATED, /* the connection is gone: nothing changes, nothing is deleted */
+};
+
+/**
+ * struct agent - what the parts share
+ * @config: as loaded, the command line's --host put over it
+ * @timeout_ms: deadline of one request to ZooKeeper
+ */
+struct agent {
+	struct vpc_config config;
+	const char *config_path;
+	unsigned int timeout_ms;
+	enum agent_state state;
+	bool ready; /* READY=1 was sent */
+	sd_event *event;
+	struct klink *klink;
+	struct session *session;
+	struct watches *watches;
+	struct hostports *hostports;
+	struct follows *follows;
+	struct status *status;
+	struct gate snapshots, catchups;
+};
+
+/*
+ * Reads the kernel's state and starts following ZooKeeper. @config is moved into the agent; @netns and @config_path may be
+ * NULL and must outlive it. -ENOENT: the kernel has no family "vpc".
+ */
+int agent_new(struct vpc_config *config, const char *config_path, const char *netns, struct agent **ret_agent,
+	      struct vpc_err *err);
+/* Until SIGTERM or SIGINT: 0; or -errno of the event loop. */
+int agent_run(struct agent *a);
+void agent_free(struct agent *a);
+
+struct kernel *agent_kernel(struct agent *a); /* NULL while the module is gone */
+struct zk *agent_zk(struct agent *a);
+
+/* Told by the parts. */
+void agent_connected(struct agent *a, bool fresh); /* @fresh: a new session, ephemerals are gone */
+void agent_disconnected(struct agent *a, const char *why);
+void agent_kernel_suspect(struct agent *a); /* a kernel call failed */
+void agent_ports_read(struct agent *a); /* the host's VPCs may be others now */
+void agent_vpc_content(struct agent *a); /* a VPC can carry ports now */
+void agent_progress(struct agent *a); /* something settled: perhaps we are live */
+void agent_status_changed(struct agent *a); /* epochs or the ports' revision moved */
+
+#endif

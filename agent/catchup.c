@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The work on one VPC: deltas as they come, each one kernel transaction, or a whole snapshot in one.
+ *
+ * agent/follow.c decides (f->plan) and goes on when this ends. The kernel is asked inside the event loop and answers before
+ * the call returns.
+ */
+#include "follow_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "../lib/log.h"
+#include "../lib/util.h"
+#include "install.h"
+
+/* Missing in a row, before it is not coalescing any more. */
+#define CATCHUP_MISSING_MAX 1024
+
+static double elapsed_ms(const struct follow *f)
+{
+	return (now_monotonic_us() - f->started_us) / 1000.0;
+}
+
+/* -- deltas ---------------------------------------------------------------------------------------------------------- */
+
+static void delta_path(uint64_t index, char *buf, void *arg)
+{
+	struct follow *f = arg;
+
+	vpc_path_delta(f->vni, index, buf);
+}
+
+static int delta_apply(struct follow *f, const struct vpc_delta *delta)
+{
+	struct kernel *kernel = agent_kernel(f->agent);
+	int res;
+
+	if (!kernel)
+		return -ENODEV;
+	res = kernel_apply(kernel, delta, &f->err);
+	if (res) {
+		/* The whole state, compared element by element, gets past whatever this one could not. */
+		f->distrust = true;
+		agent_kernel_suspect(f->agent);
+		return res == -ENOENT ? -EINVAL : res;
+	}
+	f->have.epoch = delta->epoch;
+	f->have.digest = delta->digest;
+	f->n_deltas++;
+	follow_moved(f);
+	return 0;
+}
+
+static int delta_item(uint64_t index, int res, const char *data, size_t len, void *arg)
+{
+	struct follow *f = arg;
+	struct vpc_delta delta;
+	char path[VPC_ZNODE_PATH_MAX];
+
+	vpc_path_delta(f->vni, index, path);
+	if (res) {
+		/* A later one may have been coalesced over it. */
+		if (++f->n_missing < CATCHUP_MISSING_MAX)
+			return 0;
+		return vpc_err_set(&f->err, -ENOENT, "%s and %u before it are gone", path, f->n_missing - 1);
+	}
+	f->n_missing = 0;
+	vpc_delta_init(&delta, f->vni);
+	res = vpc_delta_parse(data, len, &delta, &f->err);
+	if (!res)
+		res = sync_delta_check(&delta, f->vni, index, &f->err);
+	if (res) {
+		f->distrust = true;
+		return vpc_err_prefix(&f->err, res, "%s", path);
+	}
+	switch (sync_link(f->have.epoch, &delta)) {
+	case SYNC_LINK_APPLY:
+		res = delta_apply(f, &delta);
+		break;
+	case SYNC_LINK_SKIP:
+		break;
+	case SYNC_LINK_GAP:
+		res = vpc_err_set(&f->err, -ENOENT, "%s: nothing leads from epoch %" PRIu64 " to its base %" PRIu64,
+				  path, f->have.epoch, delta.base);
+		break;
+	}
+	vpc_delta_clear(&delta);
+	return res;
+}
+
+static void deltas_done(int res, void *arg)
+{
+	struct follow *f = arg;
+	char path[VPC_ZNODE_PATH_MAX];
+
+	f->fetch = NULL;
+	if (f->n_deltas)
+		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms)", f->vni, f->start_epoch,
+			 f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f));
+	if (!res && f->have.epoch < f->plan.to)
+		res = vpc_err_set(&f->err, -ENOENT, "%s: is gone", vpc_path_delta(f->vni, f->have.epoch + 1, path));
+	if (res == -ENOENT) {
+		follow_missing(f);
+	} else if (res) {
+		follow_fail(f, res);
+	} else {
+		f->phase = FOLLOW_IDLE;
+		follow_step(f);
+	}
+}
+
+static const struct fetch_ops delta_ops = { .path = delta_path, .item = delta_item, .done = deltas_done };
+
+void follow_start_deltas(struct follow *f)
+{
+	int res;
+
+	f->phase = FOLLOW_DELTAS;
+	f->n_deltas = f->n_missing = 0;
+	res = fetch_start(agent_zk(f->agent), f->agent->timeout_ms, f->plan.from, f->plan.to, &delta_ops, f, &f->fetch);
+	if (res)
+		follow_fail(f, res);
+}
+
+/* -- snapshot -------------------------------------------------------------------------------------------------------- */
+
+static int snapshot_install(struct follow *f, const struct vpc_state *state)
+{
+	struct kernel *kernel = agent_kernel(f->agent);
+	/* HEAD's change id belongs to HEAD's epoch only. */
+	const char *change = state->epoch == f->head.epoch ? f->head.change : "";
+	size_t n_changes;
+	int res;
+
+	if (!kernel)
+		return -ENODEV;
+	res = follow_read_kernel(f);
+	if (!res && f->have.epoch > state->epoch)
+		return vpc_err_set(&f->err, -ESTALE, "the kernel went on to epoch %" PRIu64 " meanwhile",
+				   f->have.epoch);
+	f->start_epoch = f->have.epoch;
+	if (!res)
+		res = install_state(kernel, &f->have, state, change, &n_changes, &f->err);
+	if (res) {
+		agent_kernel_suspect(f->agent);
+		return res;
+	}
+	if (f->plan.step == SYNC_REPAIR)
+		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64
+			 " repaired (snapshot, %zu changes, %zu routes, %.1f ms)",
+			 f->vni, f->start_epoch, state->epoch, n_changes, state->n_routes, elapsed_ms(f));
+	else
+		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (snapshot, %zu changes, %zu routes, %.1f ms)",
+			 f->vni, f->start_epoch, state->epoch, n_changes, state->n_routes, elapsed_ms(f));
+	return 0;
+}
+
+static void snapshot_loaded(int res, struct vpc_state *state, const struct vpc_err *err, void *arg)
+{
+	struct follow *f = arg;
+
+	f->load = NULL;
+	if (res) {
+		f->err = *err;
+		if (res == -ENOENT)
+			follow_missing(f);
+		else
+			follow_fail(f, res);
+		return;
+	}
+	res = snapshot_install(f, state);
+	/* Not kept while the next VPC's is read. */
+	vpc_state_clear(state);
+	if (res) {
+		follow_fail(f, res);
+		return;
+	}
+	f->distrust = false;
+	f->phase = FOLLOW_IDLE;
+	follow_step(f);
+}
+
+void follow_start_snapshot(struct follow *f)
+{
+	int res;
+
+	if (f->plan.step == SYNC_REPAIR)
+		log_warn("VPC %u: kernel digest differs at epoch %" PRIu64 "; reloading the snapshot", f->vni,
+			 f->have.epoch);
+	f->phase = FOLLOW_SNAPSHOT;
+	res = load_start(agent_zk(f->agent), f->agent->timeout_ms, &f->head, f->plan.to, snapshot_loaded, f, &f->load);
+	if (res)
+		follow_fail(f, res);
+}

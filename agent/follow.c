@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The set of followed VPCs, and for each what HEAD asks for next; see follow.h. The work itself is in agent/catchup.c.
+ */
+#include "follow_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "../lib/digest.h"
+#include "../lib/log.h"
+#include "../lib/util.h"
+#include "timer.h"
+
+/* @all: ascending by VNI. */
+struct follows {
+	struct agent *agent;
+	struct follow **all;
+	size_t n;
+	size_t n_unsettled, n_failing;
+};
+
+/* -- where one stands ------------------------------------------------------------------------------------------------ */
+
+static void follow_unsettle(struct follow *f)
+{
+	if (!f->counted) {
+		f->counted = true;
+		f->set->n_unsettled++;
+	}
+}
+
+void follow_settle(struct follow *f, bool failing)
+{
+	if (f->failing != failing) {
+		f->failing = failing;
+		if (failing)
+			f->set->n_failing++;
+		else
+			f->set->n_failing--;
+	}
+	if (f->counted) {
+		f->counted = false;
+		f->set->n_unsettled--;
+	}
+	agent_progress(f->agent);
+}
+
+void follow_rest(struct follow *f)
+{
+	f->phase = FOLLOW_IDLE;
+	gate_leave(&f->slot);
+}
+
+static int follow_timer(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct follow *f = arg;
+
+	f->phase = FOLLOW_IDLE;
+	follow_step(f);
+	return 0;
+}
+
+void follow_fail(struct follow *f, int res)
+{
+	follow_rest(f);
+	/* ZooKeeper or the module is gone: that is said once for all, and its coming back steps every VPC again. */
+	if (!zk_connected(agent_zk(f->agent)) || !agent_kernel(f->agent))
+		return;
+	if (!f->err.text[0])
+		vpc_err_set(&f->err, res, "%s", zk_strerror(res));
+	if (res != -ECONNRESET && backoff_is_news(&f->backoff, f->err.text))
+		log_err("VPC %u: stays at epoch %" PRIu64 ": %s", f->vni, f->have.epoch, f->err.text);
+	f->phase = FOLLOW_RETRY;
+	res = timer_arm(f->agent->event, &f->timer, backoff_next_us(&f->backoff, timer_random()), follow_timer, f);
+	if (res < 0)
+		log_err("VPC %u: timer: %s", f->vni, strerror(-res));
+	follow_settle(f, true);
+}
+
+void follow_missing(struct follow *f)
+{
+	if (f->missed_version == f->head_version) {
+		f->distrust = true;
+		follow_fail(f, -ENOENT);
+		return;
+	}
+	f->missed_version = f->head_version;
+	log_debug("VPC %u: %s; reading HEAD again", f->vni, f->err.text);
+	follow_rest(f);
+	watch_read(f->watch);
+}
+
+void follow_moved(struct follow *f)
+{
+	agent_status_changed(f->agent);
+	if (!f->content && f->have.epoch) {
+		f->content = true;
+		agent_vpc_content(f->agent);
+	}
+}
+
+int follow_read_kernel(struct follow *f)
+{
+	struct kernel *kernel = agent_kernel(f->agent);
+	struct kernel_vpc have;
+	bool news;
+	int res;
+
+	f->err.text[0] = '\0';
+	res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
+	if (res == -ENOENT && f->has_head) {
+		res = kernel_vpc_new(kernel, f->vni, f->head.quota, &f->err);
+		if (!res)
+			res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
+	}
+	if (res)
+		return res;
+	news = !f->have_known || have.epoch != f->have.epoch || !vpc_digest_equal(&have.digest, &f->have.digest);
+	f->have = have;
+	f->have_known = true;
+	if (news)
+		follow_moved(f);
+	return 0;
+}
+
+/* -- what next ------------------------------------------------------------------------------------------------------- */
+
+static void follow_reached(struct follow *f)
+{
+	follow_rest(f);
+	backoff_reset(&f->backoff);
+	f->distrust = false;
+	f->missed_version = -1;
+	if (!f->content) {
+		f->content = true;
+		agent_vpc_content(f->agent);
+	}
+	follow_settle(f, false);
+}
+
+static void follow_backwards(struct follow *f)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+
+	follow_rest(f);
+	vpc_err_set(&f->err, -ESTALE, "%s: epoch %" PRIu64 " is older than the kernel's %" PRIu64 "; refused",
+		    vpc_path_vpc(f->vni, path), f->head.epoch, f->have.epoch);
+	if (f->bad_version != f->head_version)
+		log_err("VPC %u: %s", f->vni, f->err.text);
+	f->bad_version = f->head_version;
+	follow_settle(f, true);
+}
+
+static void follow_granted(void *arg)
+{
+	struct follow *f = arg;
+
+	f->phase = FOLLOW_IDLE;
+	follow_step(f);
+}
+
+/* Starts the work, or stands in line for it; then the plan is made again when its turn comes. */
+static void follow_work(struct follow *f, struct gate *gate, void (*start)(struct follow *f))
+{
+	if (!gate_enter(gate, &f->slot)) {
+		f->phase = FOLLOW_QUEUED;
+		return;
+	}
+	f->started_us = now_monotonic_us();
+	f->start_epoch = f->have.epoch;
+	f->err.text[0] = '\0';
+	start(f);
+}
+
+void follow_step(struct follow *f)
+{
+	int res;
+
+	if (f->phase != FOLLOW_IDLE || !f->has_head || !agent_kernel(f->agent))
+		return;
+	res = follow_read_kernel(f);
+	if (res) {
+		agent_kernel_suspect(f->agent);
+		follow_fail(f, res);
+		return;
+	}
+	f->plan = sync_next(&f->head, f->have.epoch, &f->have.digest, f->distrust);
+	switch (f->plan.step) {
+	case SYNC_NOTHING:
+		follow_reached(f);
+		break;
+	case SYNC_BACKWARDS:
+		follow_backwards(f);
+		break;
+	case SYNC_DELTAS:
+		follow_work(f, &f->agent->catchups, follow_start_deltas);
+		break;
+	case SYNC_REPAIR:
+	case SYNC_SNAPSHOT:
+		follow_work(f, &f->agent->snapshots, follow_start_snapshot);
+		break;
+	}
+}
+
+static void follow_take_head(struct follow *f, const struct vpc_head *head, int version)
+{
+	bool news = !f->has_head || version != f->head_version;
+
+	f->head = *head;
+	f->head_version = version;
+	f->has_head = true;
+	/* What failed may go well now: not worth waiting for the timer. */
+	if (news && f->phase == FOLLOW_RETRY) {
+		timer_stop(f->timer);
+		f->phase = FOLLOW_IDLE;
+	}
+	follow_step(f);
+	/* Still at it from before the connection was lost, or waiting: what is said stays true. */
+	if (f->phase == FOLLOW_RETRY)
+		follow_settle(f, true);
+}
+
+static void follow_head(int res, const char *path, const char *data, size_t len, int version, void *arg)
+{
+	struct follow *f = arg;
+	struct vpc_head head;
+	struct vpc_err err = { "" };
+
+	if (res) {
+		if (backoff_is_news(&f->backoff, path))
+			log_warn("VPC %u: %s: no such node; waiting for it", f->vni, path);
+		follow_settle(f, true);
+		return;
+	}
+	res = vpc_head_parse(data, len, &head, &err);
+	if (!res)
+		res = sync_head_check(&head, f->vni, &err);
+	if (!res) {
+		follow_take_head(f, &head, version);
+		return;
+	}
+	if (f->bad_version != version)
+		log_err("VPC %u: %s (version %d): %s; keeping epoch %" PRIu64, f->vni, path, version, err.text,
+			f->have.epoch);
+	f->bad_version = version;
+	follow_settle(f, true);
+}
+
+/* -- the set --------------------------------------------------------------------------------------------------------- */
+
+static void follow_free(struct follow *f)
+{
+	if (!f)
+		return;
+	watch_free(f->watch);
+	fetch_cancel(f->fetch);
+	load_cancel(f->load);
+	sd_event_source_disable_unref(f->timer);
+	if (f->counted)
+		f->set->n_unsettled--;
+	if (f->failing)
+		f->set->n_failing--;
+	gate_leave(&f->slot);
+	free(f);
+}
+
+static struct follow *follow_new(struct follows *fs, uint32_t vni)
+{
+	struct follow *f = calloc(1, sizeof(*f));
+	char path[VPC_ZNODE_PATH_MAX];
+
+	if (!f)
+		return NULL;
+	f->set = fs;
+	f->agent = fs->agent;
+	f->vni = vni;
+	f->head_version = f->bad_version = f->missed_version = -1;
+	f->slot = (struct gate_slot){ .granted = follow_granted, .arg = f };
+	follow_unsettle(f);
+	/* What was taken over carries ports at once, whatever ZooKeeper says; what is not there yet is made when HEAD is. */
+	if (agent_kernel(f->agent))
+		follow_read_kernel(f);
+	f->watch = watch_new(fs->agent->watches, vpc_path_vpc(vni, path), follow_head, f);
+	if (!f->watch) {
+		follow_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+struct follows *follows_new(struct agent *a)
+{
+	struct follows *fs = calloc(1, sizeof(*fs));
+
+	if (fs)
+		fs->agent = a;
+	return fs;
+}
+
+void follows_free(struct follows *fs)
+{
+	size_t i;
+
+	if (!fs)
+		return;
+	/* Nobody moves up in a line that is going away: those who wait leave it first. */
+	for (i = 0; i < fs->n; i++) {
+		if (!fs->all[i]->slot.held)
+			gate_leave(&fs->all[i]->slot);
+	}
+	for (i = 0; i < fs->n; i++)
+		follow_free(fs->all[i]);
+	free(fs->all);
+	free(fs);
+}
+
+int follows_want(struct follows *fs, const uint32_t *vnis, size_t n)
+{
+	struct follow **all, **old = fs->all, **gone;
+	size_t i, have = 0, n_old = fs->n, n_gone = 0;
+	int res = 0;
+
+	all = calloc(n + 1, sizeof(*all));
+	gone = calloc(n_old + 1, sizeof(*gone));
+	if (!all || !gone) {
+		free(all);
+		free(gone);
+		return -ENOMEM;
+	}
+	fs->n = 0;
+	fs->all = all;
+	for (i = 0; i < n; i++) {
+		while (have < n_old && old[have]->vni < vnis[i])
+			gone[n_gone++] = old[have++];
+		if (have < n_old && old[have]->vni == vnis[i]) {
+			all[fs->n++] = old[have++];
+			continue;
+		}
+		all[fs->n] = follow_new(fs, vnis[i]);
+		if (all[fs->n])
+			fs->n++;
+		else
+			res = -ENOMEM;
+	}
+	while (have < n_old)
+		gone[n_gone++] = old[have++];
+	for (i = 0; i < n_gone; i++)
+		follow_free(gone[i]);
+	free(gone);
+	free(old);
+	return res;
+}
+
+void follows_unsettle(struct follows *fs)
+{
+	size_t i;
+
+	for (i = 0; i < fs->n; i++)
+		follow_unsettle(fs->all[i]);
+}
+
+void follows_step_all(struct follows *fs)
+{
+	size_t i;
+
+	for (i = 0; i < fs->n; i++) {
+		struct follow *f = fs->all[i];
+
+		if (f->phase == FOLLOW_RETRY) {
+			timer_stop(f->timer);
+			f->phase = FOLLOW_IDLE;
+		}
+		/* Another module is another kernel: what it had is not what it has. */
+		f->have_known = false;
+		f->content = false;
+		f->have = (struct kernel_vpc){ .vni = f->vni };
+		if (!f->has_head && agent_kernel(f->agent))
+			follow_read_kernel(f);
+		follow_step(f);
+	}
+}
+
+static int follow_cmp(const void *key, const void *elem)
+{
+	uint32_t vni = *(const uint32_t *)key;
+	const struct follow *f = *(struct follow *const *)elem;
+
+	return vni < f->vni ? -1 : vni > f->vni;
+}
+
+static struct follow *follows_find(const struct follows *fs, uint32_t vni)
+{
+	struct follow **found = NULL;
+
+	if (fs->n)
+		found = bsearch(&vni, fs->all, fs->n, sizeof(*fs->all), follow_cmp);
+	return found ? *found : NULL;
+}
+
+bool follows_wanted(const struct follows *fs, uint32_t vni)
+{
+	return follows_find(fs, vni);
+}
+
+bool follows_has_content(const struct follows *fs, uint32_t vni)
+{
+	const struct follow *f = follows_find(fs, vni);
+
+	return f && f->content;
+}
+
+size_t follows_count(const struct follows *fs)
+{
+	return fs->n;
+}
+
+size_t follows_unsettled(const struct follows *fs)
+{
+	return fs->n_unsettled;
+}
+
+size_t follows_failing(const struct follows *fs)
+{
+	return fs->n_failing;
+}
+
+size_t follows_status(const struct follows *fs, struct vpc_status_vpc *ret_vpcs)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < fs->n; i++) {
+		const struct follow *f = fs->all[i];
+
+		if (f->have_known)
+			ret_vpcs[n++] = (struct vpc_status_vpc){ .vni = f->vni,
+								 .epoch = f->have.epoch,
+								 .digest = f->have.digest };
+	}
+	return n;
+}

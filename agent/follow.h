@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Following VPCs: for each that this host needs, HEAD is watched and the kernel brought to its epoch.
+ *
+ * agent/hostports.c says which VPCs; a VPC's way is HEAD -> sync_next() -> deltas one by one, or a snapshot (agent/load.c,
+ * agent/install.c). Whatever fails leaves the kernel's version standing and is tried again with backoff.
+ */
+#ifndef AGENT_FOLLOW_H
+#define AGENT_FOLLOW_H
+
+#include "../proto/znode.h"
+#include "agent.h"
+
+/* NULL: out of memory. */
+struct follows *follows_new(struct agent *a);
+void follows_free(struct follows *fs);
+
+/* Exactly these VPCs (ascending) are followed from now on; those that go are only forgotten here. -ENOMEM. */
+int follows_want(struct follows *fs, const uint32_t *vnis, size_t n);
+/* ZooKeeper is (back) there: nothing is settled until its HEAD was read again. */
+void follows_unsettle(struct follows *fs);
+/* The module is (back) there: compare all again. */
+void follows_step_all(struct follows *fs);
+
+bool follows_wanted(const struct follows *fs, uint32_t vni);
+/* Whether the VPC has content in the kernel, so that a port put into it does not lose packets. */
+bool follows_has_content(const struct follows *fs, uint32_t vni);
+size_t follows_count(const struct follows *fs);
+size_t follows_unsettled(const struct follows *fs); /* HEAD not read, or not reached, and no reason given */
+size_t follows_failing(const struct follows *fs); /* not at HEAD, with a reason in the log */
+
+/* What the kernel has, as far as known, ascending; room for follows_count(). Returns how many. */
+size_t follows_status(const struct follows *fs, struct vpc_status_vpc *ret_vpcs);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One followed VPC, as agent/follow.c (the set, HEAD, what next) and agent/catchup.c (the work) both know it.
+ *
+ * Work goes on for one VPC at a time in one phase; whatever ends it calls follow_rest() or follow_fail(), or steps again.
+ */
+#ifndef AGENT_FOLLOW_PRIV_H
+#define AGENT_FOLLOW_PRIV_H
+
+#include "backoff.h"
+#include "fetch.h"
+#include "follow.h"
+#include "load.h"
+#include "sync.h"
+#include "watch.h"
+
+enum follow_phase {
+	FOLLOW_IDLE,
+	FOLLOW_QUEUED, /* waits for its turn at a gate */
+	FOLLOW_DELTAS, /* reads and applies deltas */
+	FOLLOW_SNAPSHOT, /* reads a snapshot */
+	FOLLOW_RETRY, /* failed, the timer runs */
+};
+
+/**
+ * struct follow - one VPC
+ * @have: what the kernel has of it; @have_known: whether that was read since the link came up
+ * @head_version: znode version of @head
+ * @bad_version: znode version of a HEAD that was refused, -1: none
+ * @missed_version: @head_version when a node behind it was found gone, -1: none
+ * @distrust: deltas failed: build HEAD's epoch whole
+ * @counted: it is in the set's count of unsettled VPCs
+ */
+struct follow {
+	struct follows *set;
+	struct agent *agent;
+	uint32_t vni;
+	enum follow_phase phase;
+	struct watch *watch;
+	struct vpc_head head;
+	bool has_head;
+	int head_version, bad_version, missed_version;
+	struct kernel_vpc have;
+	bool have_known, content, distrust, failing, counted;
+	struct backoff backoff;
+	sd_event_source *timer;
+	struct gate_slot slot;
+	struct fetch *fetch;
+	struct load *load;
+	struct vpc_err err;
+	/* of the work in hand */
+	struct sync_plan plan;
+	uint64_t started_us, start_epoch;
+	unsigned int n_deltas, n_missing;
+};
+
+/* agent/follow.c */
+void follow_step(struct follow *f);
+void follow_rest(struct follow *f); /* nothing to do now: leaves the gate */
+void follow_settle(struct follow *f, bool failing);
+/* The kernel's version stands; again later. @res with the text in f->err, which is said once. */
+void follow_fail(struct follow *f, int res);
+/* A node that HEAD promises is gone: HEAD is read again; when that changes nothing it is a failure. */
+void follow_missing(struct follow *f);
+int follow_read_kernel(struct follow *f);
+void follow_moved(struct follow *f); /* f->have has a new epoch */
+
+/* agent/catchup.c: f->plan says what. The gate is held. */
+void follow_start_deltas(struct follow *f);
+void follow_start_snapshot(struct follow *f);
+
+#endif

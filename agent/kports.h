@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's ports in the kernel: what to do about the difference (pure), and doing it.
+ */
+#ifndef AGENT_KPORTS_H
+#define AGENT_KPORTS_H
+
+#include "../lib/kernel.h"
+
+enum kports_action {
+	KPORTS_DEL, /* in the kernel, not wanted, or wanted in another VPC */
+	KPORTS_SET, /* not there, or other than wanted */
+};
+
+/* Pointers lead into what was compared. */
+struct kports_step {
+	enum kports_action action;
+	const struct vpc_port *port; /* DEL: the kernel's; SET: the wanted */
+};
+
+/**
+ * kports_plan() - what leads from the ports that are to those that should be
+ * @want: ascending by device, unique
+ * @have: the kernel's, any order; sorted here
+ * @has_content: whether a VPC can carry ports; those of a VPC that cannot are left as they are
+ * @arg: passed to @has_content
+ * @ret_steps: deletions first; room for @n_want + @n_have
+ * @ret_n: how many
+ * @ret_waiting: wanted ports that are not set because their VPC has no content yet
+ */
+void kports_plan(const struct vpc_port *want, size_t n_want, struct kernel_port *have, size_t n_have,
+		 bool (*has_content)(uint32_t vni, void *arg), void *arg, struct kports_step *ret_steps, size_t *ret_n,
+		 size_t *ret_waiting);
+
+/*
+ * Does it, goes on behind failures, logs what it does. @steps is changed. An address that moves between ports is set on its new
+ * one after it left the old one; where ports swap addresses one of them is taken out in between.
+ * Return: 0, or the first failure left, its text in @err.
+ */
+int kports_run(struct kernel *kernel, struct kports_step *steps, size_t n, struct vpc_err *err);
+
+void kports_sort(struct vpc_port *ports, size_t n); /* by device */
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The `status` and `alive` nodes; see status.h.
+ *
+ * Only this agent writes them, so they are set whatever their version, and created when they are not there. Both wait for the
+ * publisher to make the host's folder; until then, and after any failure, the next interval tries again.
+ */
+#include "status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "../lib/log.h"
+#include "../lib/util.h"
+#include "../proto/znode.h"
+#include "backoff.h"
+#include "follow.h"
+#include "hostports.h"
+#include "klink.h"
+#include "timer.h"
+
+#define STATUS_COALESCE_US 150000
+
+struct status {
+	struct agent *agent;
+	char boot_id[40];
+	char path[VPC_ZNODE_PATH_MAX], alive_path[VPC_ZNODE_PATH_MAX];
+	bool writing, again; /* a write is under way; something changed since */
+	char *data; /* what is being written */
+	size_t len;
+	bool alive, alive_busy, alive_replace;
+	struct backoff said;
+	sd_event_source *timer;
+	bool soon; /* the timer was pulled forward */
+};
+
+static void status_arm(struct status *st);
+
+static void status_said(struct status *st, const char *what, int res)
+{
+	char text[VPC_ZNODE_PATH_MAX + 64];
+
+	snprintf(text, sizeof(text), "%s: %s", what, zk_strerror(res));
+	if (backoff_is_news(&st->said, text))
+		log_warn("ZooKeeper: %s", text);
+}
+
+/* -- alive ----------------------------------------------------------------------------------------------------------- */
+
+static void alive_done(int res, const char *path, void *arg);
+
+static void alive_write(struct status *st, bool replace)
+{
+	const struct zk_op ops[] = {
+		{ .type = ZK_OP_DELETE, .path = st->alive_path, .version = -1 },
+		{ .type = ZK_OP_CREATE, .path = st->alive_path, .data = "", .ephemeral = true },
+	};
+
+	if (st->alive_busy || !zk_connected(agent_zk(st->agent)))
+		return;
+	st->alive_replace = replace;
+	st->alive_busy = !zk_multi(agent_zk(st->agent), replace ? ops : ops + 1, replace ? 2 : 1, st->agent->timeout_ms,
+				   alive_done, st);
+}
+
+static void alive_done(int res, const char *path, void *arg)
+{
+	struct status *st = arg;
+
+	st->alive_busy = false;
+	st->alive = !res;
+	if (res == -EEXIST)
+		alive_write(st, true); /* of the session before; ours shall not end with it */
+	else if (res == -ENOENT && st->alive_replace)
+		alive_write(st, false); /* it ended just now */
+	else if (res && res != -ENOENT && zk_connected(agent_zk(st->agent)))
+		status_said(st, st->alive_path, res);
+}
+
+/* -- status ---------------------------------------------------------------------------------------------------------- */
+
+static int status_format(struct status *st)
+{
+	struct agent *a = st->agent;
+	struct vpc_host_status status = { .revision = hostports_revision(a->hostports), .time_ms = now_wall_ms() };
+	_cleanup_free_ struct vpc_status_vpc *vpcs = calloc(follows_count(a->follows) + 1, sizeof(*vpcs));
+
+	if (!vpcs)
+		return -ENOMEM;
+	snprintf(status.host, sizeof(status.host), "%s", a->config.host);
+	memcpy(status.boot_id, st->boot_id, sizeof(status.boot_id));
+	status.instance = klink_instance(a->klink);
+	status.vpcs = vpcs;
+	status.n_vpcs = follows_status(a->follows, vpcs);
+	free(st->data);
+	st->data = NULL;
+	return vpc_host_status_format(&status, &st->data, &st->len);
+}
+
+static void status_end(struct status *st, int res)
+{
+	st->writing = false;
+	if (!res)
+		backoff_reset(&st->said);
+	else if (res != -ENOENT && zk_connected(agent_zk(st->agent)))
+		status_said(st, st->path, res);
+	/* What came meanwhile goes out soon; a failure waits for the interval. */
+	st->soon = st->again && !res;
+	st->again = false;
+	status_arm(st);
+}
+
+static void status_created(int res, const char *path, void *arg)
+{
+	status_end(arg, res);
+}
+
+static void status_set(int res, const char *path, void *arg)
+{
+	struct status *st = arg;
+	const struct zk_op op = { .type = ZK_OP_CREATE, .path = st->path, .data = st->data, .len = st->len };
+
+	if (res == -ENOENT) {
+		res = zk_multi(agent_zk(st->agent), &op, 1, st->agent->timeout_ms, status_created, st);
+		if (!res)
+			return;
+	}
+	status_end(st, res);
+}
+
+static void status_write(struct status *st)
+{
+	struct zk_op op = { .type = ZK_OP_SET, .path = st->path, .version = -1 };
+	int res;
+
+	st->soon = false;
+	/* Before `ports` was read there is nothing to say, and no folder to say it in. */
+	if (!zk_connected(agent_zk(st->agent)) || !hostports_known(st->agent->hostports)) {
+		status_arm(st);
+		return;
+	}
+	st->writing = true;
+	res = status_format(st);
+	op.data = st->data;
+	op.len = st->len;
+	if (!res)
+		res = zk_multi(agent_zk(st->agent), &op, 1, st->agent->timeout_ms, status_set, st);
+	if (res)
+		status_end(st, res);
+	if (!st->alive)
+		alive_write(st, false);
+}
+
+static int status_timer(sd_event_source *source, uint64_t usec, void *arg)
+{
+	status_write(arg);
+	return 0;
+}
+
+static void status_arm(struct status *st)
+{
+	uint64_t interval = (uint64_t)st->agent->config.status_interval_s * 1000000;
+	int res;
+
+	/* A tenth earlier at most: a thousand agents started together do not stay together. */
+	interval -= timer_random() % (interval / 10 + 1);
+	res = timer_arm(st->agent->event, &st->timer, st->soon ? STATUS_COALESCE_US : interval, status_timer, st);
+	if (res < 0)
+		log_err("status: timer: %s", strerror(-res));
+}
+
+void status_changed(struct status *st)
+{
+	if (st->writing) {
+		st->again = true;
+	} else if (!st->soon) {
+		st->soon = true;
+		status_arm(st);
+	}
+}
+
+void status_connected(struct status *st, bool fresh)
+{
+	if (fresh)
+		st->alive = false;
+	if (!st->alive)
+		alive_write(st, false);
+	status_changed(st);
+}
+
+struct status *status_new(struct agent *a)
+{
+	struct status *st = calloc(1, sizeof(*st));
+	_cleanup_fclose_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!st || !file || fscanf(file, "%39s", st->boot_id) != 1) {
+		free(st);
+		return NULL;
+	}
+	st->agent = a;
+	vpc_path_host(a->config.host, "status", st->path);
+	vpc_path_host(a->config.host, "alive", st->alive_path);
+	status_arm(st);
+	return st;
+}
+
+void status_free(struct status *st)
+{
+	if (!st)
+		return;
+	zk_cancel(agent_zk(st->agent), st);
+	sd_event_source_disable_unref(st->timer);
+	free(st->data);
+	free(st);
+}

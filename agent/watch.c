@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Following one znode; see watch.h.
+ *
+ * While a node is being reported watch_free() only marks the struct dead; the end of the report frees it.
+ */
+#include "watch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/queue.h>
+#include "../lib/log.h"
+#include "../lib/util.h"
+#include "backoff.h"
+#include "timer.h"
+
+#define WATCH_BUCKETS 1024
+
+struct watch {
+	struct watches *ws;
+	char *path;
+	watch_fn fn;
+	void *arg;
+	bool busy; /* a read is in flight or being reported */
+	bool again; /* something happened meanwhile */
+	bool reporting;
+	bool dead;
+	struct backoff backoff;
+	sd_event_source *timer;
+	LIST_ENTRY(watch) link;
+};
+
+struct watches {
+	sd_event *event;
+	struct zk *zk;
+	unsigned int timeout_ms;
+	LIST_HEAD(, watch) buckets[WATCH_BUCKETS];
+};
+
+struct watches *watches_new(sd_event *event, unsigned int timeout_ms)
+{
+	struct watches *ws = calloc(1, sizeof(*ws));
+
+	if (!ws)
+		return NULL;
+	ws->event = event;
+	ws->timeout_ms = timeout_ms;
+	return ws;
+}
+
+void watches_free(struct watches *ws)
+{
+	free(ws);
+}
+
+void watches_set_zk(struct watches *ws, struct zk *zk)
+{
+	ws->zk = zk;
+}
+
+static unsigned int path_bucket(const char *path)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *path; path++)
+		hash = (hash ^ (uint8_t)*path) * 16777619U;
+	return hash % WATCH_BUCKETS;
+}
+
+static void watch_destroy(struct watch *w)
+{
+	sd_event_source_disable_unref(w->timer);
+	free(w->path);
+	free(w);
+}
+
+static int watch_timer(sd_event_source *source, uint64_t usec, void *arg)
+{
+	watch_read(arg);
+	return 0;
+}
+
+/* A lost connection comes back with watches_read_all(); everything else is tried again here. */
+static void watch_failed(struct watch *w, int res)
+{
+	if (!zk_connected(w->ws->zk))
+		return;
+	log_debug("ZooKeeper: %s: %s; reading it again", w->path, zk_strerror(res));
+	res = timer_arm(w->ws->event, &w->timer, backoff_next_us(&w->backoff, timer_random()), watch_timer, w);
+	if (res < 0)
+		log_err("%s: timer: %s", w->path, strerror(-res));
+}
+
+/* The end of a read. */
+static void watch_finish(struct watch *w, int res)
+{
+	w->busy = false;
+	if (w->again)
+		watch_read(w);
+	else if (res)
+		watch_failed(w, res);
+}
+
+static void watch_report(struct watch *w, int res, const char *data, size_t len, int version)
+{
+	backoff_reset(&w->backoff);
+	w->reporting = true;
+	w->fn(res, w->path, data, len, version, w->arg);
+	w->reporting = false;
+	if (w->dead)
+		watch_destroy(w);
+	else
+		watch_finish(w, 0);
+}
+
+static void watch_exists_done(int res, const char *path, const char *data, size_t len, int version, void *arg)
+{
+	struct watch *w = arg;
+
+	if (res == -ENOENT) {
+		watch_report(w, -ENOENT, NULL, 0, -1);
+		return;
+	}
+	if (!res)
+		w->again = true; /* it came between the two requests */
+	watch_finish(w, res);
+}
+
+static void watch_get_done(int res, const char *path, const char *data, size_t len, int version, void *arg)
+{
+	struct watch *w = arg;
+
+	if (!res) {
+		watch_report(w, 0, data, len, version);
+		return;
+	}
+	/* Reading what is not there leaves no watch, asking whether it exists does. */
+	if (res == -ENOENT) {
+		res = zk_exists(w->ws->zk, w->path, true, w->ws->timeout_ms, watch_exists_done, w);
+		if (!res)
+			return;
+	}
+	watch_finish(w, res);
+}
+
+void watch_read(struct watch *w)
+{
+	int res;
+
+	if (w->busy) {
+		w->again = true;
+		return;
+	}
+	if (!w->ws->zk || !zk_connected(w->ws->zk))
+		return;
+	timer_stop(w->timer);
+	w->busy = true;
+	w->again = false;
+	res = zk_get(w->ws->zk, w->path, true, w->ws->timeout_ms, watch_get_done, w);
+	if (res)
+		watch_finish(w, res);
+}
+
+void watches_changed(struct watches *ws, const char *path)
+{
+	struct watch *w;
+
+	LIST_FOREACH(w, &ws->buckets[path_bucket(path)], link)
+	{
+		if (!strcmp(w->path, path)) {
+			watch_read(w);
+			return;
+		}
+	}
+}
+
+void watches_read_all(struct watches *ws)
+{
+	struct watch *w;
+	size_t i;
+
+	for (i = 0; i < WATCH_BUCKETS; i++) {
+		LIST_FOREACH(w, &ws->buckets[i], link)
+		{
+			backoff_reset(&w->backoff);
+			watch_read(w);
+		}
+	}
+}
+
+struct watch *watch_new(struct watches *ws, const char *path, watch_fn fn, void *arg)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->ws = ws;
+	w->path = strdup(path);
+	if (!w->path) {
+		free(w);
+		return NULL;
+	}
+	w->fn = fn;
+	w->arg = arg;
+	LIST_INSERT_HEAD(&ws->buckets[path_bucket(path)], w, link);
+	watch_read(w);
+	return w;
+}
+
+void watch_free(struct watch *w)
+{
+	if (!w)
+		return;
+	LIST_REMOVE(w, link);
+	if (w->reporting) {
+		w->dead = true;
+		return;
+	}
+	if (w->busy)
+		zk_cancel(w->ws->zk, w);
+	watch_destroy(w);
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vpc_agent whole, on its event loop, between a ZooKeeper and a kernel in memory (agent_fake.h): what it does when it
+ * starts and when something changes. test_agent_failures.c is the other half.
+ *
+ * Each test publishes as vpc_publisher would, runs the loop until what must come true is true, and looks at the kernel.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+#include "agent_rig.h"
+
+/* -- starting -------------------------------------------------------------------------------------------------------- */
+
+static void test_first_sync(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_host_status status;
+	struct vpc_err err;
+	struct kernel_host host;
+	struct agent *a;
+	struct pub p;
+
+	pub_start(&p, 100, 3, false);
+	pub_change(&p, 50);
+	pub_change(&p, 51);
+	want_port(1, 100);
+	want_port(2, 100);
+	pub_ports();
+	a = agent_start();
+	run_idle(a);
+	assert_int_equal(writes(), 0);
+	assert_int_equal(a->state, AGENT_CONNECTING);
+	fake_zk_connect();
+	run_until(a, a->state == AGENT_LIVE);
+	assert_same(&p);
+	assert_int_equal(fake_calls.apply, 3);
+	assert_int_equal(fake_calls.port_set, 2);
+	assert_non_null(fake_kernel_port("tap1"));
+	assert_int_equal(kernel_host_get(agent_kernel(a), &host, &err), 0);
+	assert_int_equal(vpc_addr_cmp(&host.vtep4, &host_ports.vtep), 0);
+	assert_int_equal(host.udp_port, 4789);
+	assert_int_equal(fake_log_count("VPC 100: epoch 0 -> 3 (3 deltas, "), 1);
+
+	vpc_path_host("h1", "status", path);
+	run_until(a, fake_zk_data(path) && strstr(fake_zk_data(path), "\"revision\":1,"));
+	assert_int_equal(vpc_host_status_parse(fake_zk_data(path), strlen(fake_zk_data(path)), &status, &err), 0);
+	assert_string_equal(status.host, "h1");
+	assert_int_equal(status.n_vpcs, 1);
+	assert_int_equal(status.vpcs[0].epoch, 3);
+	assert_true(vpc_digest_equal(&status.vpcs[0].digest, &p.state.digest));
+	assert_int_equal(status.instance, host.instance);
+	vpc_host_status_clear(&status);
+	run_until(a, fake_zk_session_owns(vpc_path_host("h1", "alive", path)));
+	finish(a, &p);
+}
+
+static void test_snapshot_then_deltas(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	pub_start(&p, 100, 30000, true); /* several chunks */
+	assert_true(p.head.chunks > 2);
+	pub_change(&p, 40000);
+	pub_change(&p, 40001);
+	want_port(1, 100);
+	pub_ports();
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	assert_same(&p);
+	assert_int_equal(fake_calls.replace, 1);
+	assert_int_equal(fake_calls.apply, 2);
+	assert_int_equal(fake_log_count("VPC 100: epoch 0 -> 1 (snapshot, 30001 changes, 30000 routes, "), 1);
+	assert_int_equal(fake_log_count("VPC 100: epoch 1 -> 3 (2 deltas, "), 1);
+	finish(a, &p);
+}
+
+static void test_empty_vpc(void **state)
+{
+	struct agent *a;
+	struct pub p, q;
+
+	pub_init(&p, 100);
+	pub_head(&p);
+	/* Emptied again, and compacted: a snapshot without chunks. */
+	pub_init(&q, 200);
+	q.state.epoch = 7;
+	pub_snapshot(&q);
+	pub_head(&q);
+	want_port(1, 100);
+	want_port(2, 200);
+	pub_ports();
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE && fake_kernel_port("tap1") && fake_kernel_port("tap2"));
+	assert_same(&p);
+	assert_same(&q);
+	pub_clear(&q);
+	finish(a, &p);
+}
+
+/* A restart: the kernel has it all, so nothing is written; one route was missed meanwhile, so that alone is. */
+static void test_take_over(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	agent_free(a);
+	fake_calls = (struct fake_calls){ 0 };
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	run_idle(a);
+	assert_int_equal(writes(), 0);
+	assert_int_equal(fake_log_count("taking over 1 VPCs and 1 ports"), 1);
+	agent_free(a);
+
+	pub_change(&p, 60);
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	assert_same(&p);
+	assert_int_equal(writes(), 1);
+	assert_int_equal(fake_calls.apply_ops, 1);
+	finish(a, &p);
+}
+
+/* Too far behind for the log: compared with the snapshot, and only the difference is written. */
+static void test_take_over_old(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	agent_free(a);
+	for (unsigned int i = 0; i < 5; i++)
+		pub_change(&p, 60 + i);
+	pub_snapshot(&p);
+	pub_head(&p);
+	fake_calls = (struct fake_calls){ 0 };
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	assert_same(&p);
+	assert_int_equal(writes(), 1);
+	assert_int_equal(fake_calls.apply_ops, 5);
+	finish(a, &p);
+}
+
+/* What the host no longer needs goes, but not before `ports` was read. */
+static void test_nothing_deleted_on_ignorance(void **state)
+{
+	struct vpc_port port = { .vni = 200, .dev = "tap9", .mac = { 2 } };
+	struct vpc_err err = { "" };
+	struct agent *a;
+	struct pub p, old;
+
+	pub_start(&old, 200, 3, false);
+	fake_kernel_put_vpc(&old.state);
+	assert_int_equal(kernel_port_set(NULL, &port, &err), 0);
+	pub_start(&p, 100, 3, false);
+	want_port(1, 100);
+	a = agent_start();
+	run_idle(a);
+	fake_zk_connect(); /* and still no such node */
+	run_idle(a);
+	assert_int_equal(a->state, AGENT_SYNCING);
+	assert_int_equal(fake_log_count("no such node; is this host in CDB?"), 1);
+	put_text(ports_path(), "{\"v\":1,\"host\":\"h1\",\"rev");
+	run_idle(a);
+	assert_int_equal(fake_log_count("ports (version 0): "), 1);
+	assert_int_equal(fake_calls.port_del + fake_calls.vpc_del, 0);
+	pub_ports();
+	run_until(a, a->state == AGENT_LIVE);
+	assert_null(fake_kernel_vpc(200));
+	assert_null(fake_kernel_port("tap9"));
+	assert_same(&p);
+	pub_clear(&old);
+	finish(a, &p);
+}
+
+/* -- following ------------------------------------------------------------------------------------------------------- */
+
+static void test_changes(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	for (unsigned int i = 0; i < 20; i++) {
+		pub_change(&p, 100 + i);
+		if (i % 3)
+			run_until(a, reached(&p));
+	}
+	run_until(a, reached(&p));
+	assert_same(&p);
+	assert_int_equal(fake_calls.replace + fake_calls.dump, 0);
+	assert_int_equal(fake_zk_gets("/s"), 0);
+	finish(a, &p);
+}
+
+static void test_coalesced_delta(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	add_route(&p, 70, 1);
+	pub_delta(&p, 3);
+	add_route(&p, 71, 1);
+	pub_delta(&p, 0);
+	pub_head(&p);
+	run_until(a, reached(&p));
+	assert_same(&p);
+	assert_int_equal(fake_calls.replace + fake_calls.dump, 0);
+	assert_int_equal(p.state.epoch, 6);
+	finish(a, &p);
+}
+
+static void test_ports_change(void **state)
+{
+	struct agent *a;
+	struct pub p, q;
+
+	a = start_live(&p, 100);
+	pub_start(&q, 200, 3, true);
+	want_port(2, 100);
+	want_port(3, 200);
+	pub_ports();
+	run_until(a, fake_kernel_port("tap2") && fake_kernel_port("tap3"));
+	assert_same(&q);
+	assert_int_equal(fake_calls.port_set, 3);
+	/* tap1 moves to VPC 200, all else goes. */
+	want_nothing();
+	want_port(1, 200);
+	pub_ports();
+	run_until(a, fake_kernel_port("tap1")->vni == 200 && !fake_kernel_vpc(100));
+	assert_null(fake_kernel_port("tap2"));
+	assert_null(fake_kernel_port("tap3"));
+	/* A change in a VPC that is not followed any more is nobody's. */
+	fake_calls = (struct fake_calls){ 0 };
+	pub_change(&p, 99);
+	run_idle(a);
+	assert_int_equal(writes(), 0);
+	pub_clear(&q);
+	finish(a, &p);
+}
+
+/* A port waits until its VPC has content; one that is there already does not go because HEAD cannot be read. */
+static void test_port_waits_for_content(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct agent *a;
+	struct pub p, q;
+
+	a = start_live(&p, 100);
+	pub_init(&q, 200);
+	want_port(2, 200);
+	pub_ports();
+	run_idle(a);
+	assert_null(fake_kernel_port("tap2"));
+	assert_null(fake_kernel_vpc(200));
+	assert_int_equal(fake_log_count("VPC 200: /vpc/v1/vpcs/c8/200: no such node"), 1);
+	pub_clear(&q);
+	pub_start(&q, 200, 3, false);
+	run_until(a, fake_kernel_port("tap2"));
+	assert_same(&q);
+	/* HEAD goes: publisher's mistake, or a deletion that our ports do not know of yet. */
+	fake_zk_del(vpc_path_vpc(200, path));
+	run_idle(a);
+	assert_non_null(fake_kernel_port("tap2"));
+	assert_same(&q);
+	pub_clear(&q);
+	finish(a, &p);
+}
+
+static void test_many_vpcs(void **state)
+{
+	struct pub p[60];
+	struct agent *a;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
+		pub_start(&p[i], 1000 + i, 100, i % 2);
+		pub_change(&p[i], 200);
+		want_port(i, 1000 + i);
+	}
+	pub_ports();
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	run_idle(a);
+	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
+		assert_same(&p[i]);
+		pub_clear(&p[i]);
+	}
+	assert_int_equal(fake_calls.port_set, ARRAY_SIZE(p));
+	assert_int_equal(a->snapshots.used + a->catchups.used, 0);
+	agent_free(a);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_first_sync),	  TEST(test_snapshot_then_deltas),
+		TEST(test_empty_vpc),	  TEST(test_take_over),
+		TEST(test_take_over_old), TEST(test_nothing_deleted_on_ignorance),
+		TEST(test_changes),	  TEST(test_coalesced_delta),
+		TEST(test_ports_change),  TEST(test_port_waits_for_content),
+		TEST(test_many_vpcs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
