@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include "err.h"
 
-#define VPC_ADDR_STRLEN		46
-#define VPC_PREFIX_STRLEN	50
-#define VPC_MAC_STRLEN		18
+#define VPC_ADDR_STRLEN 46
+#define VPC_PREFIX_STRLEN 50
+#define VPC_MAC_STRLEN 18
 
 /* @bytes: network byte order; IPv4 in the first 4, the rest 0. @family 0: no address. */
 struct vpc_addr {
@@ -49,6 +49,6 @@ int vpc_prefix_cmp(const struct vpc_prefix *a, const struct vpc_prefix *b);
 bool vpc_prefix_contains(const struct vpc_prefix *outer, const struct vpc_prefix *inner);
 bool vpc_prefix_overlaps(const struct vpc_prefix *a, const struct vpc_prefix *b);
 bool vpc_prefix_has_addr(const struct vpc_prefix *prefix, const struct vpc_addr *addr);
-struct vpc_prefix vpc_addr_to_prefix(const struct vpc_addr *addr);	/* full length */
+struct vpc_prefix vpc_addr_to_prefix(const struct vpc_addr *addr); /* full length */
 
 #endif

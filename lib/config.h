@@ -10,24 +10,24 @@
 #include <stdint.h>
 #include "err.h"
 
-#define VPC_CONFIG_PATH	"/etc/vpc/vpc.conf"
+#define VPC_CONFIG_PATH "/etc/vpc/vpc.conf"
 
 struct vpc_config {
 	/* [zookeeper] */
-	char *zk_hosts;			/* hosts = 127.0.0.1:2181,... */
-	unsigned int zk_session_ms;	/* session_timeout_ms = 10000 */
+	char *zk_hosts; /* hosts = 127.0.0.1:2181,... */
+	unsigned int zk_session_ms; /* session_timeout_ms = 10000 */
 	/* [cdb] */
-	char *cdb_host;			/* host = 127.0.0.1 */
-	unsigned int cdb_port;		/* port = 3306 */
-	char *cdb_socket;		/* socket = PATH; wins over host */
-	char *cdb_user, *cdb_password, *cdb_database;	/* database = vpc */
-	unsigned int cdb_timeout_s;	/* timeout_s = 10 */
+	char *cdb_host; /* host = 127.0.0.1 */
+	unsigned int cdb_port; /* port = 3306 */
+	char *cdb_socket; /* socket = PATH; wins over host. NULL: none */
+	char *cdb_user, *cdb_password, *cdb_database; /* database = vpc; user and password NULL: none */
+	unsigned int cdb_timeout_s; /* timeout_s = 10 */
 	/* [agent] */
-	char *host;			/* name = NAME in CDB; the machine's host name by default */
-	bool load_module;		/* load_module = no: insert vpc.ko when it is absent */
-	unsigned int status_interval_s;	/* status_interval_s = 60 */
+	char *host; /* name = NAME in CDB; the machine's host name by default */
+	bool load_module; /* load_module = no: insert vpc.ko when it is absent */
+	unsigned int status_interval_s; /* status_interval_s = 60 */
 	/* [log] */
-	int log_level;			/* level = info */
+	int log_level; /* level = info */
 };
 
 /* @path NULL: VPC_CONFIG_PATH when it exists, defaults otherwise. -EINVAL, -ENOENT... with a text. */

@@ -9,9 +9,9 @@
 #include "model.h"
 
 enum vpc_diff_kind {
-	VPC_DIFF_MISSING,	/* expected, not there */
-	VPC_DIFF_EXCESS,	/* there, not expected */
-	VPC_DIFF_DIFFERENT,	/* there, with another value */
+	VPC_DIFF_MISSING, /* expected, not there */
+	VPC_DIFF_EXCESS, /* there, not expected */
+	VPC_DIFF_DIFFERENT, /* there, with another value */
 };
 
 /* One difference. Exactly one of the pairs is used; pointers lead into the two states compared. */

@@ -7,7 +7,7 @@
 
 #include "model.h"
 
-#define VPC_DIGEST_STRLEN	33
+#define VPC_DIGEST_STRLEN 33
 
 void vpc_digest_add_nexthop(struct vpc_digest *digest, const struct vpc_nl_nexthop *nh);
 void vpc_digest_sub_nexthop(struct vpc_digest *digest, const struct vpc_nl_nexthop *nh);
@@ -16,7 +16,7 @@ void vpc_digest_sub_route(struct vpc_digest *digest, const struct vpc_route *rou
 struct vpc_digest vpc_digest_of_state(const struct vpc_state *state);
 
 bool vpc_digest_equal(const struct vpc_digest *a, const struct vpc_digest *b);
-char *vpc_digest_format(const struct vpc_digest *digest, char *buf);		/* 32 hex digits */
-int vpc_digest_parse(const char *text, struct vpc_digest *ret);		/* exactly 32 hex digits, else -EINVAL */
+char *vpc_digest_format(const struct vpc_digest *digest, char *buf); /* 32 hex digits */
+int vpc_digest_parse(const char *text, struct vpc_digest *ret); /* exactly 32 hex digits, else -EINVAL */
 
 #endif

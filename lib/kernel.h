@@ -32,27 +32,27 @@ struct kernel_vpc {
 /* conf.addrs is owned; kernel_ports_free() frees it. conf.id is 0. */
 struct kernel_port {
 	struct vpc_port conf;
-	uint32_t ifindex;		/* 0: absent */
+	uint32_t ifindex; /* 0: absent */
 };
 
 struct kernel_stats {
-	uint32_t vni;			/* 0: the namespace's */
-	char ifname[16];		/* "": the VPC's */
+	uint32_t vni; /* 0: the namespace's */
+	char ifname[16]; /* "": the VPC's */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t drops[VPC_DROP_MAX + 1];
 };
 
 struct kernel_lookup {
-	char ifname[16];		/* from this port; "": from the wire with vni, outer_src */
+	char ifname[16]; /* from this port; "": from the wire with vni, outer_src */
 	uint32_t vni;
 	struct vpc_addr outer_src, src, dst;
 	bool has_src_mac;
 	uint8_t src_mac[6];
-	uint8_t ttl;			/* 0: 64 */
+	uint8_t ttl; /* 0: 64 */
 };
 
 struct kernel_step {
-	uint8_t step;			/* enum vpc_step */
+	uint8_t step; /* enum vpc_step */
 	bool ok;
 	bool has_table, has_prefix, has_nexthop, has_vni;
 	uint32_t table, vni;
@@ -62,14 +62,14 @@ struct kernel_step {
 };
 
 struct kernel_explain {
-	uint8_t verdict;		/* enum vpc_verdict */
-	uint8_t reason;			/* enum vpc_drop */
+	uint8_t verdict; /* enum vpc_verdict */
+	uint8_t reason; /* enum vpc_drop */
 	unsigned int n_steps;
 	struct kernel_step steps[32];
 };
 
 struct kernel_event {
-	uint8_t event;			/* enum vpc_event */
+	uint8_t event; /* enum vpc_event */
 	uint32_t vni;
 	uint64_t epoch;
 	struct vpc_digest digest;
@@ -87,11 +87,11 @@ int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_e
 
 int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err);
 int kernel_vpc_del(struct kernel *k, uint32_t vni, struct vpc_err *err);
-int kernel_vpc_get(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_err *err);	/* -ENOENT */
+int kernel_vpc_get(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_err *err); /* -ENOENT */
 /* free() the array. */
 int kernel_vpc_list(struct kernel *k, struct kernel_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err);
 
-int kernel_port_set(struct kernel *k, const struct vpc_port *port, struct vpc_err *err);	/* create or change */
+int kernel_port_set(struct kernel *k, const struct vpc_port *port, struct vpc_err *err); /* create or change */
 int kernel_port_del(struct kernel *k, const char *dev, struct vpc_err *err);
 int kernel_port_list(struct kernel *k, struct kernel_port **ret_ports, size_t *ret_n, struct vpc_err *err);
 void kernel_ports_free(struct kernel_port *ports, size_t n);
@@ -112,7 +112,8 @@ int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, str
 int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_digest *ret_found,
 		  struct vpc_err *err);
 int kernel_stats(struct kernel *k, struct kernel_stats **ret_stats, size_t *ret_n, struct vpc_err *err);
-int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct kernel_explain *ret, struct vpc_err *err);
+int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct kernel_explain *ret,
+		   struct vpc_err *err);
 
 /* Events: join the group on this socket (use a struct kernel of its own); fd for the event loop, non-blocking. */
 int kernel_events_join(struct kernel *k, struct vpc_err *err);

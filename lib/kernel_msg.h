@@ -16,8 +16,8 @@
 struct nl_msg;
 
 /* One attribute of VPC_CMD_TXN_ADD (its length has 16 bits) and one message (it must fit the socket's send buffer). */
-#define KERNEL_ADD_ATTR_MAX	(60U * 1024)
-#define KERNEL_ADD_MSG_MAX	(120U * 1024)
+#define KERNEL_ADD_ATTR_MAX (60U * 1024)
+#define KERNEL_ADD_MSG_MAX (120U * 1024)
 
 void kernel_msg_freep(struct nl_msg **msg);
 #define _cleanup_msg_ _cleanup_(kernel_msg_freep)
@@ -52,7 +52,12 @@ struct kernel_ops {
 	const struct vpc_route_op *route_ops;
 	const struct vpc_route *routes;
 	size_t n_nexthops, n_routes;
-	enum { KERNEL_OPS_NEXTHOPS_SET, KERNEL_OPS_ROUTES, KERNEL_OPS_NEXTHOPS_DEL, KERNEL_OPS_DONE } phase;
+	enum {
+		KERNEL_OPS_NEXTHOPS_SET,
+		KERNEL_OPS_ROUTES,
+		KERNEL_OPS_NEXTHOPS_DEL,
+		KERNEL_OPS_DONE
+	} phase;
 	size_t pos;
 };
 

@@ -32,7 +32,7 @@ struct kernel {
 	size_t buf_pos, buf_len;
 };
 
-#define KERNEL_BUF_SIZE	(256U * 1024)
+#define KERNEL_BUF_SIZE (256U * 1024)
 
 /* Reads one answer; a failure is remembered and returned once the kernel has said all that it has to say. */
 typedef int (*kernel_answer_fn)(const struct nlmsghdr *nlh, void *arg, struct vpc_err *err);

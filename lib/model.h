@@ -17,9 +17,9 @@
 #include "err.h"
 
 /* Nexthop ids: customers' own are 1..0x7fffffff; the system's are derived, so they are the same everywhere. */
-#define VPC_NEXTHOP_ID_LOCAL	0x80000000U		/* "local" of every VPC */
-#define VPC_NEXTHOP_ID_HOST(id)	(0x80000000U | (id))	/* "host" nexthop of CDB host @id, 1..0x7fffffff */
-#define VPC_NEXTHOP_ID_USER_MAX	0x7fffffffU
+#define VPC_NEXTHOP_ID_LOCAL 0x80000000U /* "local" of every VPC */
+#define VPC_NEXTHOP_ID_HOST(id) (0x80000000U | (id)) /* "host" nexthop of CDB host @id, 1..0x7fffffff */
+#define VPC_NEXTHOP_ID_USER_MAX 0x7fffffffU
 
 struct vpc_route {
 	uint32_t table;
@@ -45,8 +45,8 @@ struct vpc_state {
 };
 
 struct vpc_route_op {
-	uint8_t op;			/* enum vpc_op */
-	struct vpc_route route;		/* VPC_OP_DEL: nexthop is not used */
+	uint8_t op; /* enum vpc_op */
+	struct vpc_route route; /* VPC_OP_DEL: nexthop is not used */
 };
 
 /**
@@ -58,9 +58,9 @@ struct vpc_delta {
 	uint32_t vni;
 	uint64_t base;
 	uint64_t epoch;
-	struct vpc_digest digest;	/* at @epoch */
+	struct vpc_digest digest; /* at @epoch */
 	char change[VPC_CHANGE_MAX + 1];
-	struct vpc_nl_nexthop *nexthops;	/* op: VPC_OP_SET or VPC_OP_DEL (only id is used) */
+	struct vpc_nl_nexthop *nexthops; /* op: VPC_OP_SET or VPC_OP_DEL (only id is used) */
 	size_t n_nexthops, cap_nexthops;
 	struct vpc_route_op *routes;
 	size_t n_routes, cap_routes;
@@ -68,26 +68,27 @@ struct vpc_delta {
 
 /* A port as CDB wants it on one host. */
 struct vpc_port {
-	uint32_t id;			/* CDB's */
+	uint32_t id; /* CDB's */
 	uint32_t vni;
-	char dev[16];			/* net device, IFNAMSIZ */
+	char dev[16]; /* net device, IFNAMSIZ */
 	uint8_t mac[6];
 	uint32_t table;
-	uint32_t flags;			/* VPC_PORT_F_* */
-	struct vpc_addr gateway;	/* family 0: none */
-	struct vpc_prefix *addrs;	/* owned */
+	uint32_t flags; /* VPC_PORT_F_* */
+	struct vpc_addr gateway; /* family 0: none */
+	struct vpc_prefix *addrs; /* owned */
 	size_t n_addrs;
 };
 
 void vpc_state_init(struct vpc_state *state, uint32_t vni);
-void vpc_state_clear(struct vpc_state *state);		/* frees what is inside, leaves it empty */
+void vpc_state_clear(struct vpc_state *state); /* frees what is inside, leaves it empty */
 /* Append; -ENOMEM. Not sorted until vpc_state_sort(). */
 int vpc_state_add_nexthop(struct vpc_state *state, const struct vpc_nl_nexthop *nh);
 int vpc_state_add_route(struct vpc_state *state, const struct vpc_route *route);
 /* Sort both arrays. -EEXIST with the text naming the element when one is there twice. Fast when already sorted. */
 int vpc_state_sort(struct vpc_state *state, struct vpc_err *err);
-const struct vpc_nl_nexthop *vpc_state_find_nexthop(const struct vpc_state *state, uint32_t id);	/* sorted; or NULL */
-const struct vpc_route *vpc_state_find_route(const struct vpc_state *state, uint32_t table, const struct vpc_prefix *prefix);
+const struct vpc_nl_nexthop *vpc_state_find_nexthop(const struct vpc_state *state, uint32_t id); /* sorted; or NULL */
+const struct vpc_route *vpc_state_find_route(const struct vpc_state *state, uint32_t table,
+					     const struct vpc_prefix *prefix);
 
 /* Every route's nexthop is there, ids are not 0, host bits clear, types known. -EINVAL, the text names the element. */
 int vpc_state_check(const struct vpc_state *state, struct vpc_err *err);
@@ -101,22 +102,23 @@ int vpc_delta_del_route(struct vpc_delta *delta, uint32_t table, const struct vp
 
 /*
  * Apply @delta to @state (sorted before and after). -ESTALE when the epoch is not the delta's base, -ENOENT when it
- * deletes what is not there; -ENOMEM; @state is unchanged on failure.
+ * deletes what is not there, -EINVAL when it is another VPC's or changes an element twice; -ENOMEM; @state is unchanged on
+ * failure. The digest becomes the delta's word for it: vpc_digest_of_state() tells whether that is true.
  */
 int vpc_state_apply(struct vpc_state *state, const struct vpc_delta *delta, struct vpc_err *err);
 
 void vpc_port_clear(struct vpc_port *port);
-bool vpc_port_equal(const struct vpc_port *a, const struct vpc_port *b);	/* id is not compared */
+bool vpc_port_equal(const struct vpc_port *a, const struct vpc_port *b); /* id is not compared */
 
-int vpc_nexthop_cmp(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexthop *b);	/* by id */
-bool vpc_nexthop_equal(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexthop *b);	/* all but op */
-int vpc_route_cmp(const struct vpc_route *a, const struct vpc_route *b);	/* by (table, prefix) */
+int vpc_nexthop_cmp(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexthop *b); /* by id */
+bool vpc_nexthop_equal(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexthop *b); /* all but op */
+int vpc_route_cmp(const struct vpc_route *a, const struct vpc_route *b); /* by (table, prefix) */
 
 /* "gateway 192.0.2.1 vni 7" ...; into @buf, which is returned. */
-#define VPC_NEXTHOP_STRLEN	160
+#define VPC_NEXTHOP_STRLEN 160
 char *vpc_nexthop_format(const struct vpc_nl_nexthop *nh, char *buf);
-const char *vpc_nexthop_type_name(uint8_t type);	/* "?" when unknown */
-int vpc_nexthop_type_parse(const char *name, uint8_t *ret_type);	/* -EINVAL */
-const char *vpc_drop_name(unsigned int reason);	/* "no-route" ...; "?" when unknown */
+const char *vpc_nexthop_type_name(uint8_t type); /* "?" when unknown */
+int vpc_nexthop_type_parse(const char *name, uint8_t *ret_type); /* -EINVAL */
+const char *vpc_drop_name(unsigned int reason); /* "no-route" ...; "?" when unknown */
 
 #endif

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define _cleanup_(fn)	__attribute__((cleanup(fn)))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define _cleanup_(fn) __attribute__((cleanup(fn)))
 
 static inline void freep(void *p)
 {
@@ -31,8 +31,8 @@ static inline void fclosep(FILE **f)
 		fclose(*f);
 }
 
-#define _cleanup_free_	_cleanup_(freep)
-#define _cleanup_close_	_cleanup_(closep)
+#define _cleanup_free_ _cleanup_(freep)
+#define _cleanup_close_ _cleanup_(closep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
 /* Microseconds since boot, for deadlines and durations. */
