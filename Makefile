@@ -30,7 +30,7 @@ PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lzookeeper_mt -linih -lpthread
 
 CC ?= cc
 CFLAGS ?= -O2 -g
-WARN := -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla $(if $(WERROR),-Werror)
+WARN := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes -Wvla $(if $(WERROR),-Werror)
 CPPFLAGS_ALL := -D_GNU_SOURCE -DTHREADED -DVPC_VERSION='"$(VERSION)"' -I$(B)/gen $(PKG_CFLAGS)
 CFLAGS_ALL := -std=gnu11 $(CFLAGS) $(WARN) $(CPPFLAGS_ALL)
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The audit's pure parts: comparing two states, comparing presence, and which result outranks which.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../lib/digest.h"
+#include "../../lib/util.h"
+#include "../../reconcile/audit.h"
+
+static void state_fill(struct vpc_state *state, unsigned int n_routes)
+{
+	struct vpc_nl_nexthop nh = { .id = 7, .type = VPC_NEXTHOP_BLACKHOLE };
+	struct vpc_route route = { .table = 1, .nexthop = 7 };
+
+	vpc_state_init(state, 100);
+	state->epoch = 5;
+	assert_int_equal(vpc_state_add_nexthop(state, &nh), 0);
+	for (unsigned int i = 0; i < n_routes; i++) {
+		route.prefix = (struct vpc_prefix){ .family = AF_INET, .plen = 24, .bytes = { 10, i / 256, i % 256, 0 } };
+		assert_int_equal(vpc_state_add_route(state, &route), 0);
+	}
+	state->digest = vpc_digest_of_state(state);
+}
+
+struct outcome {
+	uint64_t counts[FINDING_CLASSES];
+	enum vpc_result result;
+	size_t kept;
+	char first[64];
+};
+
+static struct outcome compare(const struct vpc_state *want, const struct vpc_state *have, size_t max_findings)
+{
+	struct outcome o = { 0 };
+	struct report report;
+	struct report_vpc *vpc;
+
+	report_init(&report, "h1", max_findings);
+	vpc = report_vpc(&report, 100, "red");
+	assert_int_equal(audit_compare_states(&report, vpc, want, have), 0);
+	memcpy(o.counts, vpc->counts, sizeof(o.counts));
+	o.result = report_result(&report);
+	o.kept = vpc->n_findings;
+	if (vpc->n_findings)
+		snprintf(o.first, sizeof(o.first), "%s", vpc->findings[0].object);
+	report_clear(&report);
+	return o;
+}
+
+static void same_states_are_consistent(void **state)
+{
+	struct vpc_state want, have;
+	struct outcome o;
+
+	state_fill(&want, 1000);
+	state_fill(&have, 1000);
+	o = compare(&want, &have, 100);
+	assert_int_equal(o.result, RESULT_CONSISTENT);
+	assert_int_equal(o.kept, 0);
+	vpc_state_clear(&want);
+	vpc_state_clear(&have);
+}
+
+static void each_class_is_named(void **state)
+{
+	struct vpc_state want, have;
+	struct outcome o;
+
+	state_fill(&want, 10);
+	state_fill(&have, 9);
+	have.routes[3].nexthop = 8;
+	have.digest = vpc_digest_of_state(&have);
+	o = compare(&want, &have, 100);
+	assert_int_equal(o.result, RESULT_DRIFT);
+	assert_int_equal(o.counts[FINDING_DIFFERENT], 1);
+	assert_int_equal(o.counts[FINDING_MISSING], 1);
+	assert_int_equal(o.counts[FINDING_EXCESS], 0);
+	assert_int_equal(o.counts[FINDING_DIGEST], 0);
+	assert_string_equal(o.first, "route table 1 10.0.3.0/24");
+	o = compare(&have, &want, 100);
+	assert_int_equal(o.counts[FINDING_EXCESS], 1);
+	vpc_state_clear(&want);
+	vpc_state_clear(&have);
+}
+
+static void kernel_digest_that_does_not_cover_its_dump(void **state)
+{
+	struct vpc_state want, have;
+	struct outcome o;
+
+	state_fill(&want, 3);
+	state_fill(&have, 3);
+	have.digest.h[1] ^= 1;
+	o = compare(&want, &have, 100);
+	assert_int_equal(o.counts[FINDING_DIGEST], 1);
+	assert_int_equal(o.result, RESULT_DRIFT);
+	vpc_state_clear(&want);
+	vpc_state_clear(&have);
+}
+
+static void all_are_counted_and_few_kept(void **state)
+{
+	struct vpc_state want, have;
+	struct outcome o;
+
+	state_fill(&want, 1000);
+	state_fill(&have, 0);
+	o = compare(&want, &have, 5);
+	assert_int_equal(o.counts[FINDING_MISSING], 1000);
+	assert_int_equal(o.kept, 5);
+	vpc_state_clear(&want);
+	vpc_state_clear(&have);
+}
+
+static void results_outrank(void **state)
+{
+	static const struct {
+		enum vpc_result a, b, worst;
+	} table[] = {
+		{ RESULT_CONSISTENT, RESULT_CONSISTENT, RESULT_CONSISTENT },
+		{ RESULT_CONSISTENT, RESULT_LAG, RESULT_LAG },
+		{ RESULT_LAG, RESULT_FAILED, RESULT_FAILED },
+		{ RESULT_FAILED, RESULT_DRIFT, RESULT_DRIFT },
+		{ RESULT_DRIFT, RESULT_LAG, RESULT_DRIFT },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct report report;
+
+		report_init(&report, "h1", 10);
+		for (int j = 0; j < 2; j++) {
+			enum vpc_result r = j ? table[i].b : table[i].a;
+			struct report_vpc *vpc = report_vpc(&report, 100 + j, NULL);
+
+			vpc->result = r;
+			if (r == RESULT_DRIFT)
+				assert_int_equal(report_add(&report, vpc, FINDING_EXCESS, "nexthop 1", NULL, "x"), 0);
+			if (r == RESULT_FAILED)
+				report_fail(vpc, "dump interrupted");
+		}
+		assert_int_equal(report_result(&report), table[i].worst);
+		report_clear(&report);
+	}
+}
+
+static void nothing_compared_is_a_failure(void **state)
+{
+	struct report report;
+
+	report_init(&report, "h1", 10);
+	snprintf(report.reason, sizeof(report.reason), "CDB is away");
+	assert_int_equal(report_result(&report), RESULT_FAILED);
+	report_clear(&report);
+}
+
+static char seen[1024];
+
+static int note(enum finding_class class, uint32_t vni, const char *object, const char *want, const char *have, void *arg)
+{
+	size_t len = strlen(seen);
+
+	snprintf(seen + len, sizeof(seen) - len, "%s %u %s;", finding_class_name(class), vni, object);
+	return 0;
+}
+
+static struct vpc_port port(const char *dev, uint32_t vni, struct vpc_prefix *addr, uint8_t last)
+{
+	struct vpc_port p = { .vni = vni, .table = 1, .mac = { 2, 0, 0, 0, 0, last }, .addrs = addr, .n_addrs = 1 };
+
+	*addr = (struct vpc_prefix){ .family = AF_INET, .plen = 32, .bytes = { 10, 0, 0, last } };
+	snprintf(p.dev, sizeof(p.dev), "%s", dev);
+	return p;
+}
+
+static void presence_names_what_differs(void **state)
+{
+	struct vpc_prefix a[5];
+	struct vpc_port want[] = { port("tap1", 100, &a[0], 1), port("tap2", 100, &a[1], 2), port("tap3", 200, &a[2], 3) };
+	struct kernel_port have[] = { { .conf = port("tap1", 100, &a[3], 1) }, { .conf = port("tap2", 100, &a[4], 9) },
+				      { .conf = port("tap9", 300, &a[2], 3) } };
+	struct kernel_vpc vpcs[] = { { .vni = 100 }, { .vni = 300 } };
+	struct vpc_addr vtep = { .family = AF_INET, .bytes = { 192, 0, 2, 11 } };
+	struct presence p = {
+		.want = { .vtep = vtep, .udp_port = 4789, .ports = want, .n_ports = 3 },
+		.have_host = { .vtep4 = vtep, .udp_port = 4789 },
+		.have_ports = have, .n_have_ports = 3, .have_vpcs = vpcs, .n_have_vpcs = 2,
+	};
+
+	seen[0] = 0;
+	assert_int_equal(presence_compare(&p, 0, note, NULL), 0);
+	assert_string_equal(seen, "missing 200 VPC;excess 300 VPC;different 100 port tap2;missing 200 port tap3;"
+				  "excess 300 port tap9;");
+	seen[0] = 0;
+	assert_int_equal(presence_compare(&p, 100, note, NULL), 0);
+	assert_string_equal(seen, "different 100 port tap2;");
+	seen[0] = 0;
+	p.have_host.vtep4.bytes[3] = 12;
+	assert_int_equal(presence_compare(&p, 100, note, NULL), 0);
+	assert_string_equal(seen, "different 0 VTEP;different 100 port tap2;");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(same_states_are_consistent),
+		cmocka_unit_test(each_class_is_named),
+		cmocka_unit_test(kernel_digest_that_does_not_cover_its_dump),
+		cmocka_unit_test(all_are_counted_and_few_kept),
+		cmocka_unit_test(results_outrank),
+		cmocka_unit_test(nothing_compared_is_a_failure),
+		cmocka_unit_test(presence_names_what_differs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
