@@ -11,7 +11,6 @@
 
 #include <linux/types.h>
 #include <linux/refcount.h>
-#include <linux/in6.h>
 #include <net/dst_cache.h>
 #include "../../proto/vpc_genl.h"
 
@@ -23,22 +22,20 @@
 struct vpc_nexthop {
 	struct vpc_nl_nexthop wire;
 	struct dst_cache dst_cache;
-	refcount_t refs;
-	struct rcu_head rcu;
+	refcount_t refs;		/* sets that hold it */
 };
 
-/**
- * struct vpc_nhset - the nexthops of one version: open-addressing hash by id, and the VTEPs among them
- * @refs: versions and the open transaction that hold this set
- * @count: nexthops in it
- */
+#define VPC_NEXTHOPS_MAX	(1U << 20)	/* nexthops of one VPC, ids that routes name included */
+
+/* The nexthops of one version: open-addressing hash by id, and the VTEPs among them. Shared by versions, counted. */
 struct vpc_nhset;
 
 struct vpc_nhset *vpc_nhset_new(void);
 /* Return: a private copy with room for @more additional nexthops, or NULL. */
 struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set, u32 more);
 struct vpc_nhset *vpc_nhset_get(struct vpc_nhset *set);
-void vpc_nhset_put(struct vpc_nhset *set);	/* frees set and nexthops after a grace period when it was the last */
+/* Frees the set and its nexthops when it was the last; readers of what it was published in are gone. May sleep. */
+void vpc_nhset_put(struct vpc_nhset *set);
 
 u32 vpc_nhset_count(const struct vpc_nhset *set);
 size_t vpc_nhset_memory(const struct vpc_nhset *set);
@@ -49,11 +46,14 @@ const struct vpc_nexthop *vpc_nhset_lookup(const struct vpc_nhset *set, u32 id);
 bool vpc_nhset_has_vtep(const struct vpc_nhset *set, u8 family, const u8 *addr);
 
 /* Private copies only: */
+/* -ENOMEM, -E2BIG; *set may move. @ret_old: what was there, id 0 when nothing was; equal to @wire: nothing changed. */
 int vpc_nhset_set(struct vpc_nhset **set, const struct vpc_nl_nexthop *wire, struct vpc_nl_nexthop *ret_old);
 int vpc_nhset_del(struct vpc_nhset *set, u32 id, struct vpc_nl_nexthop *ret_old);	/* -ENOENT */
 int vpc_nhset_seal(struct vpc_nhset *set);	/* builds the VTEP index; last, before publishing. -ENOMEM */
-void vpc_nhset_ref_route(struct vpc_nhset *set, u32 id, s32 delta);	/* a route to @id came (+1) or went (-1) */
-u64 vpc_nhset_routes(const struct vpc_nhset *set, u32 id);		/* routes that refer to @id, even if it is not there */
+int vpc_nhset_ref_route(struct vpc_nhset **set, u32 id);	/* a route to @id came. -ENOMEM, -E2BIG; *set may move */
+void vpc_nhset_unref_route(struct vpc_nhset *set, u32 id);	/* a route to @id went */
+u64 vpc_nhset_routes(const struct vpc_nhset *set, u32 id);	/* routes that refer to @id, even if it is not there */
+u32 vpc_nhset_missing(const struct vpc_nhset *set);		/* an id that routes refer to and that is not there, or 0 */
 
 /* In no particular but stable order: the @pos-th nexthop of a sealed set, NULL past the last. */
 const struct vpc_nexthop *vpc_nhset_at(const struct vpc_nhset *set, u32 *pos);

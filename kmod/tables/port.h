@@ -74,5 +74,7 @@ int vpc_port_new(struct vpc *vpc, const char *name, struct vpc_port_conf *conf, 
 int vpc_port_set(struct vpc_port *port, struct vpc_port_conf *conf, const struct vpc_port **ret_other);
 /* vnet->lock held, the device is detached. Freed after a grace period. */
 void vpc_port_del(struct vpc_port *port);
+/* vnet->lock held, the VPC has no ports: gives up its map. For vpc_del(). */
+void vpc_port_drop_map(struct vpc *vpc);
 
 #endif

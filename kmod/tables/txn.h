@@ -14,6 +14,8 @@
 
 struct vpc_txn;
 
+#define VPC_TXNS_MAX	1024	/* open transactions of one namespace */
+
 /**
  * vpc_txn_begin() - open a transaction
  * @vpc: referenced until the end of the transaction
@@ -49,6 +51,7 @@ int vpc_txn_route(struct vpc_txn *txn, u8 op, u32 table, u8 family, const u8 *ad
 int vpc_txn_commit(struct vpc_txn *txn, u64 epoch, const struct vpc_digest *digest,
 		   struct netlink_ext_ack *extack, const struct vpc_version **ret_version);
 void vpc_txn_abort(struct vpc_txn *txn);
+void vpc_txn_abort_vpc(struct vpc *vpc);	/* all that are open on @vpc */
 void vpc_txn_abort_owner(struct vpc_net *vnet, u32 owner);	/* takes vnet->lock itself */
 
 /* Recomputes the digest of @version from its tables and nexthops as forwarding reads them; may sleep. */

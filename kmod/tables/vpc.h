@@ -35,7 +35,10 @@ struct vpc_table {
 
 /**
  * struct vpc_version - what a VPC is at one epoch; immutable once published
- * @refs: 1 while current, plus one a snapshot
+ * @memory: bytes of this version, its nexthops and its tries; @trie_memory: of the tries alone
+ * @refs: 1 while current, plus one a snapshot and one an open transaction that started from it
+ * @dead: @refs reached 0; freed once all older versions are dead too (vpc->versions_lock)
+ * @final: the VPC's last one: its tries go with it
  * @garbage: trie nodes that this version and those before it can see, and no later one
  * @tables: sorted by id; an empty table is not here
  */
@@ -44,10 +47,12 @@ struct vpc_version {
 	struct vpc_digest digest;
 	u64 n_routes;
 	size_t memory;
+	size_t trie_memory;
 	struct vpc_nhset *nexthops;
 	struct vpc *vpc;
 	refcount_t refs;
 	bool dead;
+	bool final;
 	struct list_head list;		/* vpc->versions, oldest first, vpc->versions_lock */
 	struct vpc_trie_garbage garbage;
 	struct rcu_work rwork;
@@ -57,6 +62,8 @@ struct vpc_version {
 
 struct vpc {
 	struct rhash_head node;		/* vnet->vpcs */
+	struct list_head list;		/* vnet->vpc_list */
+	u64 serial;			/* ascending along vnet->vpc_list: where a list dump goes on */
 	u32 vni;
 	struct vpc_net *vnet;
 	struct vpc_version __rcu *version;	/* never NULL once visible */
@@ -83,10 +90,15 @@ struct vpc_net {
 	struct net *net;
 	struct mutex lock;
 	struct rhashtable vpcs;		/* by VNI */
+	struct list_head vpc_list;	/* the same in order of creation, vnet->lock */
+	u64 next_serial;
+	u32 generation;			/* +1 when a VPC or port comes, goes or changes; list dumps that span one say so */
 	struct hlist_head ports;	/* struct vpc_port, vnet->lock */
 	struct xarray port_ids;		/* index -> struct vpc_port, read under RCU */
 	struct list_head txns;		/* open transactions, vnet->lock */
 	u32 next_txn;
+	u32 n_txns;
+	u32 next_port;			/* port_ids are given out in a circle */
 	struct vpc_host __rcu *host;	/* NULL until HOST_SET */
 	struct vpc_stats __percpu *stats;
 	u64 instance;
@@ -94,6 +106,13 @@ struct vpc_net {
 
 extern unsigned int vpc_net_id;
 struct vpc_net *vpc_net(const struct net *net);
+
+int vpc_tables_init(void);	/* the workqueue that frees what nobody sees any more */
+void vpc_tables_exit(void);
+/* Waits until everything that was given up before is freed. No new work may come meanwhile. */
+void vpc_tables_flush(void);
+/* Runs @rwork's function on that workqueue after a grace period. */
+void vpc_tables_defer(struct rcu_work *rwork, work_func_t fn);
 
 int vpc_net_tables_init(struct vpc_net *vnet, struct net *net);
 void vpc_net_tables_exit(struct vpc_net *vnet);	/* all ports are gone, no packet runs */
@@ -110,6 +129,15 @@ void vpc_put(struct vpc *vpc);
 /* A snapshot: the current version with a reference, to be returned with vpc_version_put(). Under RCU or vnet->lock. */
 struct vpc_version *vpc_version_get_current(struct vpc *vpc);
 void vpc_version_put(struct vpc_version *version);	/* may be called from any context that may take spinlocks */
+
+/* For tables/txn.c. NULL: out of memory. A version that is not published yet, with room for @capacity tables. */
+struct vpc_version *vpc_version_new(struct vpc *vpc, u32 capacity);
+/* Frees a version that was never published; its tries are the caller's to revert. */
+void vpc_version_discard(struct vpc_version *version);
+/* vnet->lock held. The one step in which a VPC moves on; @garbage is what @next no longer shares with the current one. */
+void vpc_version_publish(struct vpc_version *next, struct vpc_trie_garbage garbage);
+/* Where @id is among @version's tables, or where it would be inserted. */
+u32 vpc_version_table_pos(const struct vpc_version *version, u32 id, bool *ret_found);
 
 /* The table @id in @version or NULL; binary search. */
 const struct vpc_table *vpc_version_table(const struct vpc_version *version, u32 id);

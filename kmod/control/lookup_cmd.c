@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LOOKUP ("explain"): runs the data path's own decision on a described packet and answers with every step. Called from
+ * genl.c's table. Nothing is sent and nothing is counted.
+ */
+#include "genl.h"
+#include "parse.h"
+#include "../datapath/pipeline.h"
+
+/* The described packet; what a struct vpc_flow points to. */
+struct vpc_lookup_request {
+	struct nlattr *tb[VPC_LOOKUP_A_MAX + 1];
+	struct vpc_nl_prefix src;
+	struct vpc_nl_prefix dst;
+	struct vpc_nl_prefix outer_src;
+	struct vpc_port *port;	/* NULL: from the wire */
+	struct vpc *vpc;
+	u8 ttl;
+};
+
+static int vpc_lookup_addr(const struct vpc_lookup_request *req, int type, const char *what,
+			   struct netlink_ext_ack *extack, struct vpc_nl_prefix *ret_addr)
+{
+	if (!req->tb[type]) {
+		vpc_refuse(extack, "%s is missing", what);
+		return -EINVAL;
+	}
+	memcpy(ret_addr, nla_data(req->tb[type]), sizeof(*ret_addr));
+	return vpc_parse_addr(ret_addr, what, extack);
+}
+
+static int vpc_lookup_from_port(struct vpc_net *vnet, struct vpc_lookup_request *req, struct netlink_ext_ack *extack)
+{
+	const char *name = nla_data(req->tb[VPC_LOOKUP_A_IFNAME]);
+
+	if (req->tb[VPC_LOOKUP_A_OUTER_SRC]) {
+		vpc_refuse(extack, "a packet is either from a port (IFNAME) or from the wire (OUTER_SRC)");
+		return -EINVAL;
+	}
+	req->port = vpc_port_lookup_name(vnet, name);
+	if (!req->port) {
+		vpc_refuse(extack, "port %s does not exist", name);
+		return -ENOENT;
+	}
+	req->vpc = req->port->vpc;
+	if (req->tb[VPC_LOOKUP_A_VNI] && nla_get_u32(req->tb[VPC_LOOKUP_A_VNI]) != req->vpc->vni) {
+		vpc_refuse(extack, "port %s belongs to VPC %u", name, req->vpc->vni);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int vpc_lookup_from_wire(struct vpc_net *vnet, struct vpc_lookup_request *req, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	if (!req->tb[VPC_LOOKUP_A_VNI]) {
+		vpc_refuse(extack, "IFNAME or VNI is missing");
+		return -EINVAL;
+	}
+	err = vpc_lookup_addr(req, VPC_LOOKUP_A_OUTER_SRC, "OUTER_SRC", extack, &req->outer_src);
+	if (err)
+		return err;
+	req->vpc = vpc_lookup(vnet, nla_get_u32(req->tb[VPC_LOOKUP_A_VNI]));
+	if (!req->vpc) {
+		vpc_refuse(extack, "VPC %u does not exist", nla_get_u32(req->tb[VPC_LOOKUP_A_VNI]));
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int vpc_lookup_parse(struct vpc_net *vnet, struct genl_info *info, struct vpc_lookup_request *req)
+{
+	struct nlattr **tb = req->tb;
+	int err;
+
+	err = vpc_require(info, VPC_A_LOOKUP, "LOOKUP");
+	if (!err)
+		err = nla_parse_nested_deprecated(tb, VPC_LOOKUP_A_MAX, info->attrs[VPC_A_LOOKUP], NULL, info->extack);
+	if (!err)
+		err = vpc_lookup_addr(req, VPC_LOOKUP_A_SRC, "SRC", info->extack, &req->src);
+	if (!err)
+		err = vpc_lookup_addr(req, VPC_LOOKUP_A_DST, "DST", info->extack, &req->dst);
+	if (err)
+		return err;
+	if (req->src.family != req->dst.family) {
+		vpc_refuse(info->extack, "SRC and DST are of different families");
+		return -EINVAL;
+	}
+	req->ttl = tb[VPC_LOOKUP_A_TTL] ? nla_get_u8(tb[VPC_LOOKUP_A_TTL]) : 64;
+	return tb[VPC_LOOKUP_A_IFNAME] ? vpc_lookup_from_port(vnet, req, info->extack)
+				       : vpc_lookup_from_wire(vnet, req, info->extack);
+}
+
+/* The decision's pointers are of no use behind the RCU section, the rest and the trace are copies. */
+static void vpc_lookup_run(struct vpc_net *vnet, const struct vpc_lookup_request *req,
+			   struct vpc_decision *ret_decision, struct vpc_trace *ret_trace)
+{
+	struct vpc_flow flow = {
+		.vnet = vnet,
+		.vpc = req->vpc,
+		.port = req->port,
+		.family = req->src.family,
+		.ttl = req->ttl,
+		.outer_family = req->outer_src.family,
+		.saddr = req->src.addr,
+		.daddr = req->dst.addr,
+		.outer_saddr = req->outer_src.addr,
+	};
+
+	/* As the packet path has it: bottom halves off, under RCU. */
+	rcu_read_lock_bh();
+	flow.host = rcu_dereference(vnet->host);
+	flow.version = rcu_dereference(req->vpc->version);
+	if (req->port) {
+		flow.conf = rcu_dereference(req->port->conf);
+		flow.smac = req->tb[VPC_LOOKUP_A_SRC_MAC] ? nla_data(req->tb[VPC_LOOKUP_A_SRC_MAC]) : flow.conf->mac;
+		vpc_pipeline_from_port(&flow, ret_decision, ret_trace);
+	} else {
+		vpc_pipeline_from_wire(&flow, ret_decision, ret_trace);
+	}
+	rcu_read_unlock_bh();
+}
+
+/* -- the answer ---------------------------------------------------------------------------------------------------- */
+
+/* What a step does not speak of is zero in it, and not sent. */
+static int vpc_put_step(struct sk_buff *skb, const struct vpc_trace_step *step)
+{
+	struct nlattr *nest = nla_nest_start(skb, VPC_A_STEP);
+
+	if (!nest || nla_put_u8(skb, VPC_STEP_A_STEP, step->step) || nla_put_u8(skb, VPC_STEP_A_OK, step->ok))
+		return -EMSGSIZE;
+	if (step->step == VPC_STEP_ROUTE && nla_put_u32(skb, VPC_STEP_A_TABLE, step->table))
+		return -EMSGSIZE;
+	if (step->prefix.family && nla_put(skb, VPC_STEP_A_PREFIX, sizeof(step->prefix), &step->prefix))
+		return -EMSGSIZE;
+	if (step->nexthop.id && nla_put(skb, VPC_STEP_A_NEXTHOP, sizeof(step->nexthop), &step->nexthop))
+		return -EMSGSIZE;
+	if (step->vni && nla_put_u32(skb, VPC_STEP_A_VNI, step->vni))
+		return -EMSGSIZE;
+	if (step->ifname[0] && nla_put_string(skb, VPC_STEP_A_IFNAME, step->ifname))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int vpc_put_lookup(struct sk_buff *skb, const struct vpc_decision *decision, const struct vpc_trace *trace)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < trace->n; i++) {
+		err = vpc_put_step(skb, &trace->steps[i]);
+		if (err)
+			return err;
+	}
+	if (nla_put_u8(skb, VPC_A_VERDICT, decision->verdict))
+		return -EMSGSIZE;
+	if (decision->reason && nla_put_u8(skb, VPC_A_DROP_REASON, decision->reason))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int vpc_lookup_answer(struct vpc_net *vnet, struct genl_info *info, const struct vpc_lookup_request *req,
+			     struct vpc_trace *trace)
+{
+	struct vpc_decision decision;
+	struct sk_buff *skb;
+	void *hdr;
+	int err;
+
+	vpc_lookup_run(vnet, req, &decision, trace);
+	skb = vpc_reply_new(info, NLMSG_DEFAULT_SIZE, &hdr);
+	if (!skb)
+		return -ENOMEM;
+	err = vpc_put_lookup(skb, &decision, trace);
+	if (err) {
+		nlmsg_free(skb);
+		return err;
+	}
+	return vpc_reply_send(skb, hdr, info);
+}
+
+int vpc_cmd_lookup(struct vpc_net *vnet, struct genl_info *info)
+{
+	struct vpc_lookup_request req = {};
+	struct vpc_trace *trace;
+	int err;
+
+	err = vpc_lookup_parse(vnet, info, &req);
+	if (err)
+		return err;
+	trace = kzalloc(sizeof(*trace), GFP_KERNEL);
+	if (!trace)
+		return -ENOMEM;
+	err = vpc_lookup_answer(vnet, info, &req, trace);
+	kfree(trace);
+	return err;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Checks of what user space sent, beyond what a policy can say. Pure: no state, no locks. -EINVAL or -EOPNOTSUPP, with a
+ * text that names the thing.
+ */
+#ifndef VPC_CONTROL_PARSE_H
+#define VPC_CONTROL_PARSE_H
+
+#include <linux/netlink.h>
+#include "../../proto/vpc_genl.h"
+
+/* Whether @addr4 can be a VTEP: one host's address. */
+bool vpc_parse_is_vtep4(__be32 addr4);
+
+int vpc_parse_nexthop(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack);
+int vpc_parse_route4(const struct vpc_nl_route4 *route, struct netlink_ext_ack *extack);
+int vpc_parse_route6(const struct vpc_nl_route6 *route, struct netlink_ext_ack *extack);
+int vpc_parse_prefix(const struct vpc_nl_prefix *prefix, struct netlink_ext_ack *extack);
+/* The same for an address, whose plen is ignored. @what: its name. */
+int vpc_parse_addr(const struct vpc_nl_prefix *addr, const char *what, struct netlink_ext_ack *extack);
+
+#endif
