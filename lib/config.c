@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Loads the configuration file (lib/config.h). One table describes every key: where it goes, its type, its bounds and its
- * default, so that defaults and refusals cannot drift apart. inih splits lines; this file counts them, because inih
- * tells a handler neither the line nor that a line was too long.
+ * Loads the configuration file (lib/config.h). One table describes every key: where it goes, its type, its bounds and
+ * its default, so that defaults and refusals cannot drift apart. inih splits lines; this file counts them, because
+ * inih tells a handler neither the line nor that a line was too long.
  */
 #include "config.h"
 
@@ -227,8 +227,8 @@ static bool section_known(const char *line)
 }
 
 /*
- * inih's reader. Leading blanks go, because inih would take an indented line as more of the value above. An overlong line, which
- * inih would read as two, and a NUL, which would hide the rest, end the file with a message.
+ * inih's reader. Leading blanks go, because inih would take an indented line as more of the value above. An overlong
+ * line, which inih would read as two, and a NUL, which would hide the rest, end the file with a message.
  */
 static char *config_reader(char *buf, int size, void *stream)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file of all commands, INI (libinih): sections [zookeeper], [cdb], [agent], [log]. One table of known
- * keys with their types; an unknown section or key, a value that does not parse: one error naming file, line and key.
+ * The configuration file of all commands, INI (libinih): sections [zookeeper], [cdb], [agent], [log]. One table of
+ * known keys with their types; an unknown section or key, a value that does not parse: one error naming file, line
+ * and key.
  */
 #ifndef VPC_CONFIG_H
 #define VPC_CONFIG_H

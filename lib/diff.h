@@ -25,7 +25,8 @@ struct vpc_diff_entry {
  * vpc_diff() - compare two sorted states
  * @want: expected
  * @have: actual
- * @fn: called for each difference: nexthops by id, then routes by (table, prefix); a non-zero return stops and is returned
+ * @fn: called for each difference: nexthops by id, then routes by (table, prefix); a non-zero return stops it and is
+ *      returned
  * @arg: passed to @fn
  *
  * Epochs and digests are not compared. Return: 0, or what @fn returned.

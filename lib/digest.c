@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The digest of a VPC (proto/vpc_canon.h) in user space: libsodium's SipHash-2-4 over canonical bytes, summed. The module
- * computes the same with <linux/siphash.h>; tests/data/digest-vectors.txt holds both to one result.
+ * The digest of a VPC (proto/vpc_canon.h) in user space: libsodium's SipHash-2-4 over canonical bytes, summed. The
+ * module computes the same with <linux/siphash.h>; tests/data/digest-vectors.txt holds both to one result.
  */
 #include "digest.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The client of the family "vpc": what the agent, vpc_reconcile and vpcctl ask of the kernel. Bytes are made and read in
- * lib/kernel_msg.c and lib/kernel_parse.c, sent and received in lib/kernel_sock.c; transactions are in lib/kernel_txn.c.
+ * The client of the family "vpc": what the agent, vpc_reconcile and vpcctl ask of the kernel. Bytes are made and read
+ * in lib/kernel_msg.c and lib/kernel_parse.c, sent and received in lib/kernel_sock.c; transactions are in
+ * lib/kernel_txn.c.
  */
 #include "kernel.h"
 
@@ -95,7 +96,7 @@ static int request_single(struct kernel *k, int built, struct nl_msg *msg, struc
 	return r;
 }
 
-/* -- host ----------------------------------------------------------------------------------------------------------- */
+/* -- host ---------------------------------------------------------------------------------------------------------- */
 
 int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, uint16_t udp_port, struct vpc_err *err)
 {
@@ -126,7 +127,7 @@ int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_e
 	return r ? vpc_err_prefix(err, r, "this host's VTEP") : 0;
 }
 
-/* -- VPCs ----------------------------------------------------------------------------------------------------------- */
+/* -- VPCs ---------------------------------------------------------------------------------------------------------- */
 
 int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
 {
@@ -220,7 +221,7 @@ int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, st
 	return 0;
 }
 
-/* -- ports ---------------------------------------------------------------------------------------------------------- */
+/* -- ports --------------------------------------------------------------------------------------------------------- */
 
 int kernel_port_set(struct kernel *k, const struct vpc_port *port, struct vpc_err *err)
 {
@@ -276,7 +277,7 @@ void kernel_ports_free(struct kernel_port *ports, size_t n)
 	free(ports);
 }
 
-/* -- statistics and explain ----------------------------------------------------------------------------------------- */
+/* -- statistics and explain ---------------------------------------------------------------------------------------- */
 
 static int stats_answer(const struct nlmsghdr *nlh, void *arg, struct vpc_err *err)
 {
@@ -323,7 +324,7 @@ int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct 
 	return r ? vpc_err_prefix(err, r, "lookup refused") : 0;
 }
 
-/* -- dump ----------------------------------------------------------------------------------------------------------- */
+/* -- dump ---------------------------------------------------------------------------------------------------------- */
 
 /* Both dumps of one attempt go into one state; @epoch is the one that every message so far agreed on. */
 struct dump {
@@ -401,7 +402,7 @@ int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, str
 	return 0;
 }
 
-/* -- events --------------------------------------------------------------------------------------------------------- */
+/* -- events -------------------------------------------------------------------------------------------------------- */
 
 int kernel_events_join(struct kernel *k, struct vpc_err *err)
 {

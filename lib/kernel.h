@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Client of the generic netlink family "vpc" (libnl-genl-3). Blocking, with a receive timeout; one struct is one socket.
+ * Client of the generic netlink family "vpc" (libnl-genl-3). Blocking, with a receive timeout; one struct is one
+ * socket.
  *
- * The agent has one for commands and one for events; vpc_reconcile and vpcctl have one. Messages are built and parsed by
- * lib/kernel_msg.c, which does no I/O. Every function fills @err with the kernel's extack text where there is one. A dump
- * that was interrupted or cut short is an error (-EINTR, -EIO...), never a shorter table. -ENODEV from any function but
- * kernel_open(): the module was unloaded since; close, open again and take nothing of before for granted.
+ * The agent has one for commands and one for events; vpc_reconcile and vpcctl have one. Messages are built and parsed
+ * by lib/kernel_msg.c, which does no I/O. Every function fills @err with the kernel's extack text where there is one.
+ * A dump that was interrupted or cut short is an error (-EINTR, -EIO...), never a shorter table. -ENODEV from any
+ * function but kernel_open(): the module was unloaded since; close, open again and take nothing of before for
+ * granted.
  */
 #ifndef VPC_KERNEL_H
 #define VPC_KERNEL_H
@@ -97,16 +99,17 @@ int kernel_port_list(struct kernel *k, struct kernel_port **ret_ports, size_t *r
 void kernel_ports_free(struct kernel_port *ports, size_t n);
 
 /*
- * A whole transaction: BEGIN, as many ADDs as it takes, COMMIT with the digest; aborted on any failure. -ESTALE, -EBADMSG
- * as the kernel says. kernel_replace() writes @state whole, under compare-and-set on @base when it is not NULL.
+ * A whole transaction: BEGIN, as many ADDs as it takes, COMMIT with the digest; aborted on any failure. -ESTALE,
+ * -EBADMSG as the kernel says. kernel_replace() writes @state whole, under compare-and-set on @base when it is not
+ * NULL.
  */
 int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err *err);
 int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64_t *base, const char *change,
 		   struct vpc_err *err);
 
 /*
- * One snapshot of a VPC: nexthops, routes, sorted; epoch and digest are the kernel's own. Nexthops and routes are two dumps; when
- * a commit falls between them it is read again (a few times, then -EAGAIN). -ENOENT: no such VPC.
+ * One snapshot of a VPC: nexthops, routes, sorted; epoch and digest are the kernel's own. Nexthops and routes are two
+ * dumps; when a commit falls between them it is read again (a few times, then -EAGAIN). -ENOENT: no such VPC.
  */
 int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
 int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_digest *ret_found,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Builds the requests of the family "vpc" (proto/vpc_genl.h) on libnl's message buffers. Called by lib/kernel.c; does no I/O.
+ * Builds the requests of the family "vpc" (proto/vpc_genl.h) on libnl's message buffers. Called by lib/kernel.c; does
+ * no I/O.
  */
 #include "kernel_msg.h"
 
@@ -168,7 +169,7 @@ int kernel_msg_lookup(uint16_t family, const struct kernel_lookup *lookup, struc
 	return msg_finish(msg, !ok, ret_msg);
 }
 
-/* -- transactions --------------------------------------------------------------------------------------------------- */
+/* -- transactions -------------------------------------------------------------------------------------------------- */
 
 int kernel_msg_txn_begin(uint16_t family, uint32_t vni, enum vpc_txn_mode mode, const uint64_t *base,
 			 struct nl_msg **ret_msg)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The messages of the family "vpc" as bytes: kernel_msg.c builds requests, kernel_parse.c reads answers. Neither does any
- * I/O, so that golden bytes and hostile replies test them; lib/kernel.c sends and receives.
+ * The messages of the family "vpc" as bytes: kernel_msg.c builds requests, kernel_parse.c reads answers. Neither does
+ * any I/O, so that golden bytes and hostile replies test them; lib/kernel.c sends and receives.
  *
- * Requests come without sequence number and port id: the socket fills both in. Parsers check every length, ignore attributes
- * that they do not know, and refuse with -EPROTO what is malformed or incomplete.
+ * Requests come without sequence number and port id: the socket fills both in. Parsers check every length, ignore
+ * attributes that they do not know, and refuse with -EPROTO what is malformed or incomplete.
  */
 #ifndef VPC_KERNEL_MSG_H
 #define VPC_KERNEL_MSG_H

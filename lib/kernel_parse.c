@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reads the answers and events of the family "vpc". Called by lib/kernel.c; does no I/O. Attributes are walked by hand rather
- * than by nla_parse(), which takes a broken tail for the end: here it is -EPROTO.
+ * Reads the answers and events of the family "vpc". Called by lib/kernel.c; does no I/O. Attributes are walked by
+ * hand rather than by nla_parse(), which takes a broken tail for the end: here it is -EPROTO.
  */
 #include "kernel_msg.h"
 
@@ -132,11 +132,11 @@ static int prefix_convert(const struct vpc_nl_prefix *nl, struct vpc_prefix *ret
 	return 0;
 }
 
-/* -- status --------------------------------------------------------------------------------------------------------- */
+/* -- status -------------------------------------------------------------------------------------------------------- */
 
 /*
- * NLMSG_ERROR holds the code, the request (its header only when capped) and, flagged so, attributes; NLMSG_DONE the code and
- * attributes. A message whose attributes are broken still tells its code.
+ * NLMSG_ERROR holds the code, the request (its header only when capped) and, flagged so, attributes; NLMSG_DONE the
+ * code and attributes. A message whose attributes are broken still tells its code.
  */
 int kernel_parse_status(const struct nlmsghdr *nlh, int *ret_code, struct vpc_err *ret_text)
 {
@@ -167,7 +167,7 @@ int kernel_parse_status(const struct nlmsghdr *nlh, int *ret_code, struct vpc_er
 	return 0;
 }
 
-/* -- answers -------------------------------------------------------------------------------------------------------- */
+/* -- answers ------------------------------------------------------------------------------------------------------- */
 
 int kernel_parse_host(const struct nlmsghdr *nlh, struct kernel_host *ret_host, struct vpc_err *err)
 {
@@ -465,7 +465,7 @@ int kernel_parse_event(const struct nlmsghdr *nlh, struct kernel_event *ret_even
 	return r;
 }
 
-/* -- dumps ---------------------------------------------------------------------------------------------------------- */
+/* -- dumps --------------------------------------------------------------------------------------------------------- */
 
 static int dump_nexthop(const void *data, struct vpc_state *state, struct vpc_err *err)
 {

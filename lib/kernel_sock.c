@@ -30,7 +30,7 @@
 #define SNDBUF	       (1024 * 1024)
 #define RCVBUF	       (4 * 1024 * 1024)
 
-/* -- opening -------------------------------------------------------------------------------------------------------- */
+/* -- opening ------------------------------------------------------------------------------------------------------- */
 
 static int nl_to_errno(int nl)
 {
@@ -103,8 +103,8 @@ struct sock_opening {
 };
 
 /*
- * A socket belongs to the namespace in which it was made, and setns() moves a thread: so a thread of its own moves, makes
- * the socket and ends, and the caller's threads never leave theirs.
+ * A socket belongs to the namespace in which it was made, and setns() moves a thread: so a thread of its own moves,
+ * makes the socket and ends, and the caller's threads never leave theirs.
  */
 static void *sock_open_thread(void *arg)
 {
@@ -157,7 +157,7 @@ void kernel_sock_close(struct kernel *k)
 	free(k->buf);
 }
 
-/* -- one request ---------------------------------------------------------------------------------------------------- */
+/* -- one request --------------------------------------------------------------------------------------------------- */
 
 int kernel_sock_receive(struct kernel *k, int flags, size_t *ret_len)
 {
@@ -253,7 +253,7 @@ static int exchange_end(struct exchange *x, const struct nlmsghdr *nlh)
 		return 0;
 	if (text.text[0])
 		return vpc_err_set(x->err, code, "kernel: %s", text.text);
-	/* Every refusal of the module has a text; this one is generic netlink's, which does not know the id any more. */
+	/* The module gives each refusal a text; this one is generic netlink's, which does not know the id any more. */
 	if (code == -ENOENT)
 		return vpc_err_set(x->err, -ENODEV, "the kernel's family \"%s\" is gone: was vpc.ko unloaded?",
 				   VPC_GENL_NAME);

@@ -46,13 +46,15 @@ void kernel_sock_close(struct kernel *k);
  * @msg: with NLM_F_ACK or NLM_F_DUMP; stays the caller's
  * @fn: for each answer, or NULL
  *
- * Return: 0; what @fn returned; what the kernel said, with "kernel: <extack>" in @err; -EINTR: a dump was overtaken by a change of
- * the configuration; -ETIMEDOUT, -ENOBUFS, -EMSGSIZE: answers are missing; -ENODEV: the family is gone since it was opened.
+ * Return: 0; what @fn returned; what the kernel said, with "kernel: <extack>" in @err; -EINTR: a dump was overtaken
+ * by a change of the configuration; -ETIMEDOUT, -ENOBUFS, -EMSGSIZE: answers are missing; -ENODEV: the family is gone
+ * since it was opened.
  */
 int kernel_sock_request(struct kernel *k, struct nl_msg *msg, kernel_answer_fn fn, void *arg, struct vpc_err *err);
 
 /*
- * One datagram from the kernel into k->buf. @flags as for recv(2). Skips what other processes sent. -EAGAIN, -ENOBUFS, -EMSGSIZE...
+ * One datagram from the kernel into k->buf. @flags as for recv(2). Skips what other processes sent. -EAGAIN,
+ * -ENOBUFS, -EMSGSIZE...
  */
 int kernel_sock_receive(struct kernel *k, int flags, size_t *ret_len);
 

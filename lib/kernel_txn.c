@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Whole transactions on the kernel's tables: BEGIN, as many ADDs as the content takes, COMMIT. Called by the agent, which
- * moves a VPC by deltas and repairs or first fills it by replacing; aborted by any failure.
+ * Whole transactions on the kernel's tables: BEGIN, as many ADDs as the content takes, COMMIT. Called by the agent,
+ * which moves a VPC by deltas and repairs or first fills it by replacing; aborted by any failure.
  *
  * The kernel works on a message inside sendmsg(), so waiting for each acknowledgement costs one system call and
  * no idle time.

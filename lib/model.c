@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A VPC's state at one epoch and the delta between two: arrays, their order, their soundness, and the application of a
- * delta. CDB, znode and netlink readers fill states, lib/diff.c compares them, the agent and the publisher apply deltas.
+ * A VPC's state at one epoch and the delta between two: arrays, their order, their soundness, and the application of
+ * a delta. CDB, znode and netlink readers fill states, lib/diff.c compares them, the agent and the publisher apply
+ * deltas.
  */
 #include "model.h"
 
@@ -81,7 +82,7 @@ int vpc_route_cmp(const struct vpc_route *a, const struct vpc_route *b)
 	return vpc_prefix_cmp(&a->prefix, &b->prefix);
 }
 
-/* -- state ---------------------------------------------------------------------------------------------------------- */
+/* -- state --------------------------------------------------------------------------------------------------------- */
 
 void vpc_state_init(struct vpc_state *state, uint32_t vni)
 {
@@ -150,7 +151,7 @@ const struct vpc_route *vpc_state_find_route(const struct vpc_state *state, uint
 	return bsearch(&key, state->routes, state->n_routes, sizeof(key), route_cmp);
 }
 
-/* -- soundness ------------------------------------------------------------------------------------------------------ */
+/* -- soundness ----------------------------------------------------------------------------------------------------- */
 
 static bool all_zero(const uint8_t *bytes, size_t n)
 {
@@ -160,7 +161,7 @@ static bool all_zero(const uint8_t *bytes, size_t n)
 	return true;
 }
 
-/* What is wrong with a nexthop, or NULL. Fields that its type does not use must be 0: the digest does not cover them. */
+/* What is wrong with a nexthop, or NULL. Fields not used by its type must be 0: the digest does not cover them. */
 static const char *nexthop_fault(const struct vpc_nl_nexthop *nh)
 {
 	bool has_vtep = nh->type == VPC_NEXTHOP_HOST || nh->type == VPC_NEXTHOP_GATEWAY;
@@ -230,7 +231,7 @@ int vpc_state_check(const struct vpc_state *state, struct vpc_err *err)
 	return 0;
 }
 
-/* -- delta ---------------------------------------------------------------------------------------------------------- */
+/* -- delta --------------------------------------------------------------------------------------------------------- */
 
 void vpc_delta_init(struct vpc_delta *delta, uint32_t vni)
 {
@@ -289,7 +290,7 @@ int vpc_delta_del_route(struct vpc_delta *delta, uint32_t table, const struct vp
 	return delta_add_route(delta, &route, VPC_OP_DEL);
 }
 
-/* -- ports ---------------------------------------------------------------------------------------------------------- */
+/* -- ports --------------------------------------------------------------------------------------------------------- */
 
 void vpc_port_clear(struct vpc_port *port)
 {

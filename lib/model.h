@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What CDB, ZooKeeper and the kernel all speak of: nexthops, routes, ports, a VPC's state at one epoch, a delta between two.
+ * What CDB, ZooKeeper and the kernel all speak of: nexthops, routes, ports, a VPC's state at one epoch, a delta
+ * between two.
  *
- * Arrays are sorted (vpc_state_sort()), so that lib/diff.c is one merge. States of a million routes are ordinary: 28 bytes
- * a route, no pointers inside elements.
+ * Arrays are sorted (vpc_state_sort()), so that lib/diff.c is one merge. States of a million routes are ordinary: 28
+ * bytes a route, no pointers inside elements.
  */
 #ifndef VPC_MODEL_H
 #define VPC_MODEL_H
@@ -52,7 +53,8 @@ struct vpc_route_op {
 /**
  * struct vpc_delta - what leads from @base to @epoch
  *
- * Operations are applied in the order: nexthops set, routes set and deleted, nexthops deleted. At most one operation an element.
+ * Operations are applied in the order: nexthops set, routes set and deleted, nexthops deleted. At most one operation
+ * an element.
  */
 struct vpc_delta {
 	uint32_t vni;
@@ -102,8 +104,8 @@ int vpc_delta_del_route(struct vpc_delta *delta, uint32_t table, const struct vp
 
 /*
  * Apply @delta to @state (sorted before and after). -ESTALE when the epoch is not the delta's base, -ENOENT when it
- * deletes what is not there, -EINVAL when it is another VPC's or changes an element twice; -ENOMEM; @state is unchanged on
- * failure. The digest becomes the delta's word for it: vpc_digest_of_state() tells whether that is true.
+ * deletes what is not there, -EINVAL when it is another VPC's or changes an element twice; -ENOMEM; @state is
+ * unchanged on failure. The digest becomes the delta's word for it: vpc_digest_of_state() tells whether that is true.
  */
 int vpc_state_apply(struct vpc_state *state, const struct vpc_delta *delta, struct vpc_err *err);
 

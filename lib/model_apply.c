@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vpc_state_apply(): a delta on a state, by one merge. The publisher makes epochs out of it, the agent learns what the kernel
- * will hold, vpc_reconcile brings an older snapshot to the kernel's epoch. n elements and m operations cost
- * O(n + m log m), and what lies between two operations is copied as one block.
+ * vpc_state_apply(): a delta on a state, by one merge. The publisher makes epochs out of it, the agent learns what
+ * the kernel will hold, vpc_reconcile brings an older snapshot to the kernel's epoch. n elements and m operations
+ * cost O(n + m log m), and what lies between two operations is copied as one block.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -103,7 +103,7 @@ static inline void fake_done(struct fake_msg *msg, int code, uint16_t flags, con
 		fake_attr(msg, NLMSGERR_ATTR_MSG, text, strlen(text) + 1);
 }
 
-/* -- the kernel's end ----------------------------------------------------------------------------------------------- */
+/* -- the kernel's end ---------------------------------------------------------------------------------------------- */
 
 struct fake_kernel {
 	struct kernel k; /* the client's end */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random states for the tests of model and diff: small id and prefix spaces, so that two of them share, differ in and lack
- * elements alike.
+ * Random states for the tests of model and diff: small id and prefix spaces, so that two of them share, differ in and
+ * lack elements alike.
  */
 #ifndef VPC_TEST_RANDOM_STATE_H
 #define VPC_TEST_RANDOM_STATE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Addresses, prefixes and MACs: texts that are taken, more texts that are refused, order and containment against an oracle
- * that looks at single bits.
+ * Addresses, prefixes and MACs: texts that are taken, more texts that are refused, order and containment against an
+ * oracle that looks at single bits.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ static void test_addr_bad(void **state)
 		"::1%eth0",
 		"1:2:3:4:5:6:7:8:9",
 		"localhost",
-		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

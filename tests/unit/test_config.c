@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The configuration file: defaults, every key, and a table of wrong files with the one line that each must be answered by.
+ * The configuration file: defaults, every key, and a table of wrong files with the one line that each must be
+ * answered by.
  */
 #include <stdarg.h>
 #include <stddef.h>

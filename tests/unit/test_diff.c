@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The diff against an oracle that searches the other state for every element, and the delta that it makes: applied to what is, it
- * must give what should be, digest included.
+ * The diff against an oracle that searches the other state for every element, and the delta that it makes: applied to
+ * what is, it must give what should be, digest included.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The digest against vectors of an independent implementation (tests/data/digest-vectors.py), its algebra, and its text.
+ * The digest against vectors of an independent implementation (tests/data/digest-vectors.py), its algebra, and its
+ * text.
  */
 #include <stdarg.h>
 #include <stddef.h>

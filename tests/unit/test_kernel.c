@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The netlink client against a kernel played at the other end of a socket: refusals and their texts, answers that come late, twice,
- * cut short or not at all, dumps overtaken by commits, transactions that fail in the middle.
+ * The netlink client against a kernel played at the other end of a socket: refusals and their texts, answers that
+ * come late, twice, cut short or not at all, dumps overtaken by commits, transactions that fail in the middle.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ static void send_vpc(struct fake_kernel *fake, uint64_t epoch, uint64_t n_routes
 	fake_send(fake, &msg);
 }
 
-/* -- one request ---------------------------------------------------------------------------------------------------- */
+/* -- one request --------------------------------------------------------------------------------------------------- */
 
 enum {
 	REFUSED,
@@ -147,7 +147,7 @@ static void test_request(void **arg)
 	}
 }
 
-/* -- dumps ---------------------------------------------------------------------------------------------------------- */
+/* -- dumps --------------------------------------------------------------------------------------------------------- */
 
 enum {
 	STEADY,
@@ -281,7 +281,7 @@ static void test_dump(void **arg)
 	}
 }
 
-/* -- transactions --------------------------------------------------------------------------------------------------- */
+/* -- transactions -------------------------------------------------------------------------------------------------- */
 
 enum {
 	TXN_GOOD,
@@ -361,7 +361,7 @@ static void test_txn(void **arg)
 	vpc_state_clear(&state);
 }
 
-/* -- events and opening --------------------------------------------------------------------------------------------- */
+/* -- events and opening -------------------------------------------------------------------------------------------- */
 
 static void play_nothing(struct fake_kernel *fake, const struct nlmsghdr *request, unsigned int n)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Requests of the netlink client against golden bytes, the packing of large transactions, and its parsers against answers that
- * are right, lack something, have the wrong size, are cut off at every byte or have bytes turned over.
+ * Requests of the netlink client against golden bytes, the packing of large transactions, and its parsers against
+ * answers that are right, lack something, have the wrong size, are cut off at every byte or have bytes turned over.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "fake_kernel.h"
 #include "random_state.h"
 
-/* -- requests ------------------------------------------------------------------------------------------------------- */
+/* -- requests ------------------------------------------------------------------------------------------------------ */
 
 /* @golden: hex of a little-endian machine, blanks anywhere; the length in the header is written as "LLLLLLLL". */
 static void check_golden(struct nl_msg *msg, const char *golden)
@@ -163,7 +163,7 @@ static void test_golden_add(void **arg)
 	vpc_delta_clear(&delta);
 }
 
-/* -- packing -------------------------------------------------------------------------------------------------------- */
+/* -- packing ------------------------------------------------------------------------------------------------------- */
 
 /* What came out of the messages again, in their order. */
 struct unpacked {
@@ -312,7 +312,7 @@ static void test_packing_state(void **arg)
 	vpc_state_clear(&state);
 }
 
-/* -- answers -------------------------------------------------------------------------------------------------------- */
+/* -- answers ------------------------------------------------------------------------------------------------------- */
 
 enum kind {
 	HOST,

@@ -171,7 +171,7 @@ static void test_check(void **arg)
 	}
 }
 
-/* -- apply ---------------------------------------------------------------------------------------------------------- */
+/* -- apply --------------------------------------------------------------------------------------------------------- */
 
 /* A delta of random operations, in random order, that @state can take; at most one an element. */
 static void random_delta(const struct vpc_state *state, struct vpc_delta *delta, unsigned int density)
@@ -367,7 +367,7 @@ static void test_apply_large(void **arg)
 	vpc_state_clear(&state);
 }
 
-/* -- ports and names ------------------------------------------------------------------------------------------------ */
+/* -- ports and names ----------------------------------------------------------------------------------------------- */
 
 static void test_port_equal(void **arg)
 {
