@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Persistent (copy-on-write) longest-prefix-match trie: prefix -> u32 nexthop id, IPv4 and IPv6 from one implementation.
+ * Persistent (copy-on-write) longest-prefix-match trie: prefix -> u32 nexthop id, one implementation for IPv4 and IPv6.
  *
  * A struct vpc_trie is a root held by value inside a published version (tables/vpc.h); once published it never changes.
- * A transaction works on its own copy of the root: it changes nodes that it made in place and copies the others. Readers
+ * A transaction works on its own copy of the root: it changes nodes that it made in place and copies others. Readers
  * need rcu_read_lock() or a reference on the version that holds the root. Writers are serialized by the caller
  * (vnet->lock). kmod/datapath looks up, tables/txn.c writes, control walks snapshots.
  */
@@ -16,7 +16,7 @@ struct vpc_trie_node;
 
 /**
  * struct vpc_trie - one table's root for one family
- * @root: top node or tagged leaf, NULL when empty; opaque
+ * @root: top node, NULL when empty; opaque
  * @count: prefixes inside
  * @family: AF_INET or AF_INET6; decides the key's length, 4 or 16 bytes in network byte order
  */
@@ -34,7 +34,7 @@ struct vpc_trie_garbage {
 /**
  * struct vpc_trie_txn - one writer's work on any number of tries of one VPC
  * @stamp: nodes with this stamp were made by this transaction and may be changed in place
- * @bytes: memory that the transaction added minus what it retired (real allocation sizes, ksize())
+ * @bytes: memory that the transaction added minus what it retired (real allocation sizes, as vpc_trie_memory() counts)
  * @garbage: what the versions before this one still see
  */
 struct vpc_trie_txn {
@@ -90,13 +90,16 @@ int vpc_trie_del(struct vpc_trie_txn *txn, struct vpc_trie *trie, const u8 *addr
 /* Empties @trie: its fresh nodes are freed, the others retired. Return: 0 or -ENOMEM, the trie untouched. */
 int vpc_trie_clear(struct vpc_trie_txn *txn, struct vpc_trie *trie);
 
-/* Undo: frees every fresh node reachable from @trie and makes it @base again. Call for each touched trie, then abort. */
+/*
+ * Undo: frees every fresh node reachable from @trie and makes it @base again. Call for each touched trie, then abort.
+ * It looks at nodes of @base, so the transaction holds a reference on the version it began with until then.
+ */
 void vpc_trie_revert(struct vpc_trie_txn *txn, struct vpc_trie *trie, const struct vpc_trie *base);
 
 /* Abort: forgets the retired nodes (they live on in the base version). After vpc_trie_revert() of every trie. */
 void vpc_trie_abort(struct vpc_trie_txn *txn);
 
-/* Commit: hands over what to free once no version before this one is seen by anybody. The new roots are the caller's. */
+/* Commit: hands over what to free once nobody sees a version before this one. The new roots are the caller's. */
 struct vpc_trie_garbage vpc_trie_commit(struct vpc_trie_txn *txn);
 
 /* Frees retired nodes; the caller waited for the grace period and the last older snapshot. May sleep. */
@@ -128,10 +131,11 @@ struct vpc_trie_cursor {
 int vpc_trie_walk(const struct vpc_trie *trie, struct vpc_trie_cursor *cursor,
 		  int (*fn)(const u8 *addr, u8 plen, u32 value, void *arg), void *arg);
 
-/* Bytes really allocated for what is reachable from @trie. */
+/* Bytes really allocated for what is reachable from @trie. Visits every node. */
 size_t vpc_trie_memory(const struct vpc_trie *trie);
 
-int vpc_trie_init_caches(void);		/* module init; may be a no-op */
+/* Module init: 0 or -ENOMEM. Module exit: after the last free, so after rcu_barrier() and the workqueue's end. */
+int vpc_trie_init_caches(void);
 void vpc_trie_exit_caches(void);
 
 #endif
