@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs what building, tests and demo need, from Debian only, as root or through sudo; silent and quick when nothing
+# is missing. Starts no service: the packages are those without one, and a policy-rc.d stands guard meanwhile.
+# check.sh and demo.sh call it first.
+
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+packages=(
+	# to build
+	gcc libc6-dev make pkg-config libnl-3-dev libnl-genl-3-dev libzookeeper-mt-dev libmariadb-dev libjson-c-dev
+	libkmod-dev libsodium-dev libsystemd-dev libinih-dev zlib1g-dev libcmocka-dev linux-headers-amd64
+	# the virtual machine and the lab in it
+	linux-image-amd64 qemu-system-x86 busybox-static cpio kmod iproute2 iputils-ping iperf3 ethtool tcpdump procps
+	socat util-linux
+	# the private servers
+	mariadb-server-core mariadb-client-core libzookeeper-java libslf4j-java default-jre-headless
+	# tests and checks
+	bats jq clang-format shellcheck sparse
+	# scripts/geoip-routes.awk
+	mawk tzdata
+)
+
+missing=()
+installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2> /dev/null | sed -n 's/^ii *//p')
+for package in "${packages[@]}"; do
+	grep -qxF "$package" <<< "$installed" || missing+=("$package")
+done
+if [[ ${#missing[@]} = 0 ]] && geoip_dir > /dev/null; then
+	exit 0
+fi
+
+[[ -r /etc/debian_version ]] || die "this is not Debian: install by hand what is missing: ${missing[*]}"
+mkdir -p "$top/build"
+log=$top/build/deps.log
+: > "$log"
+
+failed() {
+	tail -n 15 "$log" >&2
+	die "$1 (the whole log: $log)"
+}
+
+apt() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" \
+		>> "$log" 2>&1 < /dev/null
+}
+
+policy=/usr/sbin/policy-rc.d
+# shellcheck disable=SC2317  # called by the trap
+remove_policy() { [[ -z ${our_policy:-} ]] || as_root rm -f "$policy"; }
+trap remove_policy EXIT
+trap 'exit 130' INT TERM HUP
+
+apt update || failed "apt-get update failed"
+if [[ ${#missing[@]} -gt 0 ]]; then
+	echo "deps.sh: installing ${missing[*]}"
+	for package in "${missing[@]}"; do
+		apt-cache show "$package" > /dev/null 2>&1 || die "Debian's package \"$package\" is not to be had: look at apt's sources"
+	done
+	if [[ ! -e $policy ]]; then
+		our_policy=1
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" > /dev/null
+		as_root chmod 755 "$policy"
+	fi
+	apt install -y --no-install-recommends "${missing[@]}" || failed "apt-get install failed"
+fi
+
+# The package wants the whole of Tor, with its service; we only want its table of countries.
+if ! geoip_dir > /dev/null; then
+	mkdir -p "$top/build/geoip"
+	(cd "$top/build/geoip" && apt-get -qq download tor-geoipdb >> "$log" 2>&1 && dpkg-deb -x tor-geoipdb_*.deb .) ||
+		failed "tor-geoipdb cannot be downloaded"
+	rm -f "$top"/build/geoip/*.deb
+fi

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What "make install" does: programs, module, systemd units and the example configuration, below DESTDIR.
+#
+#   PREFIX=/usr/local DESTDIR= KVER=kernel scripts/install.sh
+
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$top"
+
+prefix=${PREFIX:-/usr/local} destdir=${DESTDIR:-}
+[[ -n ${KVER:-} ]] || die "KVER is not set: use \"make install\""
+[[ $prefix = /* ]] || die "PREFIX \"$prefix\" must be an absolute path"
+
+for product in vpc.ko vpc_agent vpc_publisher vpc_reconcile vpcctl; do
+	[[ -f build/$product ]] || die "build/$product is missing: run make"
+done
+
+install -d "$destdir$prefix/sbin"
+install -m 755 build/vpc_agent build/vpc_publisher build/vpc_reconcile build/vpcctl "$destdir$prefix/sbin/"
+install -D -m 644 build/vpc.ko "$destdir/lib/modules/$KVER/updates/vpc.ko"
+
+# The units name the programs by /usr/local/sbin.
+for unit in scripts/systemd/*.service scripts/systemd/*.timer; do
+	[[ -f $unit ]] || continue
+	install -d "$destdir/etc/systemd/system"
+	sed "s|/usr/local/sbin/|$prefix/sbin/|g" "$unit" > "$destdir/etc/systemd/system/${unit##*/}"
+	chmod 644 "$destdir/etc/systemd/system/${unit##*/}"
+done
+# The working configuration, with its passwords, is the operator's own and is never overwritten.
+install -D -m 644 scripts/vpc.conf.example "$destdir/etc/vpc/vpc.conf.example"
+
+if [[ -z $destdir ]]; then
+	depmod "$KVER"
+	echo "Installed. Next: write /etc/vpc/vpc.conf after /etc/vpc/vpc.conf.example, \"systemctl daemon-reload\", and start the units."
+fi
