@@ -49,13 +49,16 @@ test_agent_gate_SRC := agent/gate.c agent/backoff.c
 test_agent_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) $(wildcard tests/unit/agent_*.c)
 test_agent_failures_SRC := $(test_agent_SRC)
 test_agent_kports_SRC := agent/kports.c tests/unit/agent_fake_kernel.c
+test_ctl_args_SRC := ctl/args.c
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+# What end-to-end tests look with; not installed.
+TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 
 obj = $(patsubst %.c,$(1)/%.o,$(2))
 
 all: user module
 
-user: $(foreach p,$(PROGS),$(if $($(p)_SRC),$(B)/$(p)))
+user: $(foreach p,$(PROGS),$(if $($(p)_SRC),$(B)/$(p))) $(addprefix $(B)/tools/,$(TOOLS))
 
 # -- user space, once plain and once with sanitizers ($(B)/san) ------------------------------------------------------
 
@@ -72,6 +75,13 @@ $(1)/libvpc.a: $$(call obj,$(1)/obj,$$(LIB_SRC))
 
 $(foreach p,$(PROGS),
 $(1)/$(p): $$(call obj,$(1)/obj,$$($(p)_SRC)) $(1)/libvpc.a
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+)
+
+$(foreach t,$(TOOLS),
+$(1)/tools/$(t): $(1)/obj/tests/tools/$(t).o $(1)/libvpc.a
+	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 )

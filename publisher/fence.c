@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The right to write. /vpc/v1/fence is set by each publisher that starts; its version is the token that every
+ * later write checks in the same multi, so a publisher that was asleep cannot overwrite what its successor has
+ * written. All of the publisher's access to ZooKeeper goes through here.
+ */
+#include "publisher.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "../lib/util.h"
+
+#define TAKE_TRIES 5
+
+int pub_zk_failed(struct publisher *p, int res, const char *path, struct vpc_err *err)
+{
+	p->zk_trouble = res == -ECONNRESET || res == -ENOTCONN || res == -ETIMEDOUT || res == -EINTR;
+	return vpc_err_set(err, res, "ZooKeeper: %s: %s", path, zk_strerror(res));
+}
+
+int pub_cdb(struct publisher *p, int res)
+{
+	switch (res) {
+	case 0:
+	case -ENOENT:
+	case -E2BIG:
+	case -EPROTO:
+	case -ERANGE:
+	case -EINVAL:
+	case -EEXIST:
+	case -ENOMEM:
+		break;
+	default:
+		p->cdb_trouble = true;
+	}
+	return res;
+}
+
+int pub_get(struct publisher *p, const char *path, char **ret_data, size_t *ret_len, int *ret_version,
+	    struct vpc_err *err)
+{
+	int r = zk_get_wait(p->zk, path, p->timeout_ms, ret_data, ret_len, ret_version);
+
+	return r && r != -ENOENT ? pub_zk_failed(p, r, path, err) : r;
+}
+
+int pub_children(struct publisher *p, const char *path, char ***ret_names, size_t *ret_n, struct vpc_err *err)
+{
+	int r = zk_children_wait(p->zk, path, p->timeout_ms, ret_names, ret_n);
+
+	return r && r != -ENOENT ? pub_zk_failed(p, r, path, err) : r;
+}
+
+int pub_mkpath(struct publisher *p, const char *path, struct vpc_err *err)
+{
+	int r = zk_mkpath_wait(p->zk, path, p->timeout_ms);
+
+	return r ? pub_zk_failed(p, r, path, err) : 0;
+}
+
+int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_failed, struct vpc_err *err)
+{
+	size_t failed;
+	int r;
+
+	ops[0] = (struct zk_op){ .type = ZK_OP_CHECK, .path = VPC_ZNODE_FENCE, .version = p->fence_version };
+	r = zk_multi_wait(p->zk, ops, n, p->timeout_ms, &failed);
+	if (!r)
+		return 0;
+	if (failed == 0 && (r == -EBADE || r == -ENOENT)) {
+		p->fenced = true;
+		return vpc_err_set(err, -EPERM, "%s has changed: another publisher has taken over", VPC_ZNODE_FENCE);
+	}
+	if (ret_failed)
+		*ret_failed = failed;
+	return pub_zk_failed(p, r, failed < n ? ops[failed].path : ops[n - 1].path, err);
+}
+
+static void who_am_i(char *buf, size_t size)
+{
+	char name[64] = "";
+
+	gethostname(name, sizeof(name) - 1);
+	snprintf(buf, size, "%s:%ld", name, (long)getpid());
+}
+
+/* Once: read and write under its version. -EBADE, -EEXIST: somebody else was quicker. */
+static int take_once(struct publisher *p, struct vpc_err *err)
+{
+	struct zk_op op = { .type = ZK_OP_CREATE, .path = VPC_ZNODE_FENCE };
+	_cleanup_free_ char *old = NULL, *data = NULL;
+	struct vpc_fence fence = {};
+	int r, version = -1;
+	size_t len;
+
+	r = pub_get(p, VPC_ZNODE_FENCE, &old, &len, &version, err);
+	if (r && r != -ENOENT)
+		return r;
+	if (!r) {
+		op.type = ZK_OP_SET;
+		op.version = version;
+		r = vpc_fence_parse(old, len, &fence, err);
+		if (r)
+			return vpc_err_prefix(err, r, "%s", VPC_ZNODE_FENCE);
+	}
+	fence.term++;
+	who_am_i(fence.publisher, sizeof(fence.publisher));
+	r = vpc_fence_format(&fence, &data, &op.len);
+	if (r)
+		return vpc_err_set(err, r, "%s: %s", VPC_ZNODE_FENCE, strerror(-r));
+	op.data = data;
+	r = zk_multi_wait(p->zk, &op, 1, p->timeout_ms, NULL);
+	if (r)
+		return pub_zk_failed(p, r, VPC_ZNODE_FENCE, err);
+	p->fence_version = version + 1;
+	p->has_fence = true;
+	log_info("publishing as %s, term %" PRIu64, fence.publisher, fence.term);
+	return 0;
+}
+
+int pub_fence_take(struct publisher *p, struct vpc_err *err)
+{
+	int r, i;
+
+	r = pub_mkpath(p, VPC_ZNODE_ROOT, err);
+	if (r)
+		return r;
+	for (i = 0; i < TAKE_TRIES; i++) {
+		r = take_once(p, err);
+		if (r != -EBADE && r != -EEXIST)
+			break;
+	}
+	return r;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Old snapshots and deltas. Readers follow HEAD and may still be reading what it named a moment ago, so what it
+ * names no longer is deleted after a delay. What is due is known in memory only: the first time that a publisher
+ * touches a VPC, and after each new snapshot, it looks at the VPC's children, so that nothing is left over for
+ * good when it is killed.
+ */
+#include "publisher.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/log.h"
+#include "../lib/util.h"
+
+#define DELETE_AT_ONCE 100 /* nodes in one multi */
+#define COLLECT_MAX 16 /* nodes in one round: publishing goes on in between */
+
+struct entry {
+	struct entry *next;
+	uint64_t due_us;
+	uint32_t vni;
+	char name[24]; /* "s7", "l9" */
+};
+
+struct pub_garbage {
+	struct entry *first, *last; /* all have the same delay, so they are in order */
+	uint64_t delay_us;
+	uint8_t touched[(VPC_VNI_MAX + 1) / 8];
+};
+
+int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage)
+{
+	struct pub_garbage *garbage = calloc(1, sizeof(*garbage));
+
+	if (!garbage)
+		return -ENOMEM;
+	garbage->delay_us = (uint64_t)delay_s * 1000000;
+	*ret_garbage = garbage;
+	return 0;
+}
+
+static void take_first(struct pub_garbage *garbage)
+{
+	struct entry *entry = garbage->first;
+
+	garbage->first = entry->next;
+	if (!garbage->first)
+		garbage->last = NULL;
+	free(entry);
+}
+
+void pub_garbage_free(struct pub_garbage *garbage)
+{
+	while (garbage && garbage->first)
+		take_first(garbage);
+	free(garbage);
+}
+
+/* Is the child part of what HEAD offers? Names that are none of ours count as named: they are left alone. */
+static bool named(const struct vpc_head *head, const char *name)
+{
+	uint64_t epoch;
+	char *end;
+
+	if ((*name != 's' && *name != 'l') || name[1] < '0' || name[1] > '9')
+		return true;
+	epoch = strtoull(name + 1, &end, 10);
+	if (*end)
+		return true;
+	return *name == 's' ? epoch == head->snapshot : epoch >= head->oldest && epoch <= head->epoch;
+}
+
+static int add(struct pub_garbage *garbage, uint32_t vni, const char *name)
+{
+	struct entry *entry;
+
+	if (strlen(name) >= sizeof(entry->name))
+		return 0;
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->due_us = now_monotonic_us() + garbage->delay_us;
+	entry->vni = vni;
+	strcpy(entry->name, name);
+	if (garbage->last)
+		garbage->last->next = entry;
+	else
+		garbage->first = entry;
+	garbage->last = entry;
+	return 0;
+}
+
+int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err)
+{
+	uint8_t *byte = &p->garbage->touched[head->head.vni / 8], bit = 1 << head->head.vni % 8;
+	char path[VPC_ZNODE_PATH_MAX];
+	char **names;
+	size_t i, n;
+	int r;
+
+	if (*byte & bit && !again)
+		return 0;
+	r = pub_children(p, vpc_path_vpc(head->head.vni, path), &names, &n, err);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	for (i = 0; i < n && !r; i++)
+		if (!named(&head->head, names[i]))
+			r = add(p->garbage, head->head.vni, names[i]);
+	zk_names_free(names, n);
+	if (r)
+		return vpc_err_set(err, r, "out of memory");
+	*byte |= bit;
+	return 0;
+}
+
+/* Deletes those children of @path that have none themselves, some in one step. */
+static int delete_leaves(struct publisher *p, const char *path, char **names, size_t n, struct vpc_err *err)
+{
+	_cleanup_free_ char(*paths)[VPC_ZNODE_PATH_MAX] = calloc(DELETE_AT_ONCE, sizeof(*paths));
+	struct zk_op ops[DELETE_AT_ONCE + 1];
+	size_t i, some = 0;
+	int r = 0;
+
+	if (!paths)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < n && !r; i++) {
+		if (*names[i] != 's') {
+			snprintf(paths[some], sizeof(paths[some]), "%s/%s", path, names[i]);
+			ops[some + 1] = (struct zk_op){ .type = ZK_OP_DELETE, .path = paths[some], .version = -1 };
+			some++;
+		}
+		if (some == DELETE_AT_ONCE || (some && i == n - 1)) {
+			r = pub_multi(p, ops, some + 1, NULL, err);
+			some = 0;
+		}
+	}
+	return r;
+}
+
+int pub_delete_tree(struct publisher *p, const char *path, struct vpc_err *err)
+{
+	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = path, .version = -1 } };
+	char child[VPC_ZNODE_PATH_MAX];
+	char **names;
+	size_t i, n;
+	int r;
+
+	r = pub_children(p, path, &names, &n, err);
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	for (i = 0; i < n && !r; i++) {
+		if (*names[i] != 's')
+			continue;
+		snprintf(child, sizeof(child), "%s/%s", path, names[i]);
+		r = pub_delete_tree(p, child, err);
+	}
+	if (!r)
+		r = delete_leaves(p, path, names, n, err);
+	zk_names_free(names, n);
+	return r ? r : pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
+}
+
+int pub_garbage_collect(struct publisher *p, struct vpc_err *err)
+{
+	struct pub_garbage *garbage = p->garbage;
+	char path[VPC_ZNODE_PATH_MAX + 32];
+	struct pub_head head;
+	struct entry *entry;
+	int r, i;
+
+	for (i = 0; i < COLLECT_MAX && (entry = garbage->first) && entry->due_us <= now_monotonic_us(); i++) {
+		r = pub_head_read(p, entry->vni, &head, err);
+		if (r)
+			return r;
+		if (head.state == PUB_HEAD_GOOD && !named(&head.head, entry->name)) {
+			vpc_path_vpc(entry->vni, path);
+			snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", entry->name);
+			r = pub_delete_tree(p, path, err);
+			if (r)
+				return r;
+			log_debug("%s: deleted", path);
+		}
+		take_first(garbage);
+	}
+	return 0;
+}

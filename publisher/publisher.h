@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vpc_publisher: carries what CDB's outbox names into ZooKeeper (proto/zookeeper.md). One thread, one thing at a time:
+ *
+ *   main.c      options, configuration, signals
+ *   loop.c      waits for CDB and ZooKeeper, reads the outbox, calls the others, deletes rows that are done
+ *   fence.c     the right to write, and the one function that writes
+ *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
+ *   host.c      one host's ports                                garbage.c   what HEAD no longer names, a minute later
+ *   retry.c     what failed, and when to try it again
+ *
+ * Whatever is done is done again from what CDB and ZooKeeper say, so the process may be killed at any point.
+ */
+#ifndef VPC_PUBLISHER_H
+#define VPC_PUBLISHER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../lib/cdb.h"
+#include "../lib/config.h"
+#include "../lib/err.h"
+#include "../lib/zk.h"
+#include "../proto/znode.h"
+
+#define PUB_MULTI_MAX	(512 * 1024)	/* bytes of data in one multi; ZooKeeper refuses 1 MiB */
+#define PUB_LOG_MAX	64		/* deltas that HEAD keeps */
+#define PUB_DELTA_OPS	(VPC_ZNODE_DELTA_MAX / 10)	/* more never fit: the shortest operation is longer */
+
+struct pub_garbage;
+struct pub_retry;
+
+struct pub_counts {
+	unsigned long epochs, deltas, snapshots, hosts, removed;
+};
+
+struct publisher {
+	const struct vpc_config *config;
+	bool once;
+	volatile sig_atomic_t stop;
+	struct zk *zk;
+	struct cdb *cdb;		/* NULL: not connected */
+	unsigned int timeout_ms;	/* of one ZooKeeper request */
+
+	bool has_fence;
+	bool fenced;			/* another publisher has taken over */
+	int fence_version;
+
+	bool zk_trouble;		/* the last failure was ZooKeeper's: no connection, no answer */
+	bool cdb_trouble;		/* the last failure was the connection to CDB */
+	bool cdb_away;			/* and has been reported */
+	struct pub_garbage *garbage;
+	struct pub_retry *retry;
+	struct pub_counts counts;	/* since the last summary */
+	uint64_t summary_us;		/* when that was */
+};
+
+/* loop.c: until stopped, with once until the outbox is empty: 0. -EPERM: fenced off. -EAGAIN: once, and something is left. */
+int pub_run(struct publisher *p, struct vpc_err *err);
+
+/* fence.c */
+int pub_fence_take(struct publisher *p, struct vpc_err *err);
+/* Makes zk->errno into a text that names @path, and notes trouble. Returns @res. */
+int pub_zk_failed(struct publisher *p, int res, const char *path, struct vpc_err *err);
+/**
+ * pub_multi() - write, if nobody else has taken over
+ * @ops: @n steps, the first of which is left free for the check of the fence
+ * @ret_failed: the step that failed, SIZE_MAX when none did; may be NULL
+ *
+ * Return: 0, -EPERM when fenced off, else what the failing step met, with a text.
+ */
+int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_failed, struct vpc_err *err);
+/* -ENOENT without a text, everything else with. */
+int pub_get(struct publisher *p, const char *path, char **ret_data, size_t *ret_len, int *ret_version,
+	    struct vpc_err *err);
+int pub_children(struct publisher *p, const char *path, char ***ret_names, size_t *ret_n, struct vpc_err *err);
+int pub_mkpath(struct publisher *p, const char *path, struct vpc_err *err);
+/* Notes whether the connection to CDB is what failed; returns @res. */
+int pub_cdb(struct publisher *p, int res);
+
+/* vpc.c */
+enum pub_head_state {
+	PUB_HEAD_ABSENT,
+	PUB_HEAD_EMPTY,		/* a first snapshot, or the VPC's removal, is under way */
+	PUB_HEAD_BAD,
+	PUB_HEAD_GOOD,
+};
+
+struct pub_head {
+	enum pub_head_state state;
+	int version;		/* of the node, unless absent */
+	struct vpc_head head;
+};
+
+/* -EAGAIN: somebody changed HEAD meanwhile. -ESTALE: CDB and ZooKeeper tell different stories, a person must look. */
+int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err);
+int pub_vpc_remove(struct publisher *p, uint32_t vni, struct vpc_err *err);
+/* 0: CDB answers that there is no such VPC. -EEXIST: there is. Anything else: it did not answer. */
+int pub_vpc_gone(struct publisher *p, uint32_t vni, struct vpc_err *err);
+int pub_head_read(struct publisher *p, uint32_t vni, struct pub_head *ret_head, struct vpc_err *err);
+/* A delta for each epoch from @head's to @epoch; @head moves along. -E2BIG: one of them takes a snapshot. */
+int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err);
+
+/* snapshot.c: HEAD becomes a snapshot of CDB's current state. @keep_log: @head's deltas stay readable beside it. */
+int pub_snapshot(struct publisher *p, uint32_t vni, struct pub_head *head, bool keep_log, struct vpc_err *err);
+
+/* host.c */
+int pub_host(struct publisher *p, const char *host, struct vpc_err *err);
+
+/* garbage.c */
+int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage);
+void pub_garbage_free(struct pub_garbage *garbage);
+/* Notes everything below the VPC that HEAD does not name. Once for each VPC, unless @again. */
+int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err);
+/* Deletes some of what is due. */
+int pub_garbage_collect(struct publisher *p, struct vpc_err *err);
+/* Deletes a node, its children, and the children of snapshots among them. */
+int pub_delete_tree(struct publisher *p, const char *path, struct vpc_err *err);
+
+/* retry.c: by outbox key. */
+int pub_retry_new(struct pub_retry **ret_retry);
+void pub_retry_free(struct pub_retry *retry);
+bool pub_retry_due(const struct pub_retry *retry, const struct cdb_outbox *key);
+/* True when the text is a new one and should be reported. */
+bool pub_retry_failed(struct pub_retry *retry, const struct cdb_outbox *key, const char *text);
+void pub_retry_done(struct pub_retry *retry, const struct cdb_outbox *key);
+void pub_retry_all_due(struct pub_retry *retry);
+int pub_outbox_cmp(const struct cdb_outbox *a, const struct cdb_outbox *b);	/* by key, not by id */
+
+#endif

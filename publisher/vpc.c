@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Publishing one VPC: HEAD is read, compared with CDB, and brought forward by deltas, each epoch's as CDB recorded
+ * it, or by a snapshot. Every write is guarded by the fence and by HEAD's version, so an epoch is published once
+ * whatever happens in between.
+ *
+ * Removing one: HEAD is emptied first, so that readers see the VPC go before its parts do; the node itself goes
+ * last, because ZooKeeper deletes no node that has children.
+ */
+#include "publisher.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/cdb_stmt.h"
+#include "../lib/digest.h"
+#include "../lib/log.h"
+#include "../lib/util.h"
+
+int pub_head_read(struct publisher *p, uint32_t vni, struct pub_head *ret_head, struct vpc_err *err)
+{
+	struct pub_head head = { .state = PUB_HEAD_ABSENT, .version = -1 };
+	_cleanup_free_ char *data = NULL;
+	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_err bad = {};
+	size_t len;
+	int r;
+
+	vpc_path_vpc(vni, path);
+	r = pub_get(p, path, &data, &len, &head.version, err);
+	if (r && r != -ENOENT)
+		return r;
+	if (!r) {
+		head.state = len ? PUB_HEAD_GOOD : PUB_HEAD_EMPTY;
+		if (len && !vpc_head_parse(data, len, &head.head, &bad) && head.head.vni != vni)
+			vpc_err_set(&bad, -EINVAL, "vni: %" PRIu32 " is another VPC's", head.head.vni);
+		if (*bad.text) {
+			log_err("%s: %s: it is published anew", path, bad.text);
+			head.state = PUB_HEAD_BAD;
+		}
+	}
+	head.head.vni = vni;
+	*ret_head = head;
+	return 0;
+}
+
+/* Formatted deltas on their way into one multi. */
+struct batch {
+	struct zk_op ops[PUB_LOG_MAX + 2]; /* fence, deltas, HEAD */
+	char paths[PUB_LOG_MAX][VPC_ZNODE_PATH_MAX];
+	char *texts[PUB_LOG_MAX];
+	size_t n, bytes;
+};
+
+static void batch_clear(struct batch *batch)
+{
+	while (batch->n)
+		free(batch->texts[--batch->n]);
+	batch->bytes = 0;
+}
+
+static void batch_free(struct batch **batch)
+{
+	if (*batch)
+		batch_clear(*batch);
+	free(*batch);
+}
+
+/* A delta node where there should be none is left over from a HEAD that is no more. */
+static int delete_leftover(struct publisher *p, const char *path, struct vpc_err *err)
+{
+	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = path, .version = -1 } };
+	int r;
+
+	log_warn("%s is in the way and is replaced", path);
+	r = pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Creates the batch's deltas and moves HEAD to @to, in one step. */
+static int batch_write(struct publisher *p, struct batch *batch, struct pub_head *head, const struct vpc_head *to,
+		       struct vpc_err *err)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	_cleanup_free_ char *text = NULL;
+	size_t len, failed = SIZE_MAX;
+	int r;
+
+	r = vpc_head_format(to, &text, &len);
+	if (r)
+		return vpc_err_set(err, r, "VPC %" PRIu32 ": HEAD cannot be written: %s", to->vni, strerror(-r));
+	batch->ops[batch->n + 1] = (struct zk_op){ .type = ZK_OP_SET,
+						   .path = vpc_path_vpc(to->vni, path),
+						   .data = text,
+						   .len = len,
+						   .version = head->version };
+	r = pub_multi(p, batch->ops, batch->n + 2, &failed, err);
+	while (r == -EEXIST && failed && failed <= batch->n) {
+		r = delete_leftover(p, batch->paths[failed - 1], err);
+		if (!r)
+			r = pub_multi(p, batch->ops, batch->n + 2, &failed, err);
+	}
+	if (r == -EBADE || r == -ENOENT)
+		return vpc_err_set(err, -EAGAIN, "%s has changed meanwhile", path);
+	if (r)
+		return r;
+	log_debug("VPC %" PRIu32 ": epochs %" PRIu64 "..%" PRIu64 " published as deltas", to->vni, head->head.epoch + 1,
+		  to->epoch);
+	p->counts.deltas += batch->n;
+	p->counts.epochs += batch->n;
+	head->head = *to;
+	head->version++;
+	batch_clear(batch);
+	return 0;
+}
+
+static int load_delta(struct publisher *p, uint32_t vni, uint64_t epoch, struct vpc_delta *ret_delta,
+		      struct vpc_err *err)
+{
+	int r;
+
+	r = pub_cdb(p, cdb_delta_load(p->cdb, vni, epoch, PUB_DELTA_OPS, ret_delta, err));
+	return r == -ENOENT ? -E2BIG : r; /* a history with a hole: only a snapshot leads over it */
+}
+
+int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err)
+{
+	_cleanup_(batch_free) struct batch *batch = calloc(1, sizeof(*batch));
+	struct vpc_head to = head->head;
+	int r;
+
+	if (!batch)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	while (to.epoch < vpc->epoch) {
+		struct vpc_delta delta;
+		char *text;
+		size_t len;
+
+		r = load_delta(p, vpc->vni, to.epoch + 1, &delta, err);
+		if (r)
+			return r;
+		r = vpc_delta_format(&delta, &text, &len);
+		if (!r && batch->n && (batch->n == PUB_LOG_MAX || batch->bytes + len > PUB_MULTI_MAX))
+			r = batch_write(p, batch, head, &to, err);
+		if (!r) {
+			to.epoch = delta.epoch;
+			to.digest = delta.digest;
+			to.time_ms = now_wall_ms();
+			to.quota = vpc->quota;
+			memcpy(to.change, delta.change, sizeof(to.change));
+			vpc_path_delta(vpc->vni, delta.epoch, batch->paths[batch->n]);
+			batch->texts[batch->n] = text;
+			batch->bytes += len;
+			batch->ops[++batch->n] = (struct zk_op){
+				.type = ZK_OP_CREATE, .path = batch->paths[batch->n - 1], .data = text, .len = len
+			};
+		} else if (r != -E2BIG) {
+			vpc_err_prefix(err, r, "VPC %" PRIu32 ", epoch %" PRIu64, vpc->vni, delta.epoch);
+		}
+		vpc_delta_clear(&delta);
+		if (r)
+			return r;
+	}
+	if (!vpc_digest_equal(&to.digest, &vpc->digest))
+		return vpc_err_set(err, -EPROTO,
+				   "CDB: VPC %" PRIu32 ", epoch %" PRIu64 ": change_log and vpc have different digests",
+				   vpc->vni, vpc->epoch);
+	return batch->n ? batch_write(p, batch, head, &to, err) : 0;
+}
+
+static int parted(uint32_t vni, uint64_t epoch, uint64_t cdb_epoch, struct vpc_err *err)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+
+	return vpc_err_set(
+		err, -ESTALE,
+		"VPC %" PRIu32 ": ZooKeeper's epoch %" PRIu64 " is not in CDB's history (CDB is at %" PRIu64
+		"): was CDB restored from a backup? Not published; restore the right CDB, or delete %s to have it "
+		"published anew",
+		vni, epoch, cdb_epoch, vpc_path_vpc(vni, path));
+}
+
+/* Is what ZooKeeper has a part of CDB's history? */
+static int check_history(struct publisher *p, const struct pub_head *head, const struct cdb_vpc *vpc,
+			 struct vpc_err *err)
+{
+	struct vpc_delta delta;
+	bool same;
+	int r;
+
+	if (head->head.epoch > vpc->epoch)
+		return parted(vpc->vni, head->head.epoch, vpc->epoch, err);
+	if (head->head.epoch == vpc->epoch)
+		return vpc_digest_equal(&head->head.digest, &vpc->digest)
+			       ? 0
+			       : parted(vpc->vni, head->head.epoch, vpc->epoch, err);
+	r = load_delta(p, vpc->vni, head->head.epoch, &delta, err);
+	if (r)
+		return r == -E2BIG ? 0 : r; /* too long to compare; the agents' commit compares */
+	same = vpc_digest_equal(&head->head.digest, &delta.digest);
+	vpc_delta_clear(&delta);
+	return same ? 0 : parted(vpc->vni, head->head.epoch, vpc->epoch, err);
+}
+
+/* A quota is no part of the epoch. */
+static int write_quota(struct publisher *p, struct pub_head *head, uint64_t quota, struct vpc_err *err)
+{
+	struct vpc_head to = head->head;
+	struct batch batch = {};
+
+	to.quota = quota;
+	return batch_write(p, &batch, head, &to, err);
+}
+
+static int bring_forward(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err)
+{
+	int r;
+
+	r = check_history(p, head, vpc, err);
+	if (r)
+		return r;
+	if (head->head.epoch == vpc->epoch)
+		return head->head.quota == vpc->quota ? 0 : write_quota(p, head, vpc->quota, err);
+	r = pub_deltas(p, head, vpc, err);
+	if (r == -E2BIG)
+		return pub_snapshot(p, vpc->vni, head, false, err);
+	if (!r && head->head.epoch - head->head.snapshot > PUB_LOG_MAX)
+		r = pub_snapshot(p, vpc->vni, head, true, err);
+	return r;
+}
+
+int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
+{
+	struct pub_head head;
+	uint64_t snapshot;
+	struct cdb_vpc vpc;
+	int r;
+
+	r = pub_head_read(p, vni, &head, err);
+	if (!r)
+		r = pub_cdb(p, cdb_vpc_get(p->cdb, vni, &vpc, err));
+	if (r)
+		return r;
+	snapshot = head.head.snapshot;
+	if (head.state == PUB_HEAD_GOOD)
+		r = bring_forward(p, &head, &vpc, err);
+	else
+		r = pub_snapshot(p, vni, &head, false, err);
+	if (r)
+		return r;
+	return pub_garbage_sweep(p, &head, head.head.snapshot != snapshot, err);
+}
+
+int pub_vpc_gone(struct publisher *p, uint32_t vni, struct vpc_err *err)
+{
+	uint32_t there;
+	int r;
+
+	/* Not no answer, but the answer "no": a table that is missing must not take the VPC away from every host. */
+	r = pub_cdb(p, cdb_get(p->cdb, err, "SELECT COUNT(*) FROM vpc WHERE vni = ?", "u>u", vni, &there));
+	if (r)
+		return r == -ENOENT ? -EPROTO : r;
+	return there ? -EEXIST : 0;
+}
+
+int pub_vpc_remove(struct publisher *p, uint32_t vni, struct vpc_err *err)
+{
+	struct zk_op ops[2] = { [1] = { .type = ZK_OP_SET, .data = "", .version = -1 } };
+	char path[VPC_ZNODE_PATH_MAX];
+	struct pub_head head;
+	int r;
+
+	ops[1].path = vpc_path_vpc(vni, path);
+	r = pub_head_read(p, vni, &head, err);
+	if (r || head.state == PUB_HEAD_ABSENT)
+		return r;
+	r = pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
+	if (!r)
+		r = pub_delete_tree(p, path, err);
+	if (r)
+		return r;
+	log_debug("VPC %" PRIu32 ": removed", vni);
+	p->counts.removed++;
+	return 0;
+}

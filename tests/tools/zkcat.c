@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A reader for tests: looks into ZooKeeper as an agent does, and says what it finds. The servers come from
+ * VPC_ZK_HOSTS.
+ *
+ *   zkcat get PATH          the node's data
+ *   zkcat ls PATH           its children, sorted
+ *   zkcat version PATH      its version
+ *   zkcat put PATH DATA     create it, or replace its data
+ *   zkcat rm PATH           delete it
+ *   zkcat state VNI         snapshot and deltas from HEAD put together, digests checked at each step; one line of JSON
+ *
+ * Exit status: 0, 1 usage or no answer, 2 no such node, 3 what is there does not fit together.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/digest.h"
+#include "../../lib/util.h"
+#include "../../lib/zk.h"
+#include "../../proto/znode.h"
+
+#define TIMEOUT_MS 10000
+
+static struct zk *zk;
+
+static int failed(const char *path, int r)
+{
+	fprintf(stderr, "zkcat: %s: %s\n", path, zk_strerror(r));
+	return r == -ENOENT ? 2 : 1;
+}
+
+static int bad(const char *path, const char *text)
+{
+	fprintf(stderr, "zkcat: %s: %s\n", path, text);
+	return 3;
+}
+
+static int get(const char *path, bool version)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t len;
+	int r, v;
+
+	r = zk_get_wait(zk, path, TIMEOUT_MS, &data, &len, &v);
+	if (r)
+		return failed(path, r);
+	if (version)
+		printf("%d\n", v);
+	else
+		printf("%s\n", data);
+	return 0;
+}
+
+static int cmp(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list(const char *path)
+{
+	char **names;
+	size_t i, n;
+	int r;
+
+	r = zk_children_wait(zk, path, TIMEOUT_MS, &names, &n);
+	if (r)
+		return failed(path, r);
+	qsort(names, n, sizeof(*names), cmp);
+	for (i = 0; i < n; i++)
+		puts(names[i]);
+	zk_names_free(names, n);
+	return 0;
+}
+
+static int put(const char *path, const char *data)
+{
+	struct zk_op op = { .type = ZK_OP_SET, .path = path, .data = data, .len = strlen(data), .version = -1 };
+	int r;
+
+	r = zk_mkpath_wait(zk, path, TIMEOUT_MS);
+	if (!r)
+		r = zk_multi_wait(zk, &op, 1, TIMEOUT_MS, NULL);
+	return r ? failed(path, r) : 0;
+}
+
+static int rm(const char *path)
+{
+	struct zk_op op = { .type = ZK_OP_DELETE, .path = path, .version = -1 };
+	int r = zk_multi_wait(zk, &op, 1, TIMEOUT_MS, NULL);
+
+	return r ? failed(path, r) : 0;
+}
+
+static int read_snapshot(const struct vpc_head *head, struct vpc_state *state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_err err;
+	uint32_t chunk;
+	int r;
+
+	vpc_state_init(state, head->vni);
+	state->epoch = head->snapshot;
+	for (chunk = 0; chunk < head->chunks; chunk++) {
+		_cleanup_free_ char *data = NULL;
+		size_t len;
+
+		vpc_path_chunk(head->vni, head->snapshot, chunk, path);
+		r = zk_get_wait(zk, path, TIMEOUT_MS, &data, &len, NULL);
+		if (r)
+			return failed(path, r);
+		if (vpc_chunk_parse(data, len, chunk, state, &err))
+			return bad(path, err.text);
+	}
+	vpc_path_snapshot(head->vni, head->snapshot, path);
+	if (vpc_state_sort(state, &err) || vpc_state_check(state, &err))
+		return bad(path, err.text);
+	state->digest = vpc_digest_of_state(state);
+	if (!vpc_digest_equal(&state->digest, &head->snapshot_digest))
+		return bad(path, "the digest is not the one that HEAD names");
+	return 0;
+}
+
+static int read_delta(uint32_t vni, uint64_t epoch, struct vpc_delta *ret_delta)
+{
+	_cleanup_free_ char *data = NULL;
+	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_err err;
+	size_t len;
+	int r;
+
+	vpc_path_delta(vni, epoch, path);
+	r = zk_get_wait(zk, path, TIMEOUT_MS, &data, &len, NULL);
+	if (r)
+		return failed(path, r);
+	return vpc_delta_parse(data, len, ret_delta, &err) ? bad(path, err.text) : 0;
+}
+
+/* The deltas behind the state, one by one. */
+static int apply_deltas(const struct vpc_head *head, struct vpc_state *state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_digest digest;
+	struct vpc_delta delta;
+	struct vpc_err err = {};
+	int r;
+
+	while (state->epoch < head->epoch) {
+		vpc_path_delta(head->vni, state->epoch + 1, path);
+		r = read_delta(head->vni, state->epoch + 1, &delta);
+		if (r)
+			return r;
+		r = vpc_state_apply(state, &delta, &err);
+		digest = vpc_digest_of_state(state);
+		if (!r && !vpc_digest_equal(&digest, &delta.digest)) {
+			vpc_err_set(&err, -EBADMSG, "applied, the digest is not the delta's");
+			r = -EBADMSG;
+		}
+		vpc_delta_clear(&delta);
+		if (r)
+			return bad(path, err.text);
+	}
+	return 0;
+}
+
+/* Every delta that HEAD offers is there and follows the one before. */
+static int check_log(const struct vpc_head *head)
+{
+	struct vpc_delta delta;
+	uint64_t epoch;
+	int r;
+
+	for (epoch = head->oldest; epoch <= head->epoch; epoch++) {
+		r = read_delta(head->vni, epoch, &delta);
+		if (r)
+			return r;
+		vpc_delta_clear(&delta);
+		if (delta.base != epoch - 1 || delta.epoch != epoch)
+			return bad("delta", "base or epoch is wrong");
+	}
+	return 0;
+}
+
+static int state(uint32_t vni)
+{
+	_cleanup_(vpc_state_clear) struct vpc_state state = {};
+	char path[VPC_ZNODE_PATH_MAX], digest[VPC_DIGEST_STRLEN];
+	_cleanup_free_ char *data = NULL;
+	struct vpc_head head;
+	struct vpc_err err;
+	size_t len;
+	int r;
+
+	vpc_path_vpc(vni, path);
+	r = zk_get_wait(zk, path, TIMEOUT_MS, &data, &len, NULL);
+	if (r)
+		return failed(path, r);
+	if (vpc_head_parse(data, len, &head, &err))
+		return bad(path, err.text);
+	r = read_snapshot(&head, &state);
+	if (!r)
+		r = apply_deltas(&head, &state);
+	if (!r)
+		r = check_log(&head);
+	if (r)
+		return r;
+	state.digest = vpc_digest_of_state(&state);
+	if (!vpc_digest_equal(&state.digest, &head.digest))
+		return bad(path, "HEAD's digest is not that of snapshot and deltas");
+	printf("{\"vni\":%" PRIu32 ",\"epoch\":%" PRIu64 ",\"digest\":\"%s\",\"snapshot\":%" PRIu64
+	       ",\"chunks\":%" PRIu32 ",\"oldest\":%" PRIu64 ",\"nexthops\":%zu,\"routes\":%zu}\n",
+	       vni, head.epoch, vpc_digest_format(&head.digest, digest), head.snapshot, head.chunks, head.oldest,
+	       state.n_nexthops, state.n_routes);
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "get"))
+		return get(argv[2], false);
+	if (argc == 3 && !strcmp(argv[1], "version"))
+		return get(argv[2], true);
+	if (argc == 3 && !strcmp(argv[1], "ls"))
+		return list(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "put"))
+		return put(argv[2], argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "rm"))
+		return rm(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "state"))
+		return state(strtoul(argv[2], NULL, 10));
+	fputs("usage: zkcat get|version|ls|rm PATH, put PATH DATA, state VNI\n", stderr);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *hosts = getenv("VPC_ZK_HOSTS");
+	struct vpc_err err = {};
+	int r;
+
+	if (!hosts || zk_open(hosts, 10000, NULL, NULL, &zk, &err)) {
+		fprintf(stderr, "zkcat: %s\n", hosts ? err.text : "VPC_ZK_HOSTS is not set");
+		return 1;
+	}
+	r = zk_connect_wait(zk, TIMEOUT_MS);
+	r = r ? failed(hosts, r) : run(argc, argv);
+	zk_close(zk);
+	return r;
+}
