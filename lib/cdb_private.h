@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of struct cdb, for lib/cdb*.c only.
+ */
+#ifndef VPC_CDB_PRIVATE_H
+#define VPC_CDB_PRIVATE_H
+
+#include <mysql.h>
+#include "cdb.h"
+
+struct cdb {
+	MYSQL *mysql;
+	char *database;
+	bool selected; /* the database exists and is the connection's default */
+	bool in_txn; /* a snapshot or a change */
+	uint64_t affected, insert_id;
+};
+
+/* The server's last error as -errno, with its text in @err. */
+int cdb_error(struct cdb *cdb, struct vpc_err *err);
+int cdb_stmt_error(MYSQL_STMT *stmt, struct vpc_err *err);
+
+#endif

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Reading CDB: VPCs, what a host must have, the outbox. A VPC's state and history are in lib/cdb_state.c. For the
+ * publisher, vpc_reconcile and vpcctl.
+ */
+#include <errno.h>
+#include <string.h>
+#include "cdb_private.h"
+#include "cdb_row.h"
+#include "cdb_stmt.h"
+#include "util.h"
+
+#define VPC_COLS "vni, name, epoch, digest0, digest1, quota, change_id"
+#define VPC_FMT "usUUUUs"
+#define VPC_OUT(v) \
+	&(v)->vni, (v)->name, sizeof((v)->name), &(v)->epoch, &h0, &h1, &(v)->quota, (v)->change, sizeof((v)->change)
+
+/* Room for one more of @size bytes at *@array, which has @n. */
+static int grow(void *array, size_t n, size_t size)
+{
+	void *bigger;
+
+	if (n & (n - 1) || (n && n < 16))
+		return 0;
+	bigger = realloc(*(void **)array, (n < 16 ? 16 : 2 * n) * size);
+	if (!bigger)
+		return -ENOMEM;
+	*(void **)array = bigger;
+	return 0;
+}
+
+int cdb_vpc_list(struct cdb *cdb, struct cdb_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
+	struct cdb_vpc vpc;
+	uint64_t h0, h1;
+	size_t n = 0;
+	bool more;
+	int r;
+
+	r = cdb_query(cdb, &rows, err, "SELECT " VPC_COLS " FROM vpc ORDER BY vni", ">" VPC_FMT, VPC_OUT(&vpc));
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		if (grow(&vpcs, n, sizeof(*vpcs)))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		vpc.digest = (struct vpc_digest){ { h0, h1 } };
+		vpcs[n++] = vpc;
+	}
+	if (r)
+		return r;
+	*ret_vpcs = vpcs;
+	*ret_n = n;
+	vpcs = NULL;
+	return 0;
+}
+
+int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct vpc_err *err)
+{
+	struct cdb_vpc vpc;
+	uint64_t h0, h1;
+	int r;
+
+	r = cdb_get(cdb, err, "SELECT " VPC_COLS " FROM vpc WHERE vni = ?", "u>" VPC_FMT, vni, VPC_OUT(&vpc));
+	if (r == -ENOENT)
+		return vpc_err_set(err, r, "there is no VPC with VNI %u", vni);
+	if (r)
+		return r;
+	vpc.digest = (struct vpc_digest){ { h0, h1 } };
+	*ret_vpc = vpc;
+	return 0;
+}
+
+int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_vpc, struct vpc_err *err)
+{
+	size_t digits = strspn(name_or_vni, "0123456789");
+	struct cdb_vpc vpc;
+	uint64_t h0, h1;
+	int r;
+
+	/* Names begin with a letter. */
+	if (digits && digits < 10 && !name_or_vni[digits])
+		return cdb_vpc_get(cdb, strtoul(name_or_vni, NULL, 10), ret_vpc, err);
+	r = cdb_get(cdb, err, "SELECT " VPC_COLS " FROM vpc WHERE name = ?", "s>" VPC_FMT, name_or_vni, VPC_OUT(&vpc));
+	if (r == -ENOENT)
+		return vpc_err_set(err, r, "there is no VPC '%.64s'", name_or_vni);
+	if (r)
+		return r;
+	vpc.digest = (struct vpc_digest){ { h0, h1 } };
+	*ret_vpc = vpc;
+	return 0;
+}
+
+static int load_host(struct cdb *cdb, struct vpc_host_ports *ports, uint32_t *ret_id, struct vpc_err *err)
+{
+	uint32_t id, family, udp_port;
+	struct cdb_bin vtep;
+	int r;
+
+	r = cdb_get(cdb, err, "SELECT id, family, vtep, udp_port, ports_revision, name FROM host WHERE name = ?",
+		    "s>uubuUs", ports->host, &id, &family, &vtep, &udp_port, &ports->revision, ports->host,
+		    sizeof(ports->host));
+	if (r == -ENOENT)
+		return vpc_err_set(err, r, "there is no host '%s'", ports->host);
+	if (!r)
+		r = cdb_addr_check("host", 0, family, &vtep, &ports->vtep, err);
+	if (!r && (!udp_port || udp_port > UINT16_MAX))
+		r = vpc_err_set(err, -EPROTO, "CDB: host %s: UDP port %u is out of range", ports->host, udp_port);
+	if (r)
+		return r;
+	ports->udp_port = udp_port;
+	*ret_id = id;
+	return 0;
+}
+
+static int load_ports(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *ports, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct cdb_bin mac, gateway;
+	struct vpc_port port = {};
+	uint32_t family;
+	bool more;
+	int r;
+
+	r = cdb_query(cdb, &rows, err,
+		      "SELECT p.id, p.vni, p.dev, p.mac, p.flags, s.table_id, s.family, s.gateway FROM port p "
+		      "JOIN subnet s ON s.vni = p.vni AND s.name = p.subnet WHERE p.host = ? ORDER BY p.id",
+		      "u>uusbuuub", host_id, &port.id, &port.vni, port.dev, sizeof(port.dev), &mac, &port.flags,
+		      &port.table, &family, &gateway);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		if (mac.len != 6 || port.flags & ~__VPC_PORT_F_ALL || port.table >= VPC_TABLES_MAX || !port.vni ||
+		    port.vni > VPC_VNI_MAX)
+			return vpc_err_set(err, -EPROTO, "CDB: port %u: malformed MAC, flags, table or VNI", port.id);
+		memcpy(port.mac, mac.bytes, 6);
+		r = cdb_addr_check("subnet", port.vni, family, &gateway, &port.gateway, err);
+		if (!r && grow(&ports->ports, ports->n_ports, sizeof(port)))
+			r = vpc_err_set(err, -ENOMEM, "out of memory");
+		if (r)
+			return r;
+		ports->ports[ports->n_ports++] = port;
+	}
+	return r;
+}
+
+static int port_id_cmp(const void *key, const void *elem)
+{
+	uint32_t id = *(const uint32_t *)key, other = ((const struct vpc_port *)elem)->id;
+
+	return id < other ? -1 : id > other;
+}
+
+static int load_port_addrs(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *ports, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	uint32_t id, vni, family, plen;
+	struct vpc_prefix prefix;
+	struct vpc_port *port;
+	struct cdb_bin addr;
+	bool more;
+	int r;
+
+	r = cdb_query(cdb, &rows, err,
+		      "SELECT p.id, p.vni, a.family, a.addr, a.plen FROM port p JOIN port_addr a ON a.vni = p.vni "
+		      "AND a.port = p.id WHERE p.host = ? ORDER BY p.id, a.family, a.addr",
+		      "u>uuubu", host_id, &id, &vni, &family, &addr, &plen);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		r = cdb_prefix_check("port_addr", vni, family, &addr, plen, &prefix, err);
+		if (r)
+			return r;
+		port = bsearch(&id, ports->ports, ports->n_ports, sizeof(*port), port_id_cmp);
+		if (!port || port->n_addrs == VPC_PORT_ADDRS_MAX)
+			return vpc_err_set(err, -EPROTO, "CDB: port %u: too many addresses", id);
+		if (grow(&port->addrs, port->n_addrs, sizeof(prefix)))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		port->addrs[port->n_addrs++] = prefix;
+	}
+	return r;
+}
+
+static void clear_ports(struct vpc_host_ports *ports)
+{
+	for (size_t i = 0; i < ports->n_ports; i++)
+		vpc_port_clear(&ports->ports[i]);
+	free(ports->ports);
+}
+
+int cdb_host_ports_load(struct cdb *cdb, const char *host, struct vpc_host_ports *ret_ports, struct vpc_err *err)
+{
+	_cleanup_(clear_ports) struct vpc_host_ports ports = {};
+	bool own_snapshot = !cdb->in_txn;
+	uint32_t id = 0;
+	int r;
+
+	if (strlen(host) >= sizeof(ports.host))
+		return vpc_err_set(err, -ENOENT, "there is no host '%.64s'", host);
+	strcpy(ports.host, host);
+	if (own_snapshot) {
+		r = cdb_snapshot_begin(cdb, err);
+		if (r)
+			return r;
+	}
+	r = load_host(cdb, &ports, &id, err);
+	if (!r)
+		r = load_ports(cdb, id, &ports, err);
+	if (!r)
+		r = load_port_addrs(cdb, id, &ports, err);
+	if (own_snapshot) {
+		int end = cdb_snapshot_end(cdb, r ? NULL : err);
+
+		r = r ?: end;
+	}
+	if (r)
+		return r;
+	*ret_ports = ports;
+	ports = (struct vpc_host_ports){};
+	return 0;
+}
+
+int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	_cleanup_free_ struct cdb_outbox *list = NULL;
+	struct cdb_outbox row;
+	char kind[16];
+	size_t n = 0;
+	bool more;
+	int r;
+
+	r = cdb_query(cdb, &rows, err,
+		      "SELECT id, kind, COALESCE(vni, 0), COALESCE(host, '') FROM outbox ORDER BY id LIMIT ?", "U>Usus",
+		      (uint64_t)max, &row.id, kind, sizeof(kind), &row.vni, row.host, sizeof(row.host));
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		row.kind = strcmp(kind, "host") ? CDB_OUTBOX_VPC : CDB_OUTBOX_HOST;
+		if ((strcmp(kind, "vpc") && strcmp(kind, "host")) ||
+		    (row.kind == CDB_OUTBOX_VPC ? !row.vni || row.vni > VPC_VNI_MAX : !*row.host))
+			return vpc_err_set(err, -EPROTO, "CDB: outbox row %llu: kind '%s' without its VNI or host",
+					   (unsigned long long)row.id, kind);
+		if (grow(&list, n, sizeof(row)))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		list[n++] = row;
+	}
+	if (r)
+		return r;
+	*ret_rows = list;
+	*ret_n = n;
+	list = NULL;
+	return 0;
+}
+
+int cdb_outbox_done(struct cdb *cdb, const struct cdb_outbox *rows, size_t n, struct vpc_err *err)
+{
+	static const struct cdb_bulk_col cols[] = { { 'U', offsetof(struct cdb_outbox, id) } };
+
+	for (size_t i = 0; i < n; i += CDB_BULK_ROWS) {
+		size_t some = n - i < CDB_BULK_ROWS ? n - i : CDB_BULK_ROWS;
+		int r = cdb_bulk(cdb, "DELETE FROM outbox WHERE id = ?", cols, ARRAY_SIZE(cols), rows + i,
+				 sizeof(*rows), some, err);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}

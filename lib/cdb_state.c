@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A VPC's state out of CDB's rows, and its past out of change_op: for the publisher (snapshots and deltas),
+ * vpc_reconcile (CDB at the kernel's epoch) and `vpcctl route show ... epoch E`. Rows are streamed: a million routes
+ * are ordinary.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include "cdb_private.h"
+#include "cdb_row.h"
+#include "cdb_stmt.h"
+#include "digest.h"
+#include "util.h"
+
+static int load_nexthops(struct cdb *cdb, struct vpc_state *state, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct cdb_nexthop_row row;
+	struct vpc_nl_nexthop nh;
+	bool more;
+	int r;
+
+	r = cdb_stream(cdb, &rows, err, "SELECT " CDB_NEXTHOP_COLS " FROM nexthop WHERE vni = ? ORDER BY id",
+		       "u>" CDB_NEXTHOP_FMT, state->vni, CDB_NEXTHOP_OUT(&row));
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		r = cdb_nexthop_check(state->vni, &row, &nh, err);
+		if (r)
+			return r;
+		if (vpc_state_add_nexthop(state, &nh))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+/* In the primary key's order, which is the model's: nothing is sorted anywhere. */
+static int load_routes(struct cdb *cdb, struct vpc_state *state, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct vpc_route route = {};
+	uint32_t family, plen;
+	struct cdb_bin addr;
+	bool more;
+	int r;
+
+	r = cdb_stream(cdb, &rows, err,
+		       "SELECT table_id, family, addr, plen, nexthop FROM route WHERE vni = ? "
+		       "ORDER BY table_id, family, addr, plen",
+		       "u>uubuu", state->vni, &route.table, &family, &addr, &plen, &route.nexthop);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		r = cdb_prefix_check("route", state->vni, family, &addr, plen, &route.prefix, err);
+		if (r)
+			return r;
+		if (route.table >= VPC_TABLES_MAX || !route.nexthop)
+			return vpc_err_set(err, -EPROTO, "CDB: route of VPC %u: table %u or nexthop %u is out of range",
+					   state->vni, route.table, route.nexthop);
+		if (vpc_state_add_route(state, &route))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
+{
+	_cleanup_(vpc_state_clear) struct vpc_state state;
+	bool own_snapshot = !cdb->in_txn;
+	struct cdb_vpc vpc;
+	int r = 0, end;
+
+	vpc_state_init(&state, vni);
+	if (own_snapshot)
+		r = cdb_snapshot_begin(cdb, err);
+	if (r)
+		return r;
+	r = cdb_vpc_get(cdb, vni, &vpc, err);
+	if (!r)
+		r = load_nexthops(cdb, &state, err);
+	if (!r)
+		r = load_routes(cdb, &state, err);
+	if (own_snapshot) {
+		end = cdb_snapshot_end(cdb, r ? NULL : err);
+		r = r ?: end;
+	}
+	if (!r)
+		r = vpc_state_sort(&state, err);
+	if (r)
+		return r;
+	state.epoch = vpc.epoch;
+	state.digest = vpc.digest;
+	*ret_state = state;
+	vpc_state_init(&state, vni);
+	return 0;
+}
+
+/* One row of change_op: the element, before and after. */
+struct op_row {
+	uint64_t epoch;
+	uint32_t seq;
+	struct cdb_bin was, is_now;
+};
+
+struct op {
+	bool has_was, has_now;
+	struct cdb_element was, now;
+};
+
+static int op_parse(uint32_t vni, const struct op_row *row, struct op *ret_op, struct vpc_err *err)
+{
+	struct op op = { .has_was = !row->was.null, .has_now = !row->is_now.null };
+
+	if ((op.has_was && cdb_element_parse(row->was.bytes, row->was.len, &op.was)) ||
+	    (op.has_now && cdb_element_parse(row->is_now.bytes, row->is_now.len, &op.now)) ||
+	    (!op.has_was && !op.has_now) || (op.has_was && op.has_now && op.was.kind != op.now.kind))
+		return vpc_err_set(err, -EPROTO, "CDB: change_op of VPC %u, epoch %llu, seq %u is malformed", vni,
+				   (unsigned long long)row->epoch, row->seq);
+	*ret_op = op;
+	return 0;
+}
+
+/* Into a delta: the element becomes @to, or goes away (@to NULL; @key names it). */
+static int delta_add(struct vpc_delta *delta, const struct cdb_element *key, const struct cdb_element *to)
+{
+	if (key->kind == CDB_ELEMENT_NEXTHOP)
+		return to ? vpc_delta_set_nexthop(delta, &to->nexthop) : vpc_delta_del_nexthop(delta, key->nexthop.id);
+	return to ? vpc_delta_set_route(delta, &to->route)
+		  : vpc_delta_del_route(delta, key->route.table, &key->route.prefix);
+}
+
+static int delta_ops(struct cdb *cdb, struct vpc_delta *delta, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct op_row row = { .epoch = delta->epoch };
+	struct op op;
+	bool more;
+	int r;
+
+	r = cdb_stream(cdb, &rows, err,
+		       "SELECT seq, was, is_now FROM change_op WHERE vni = ? AND epoch = ? ORDER BY seq", "uU>ubb",
+		       delta->vni, delta->epoch, &row.seq, &row.was, &row.is_now);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		r = op_parse(delta->vni, &row, &op, err);
+		if (r)
+			return r;
+		if (delta_add(delta, op.has_was ? &op.was : &op.now, op.has_now ? &op.now : NULL))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+int cdb_delta_load(struct cdb *cdb, uint32_t vni, uint64_t epoch, size_t max_ops, struct vpc_delta *ret_delta,
+		   struct vpc_err *err)
+{
+	_cleanup_(vpc_delta_clear) struct vpc_delta delta;
+	uint64_t n_ops, h0, h1;
+	int r;
+
+	vpc_delta_init(&delta, vni);
+	delta.base = epoch - 1;
+	delta.epoch = epoch;
+	/* Rows of a history never change, so one read after the other needs no snapshot. */
+	r = cdb_get(cdb, err, "SELECT change_id, n_ops, digest0, digest1 FROM change_log WHERE vni = ? AND epoch = ?",
+		    "uU>sUUU", vni, epoch, delta.change, sizeof(delta.change), &n_ops, &h0, &h1);
+	if (r == -ENOENT)
+		return vpc_err_set(err, r, "VPC %u has no epoch %llu in its history", vni, (unsigned long long)epoch);
+	if (r)
+		return r;
+	if (n_ops > max_ops)
+		return vpc_err_set(err, -E2BIG, "VPC %u: epoch %llu has %llu operations", vni,
+				   (unsigned long long)epoch, (unsigned long long)n_ops);
+	delta.digest = (struct vpc_digest){ { h0, h1 } };
+	r = delta_ops(cdb, &delta, err);
+	if (r)
+		return r;
+	if (delta.n_nexthops + delta.n_routes != n_ops)
+		return vpc_err_set(err, -EPROTO,
+				   "CDB: VPC %u, epoch %llu: change_log counts %llu operations, change_op has %zu", vni,
+				   (unsigned long long)epoch, (unsigned long long)n_ops,
+				   delta.n_nexthops + delta.n_routes);
+	*ret_delta = delta;
+	vpc_delta_init(&delta, vni);
+	return 0;
+}
+
+/* Values before the ops of later epochs, in the order read: the first of an element is the one that counts. */
+struct past {
+	struct past_elem {
+		struct cdb_element element; /* the key, and the value where there was one */
+		bool there;
+		size_t order;
+	} * elems;
+	size_t n, cap;
+};
+
+static void past_clear(struct past *past)
+{
+	free(past->elems);
+}
+
+static int past_add(struct past *past, const struct op *op)
+{
+	if (past->n == past->cap) {
+		size_t cap = past->cap ? 2 * past->cap : 64;
+		struct past_elem *elems = realloc(past->elems, cap * sizeof(*elems));
+
+		if (!elems)
+			return -ENOMEM;
+		past->elems = elems;
+		past->cap = cap;
+	}
+	past->elems[past->n] = (struct past_elem){ op->has_was ? op->was : op->now, op->has_was, past->n };
+	past->n++;
+	return 0;
+}
+
+static int element_cmp(const struct cdb_element *a, const struct cdb_element *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return a->kind == CDB_ELEMENT_NEXTHOP ? vpc_nexthop_cmp(&a->nexthop, &b->nexthop)
+					      : vpc_route_cmp(&a->route, &b->route);
+}
+
+static int past_cmp(const void *a, const void *b)
+{
+	const struct past_elem *x = a, *y = b;
+	int c = element_cmp(&x->element, &y->element);
+
+	return c ?: x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int past_load(struct cdb *cdb, const struct vpc_state *state, uint64_t epoch, struct past *past,
+		     struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct op_row row;
+	struct op op;
+	bool more;
+	int r;
+
+	r = cdb_stream(cdb, &rows, err,
+		       "SELECT epoch, seq, was, is_now FROM change_op WHERE vni = ? AND epoch > ? AND epoch <= ? "
+		       "ORDER BY epoch, seq",
+		       "uUU>Uubb", state->vni, epoch, state->epoch, &row.epoch, &row.seq, &row.was, &row.is_now);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		r = op_parse(state->vni, &row, &op, err);
+		if (r)
+			return r;
+		if (past_add(past, &op))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+static bool is_there(const struct vpc_state *state, const struct cdb_element *element)
+{
+	if (element->kind == CDB_ELEMENT_NEXTHOP)
+		return vpc_state_find_nexthop(state, element->nexthop.id);
+	return vpc_state_find_route(state, element->route.table, &element->route.prefix);
+}
+
+/* What leads back. An element that came and went since is in the history, but nowhere else. */
+static int past_to_delta(const struct past *past, const struct vpc_state *state, struct vpc_delta *delta)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < past->n && !r; i++) {
+		const struct past_elem *elem = &past->elems[i];
+
+		if (i && !element_cmp(&past->elems[i - 1].element, &elem->element))
+			continue;
+		if (elem->there || is_there(state, &elem->element))
+			r = delta_add(delta, &elem->element, elem->there ? &elem->element : NULL);
+	}
+	return r;
+}
+
+/* The digest recorded at @epoch, and whether the history has every epoch after it. */
+static int past_digest(struct cdb *cdb, const struct vpc_state *state, uint64_t epoch, struct vpc_digest *ret_digest,
+		       struct vpc_err *err)
+{
+	uint64_t n, h0 = 0, h1 = 0;
+	int r;
+
+	r = cdb_get(cdb, err, "SELECT COUNT(*) FROM change_log WHERE vni = ? AND epoch > ? AND epoch <= ?", "uUU>U",
+		    state->vni, epoch, state->epoch, &n);
+	if (!r && n != state->epoch - epoch)
+		r = vpc_err_set(err, -ERANGE, "VPC %u: the history does not reach from epoch %llu back to %llu",
+				state->vni, (unsigned long long)state->epoch, (unsigned long long)epoch);
+	if (!r && epoch)
+		r = cdb_get(cdb, err, "SELECT digest0, digest1 FROM change_log WHERE vni = ? AND epoch = ?", "uU>UU",
+			    state->vni, epoch, &h0, &h1);
+	if (r == -ENOENT)
+		r = vpc_err_set(err, -ERANGE, "VPC %u: the history does not reach back to epoch %llu", state->vni,
+				(unsigned long long)epoch);
+	if (!r)
+		*ret_digest = (struct vpc_digest){ { h0, h1 } };
+	return r;
+}
+
+int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
+{
+	_cleanup_(vpc_delta_clear) struct vpc_delta delta;
+	_cleanup_(past_clear) struct past past = {};
+	int r;
+
+	vpc_delta_init(&delta, state->vni);
+	if (epoch == state->epoch)
+		return 0;
+	if (epoch > state->epoch)
+		return vpc_err_set(err, -ERANGE, "VPC %u is at epoch %llu, before %llu", state->vni,
+				   (unsigned long long)state->epoch, (unsigned long long)epoch);
+	r = past_digest(cdb, state, epoch, &delta.digest, err);
+	if (!r)
+		r = past_load(cdb, state, epoch, &past, err);
+	if (r)
+		return r;
+	if (past.n)
+		qsort(past.elems, past.n, sizeof(*past.elems), past_cmp);
+	if (past_to_delta(&past, state, &delta))
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	delta.base = state->epoch;
+	delta.epoch = epoch;
+	return vpc_state_apply(state, &delta, err);
+}
