@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Customers' nexthops: see intent.h. The system's own (local, hosts) are made by intent_vpc.c and intent_port.c.
+ */
+#include <errno.h>
+#include <string.h>
+#include "intent_private.h"
+#include "intent_nexthop.h"
+#include "util.h"
+
+static int check(const struct vpc_nl_nexthop *nh, struct vpc_err *err)
+{
+	struct vpc_addr vtep = { .family = nh->family };
+	static const uint8_t none[6];
+	int r;
+
+	if (nh->id > VPC_NEXTHOP_ID_USER_MAX)
+		return vpc_err_set(err, -EPERM, "nexthop %u is the system's own: customers' ids are 1..%u", nh->id,
+				   VPC_NEXTHOP_ID_USER_MAX);
+	if (nh->type != VPC_NEXTHOP_GATEWAY && nh->type != VPC_NEXTHOP_BLACKHOLE && nh->type != VPC_NEXTHOP_PROHIBIT &&
+	    nh->type != VPC_NEXTHOP_UNREACHABLE)
+		return vpc_err_set(err, -EINVAL,
+				   "a customer's nexthop is a gateway, blackhole, prohibit or unreachable, not %s",
+				   vpc_nexthop_type_name(nh->type));
+	if (nh->vni > VPC_VNI_MAX)
+		return vpc_err_set(err, -EINVAL, "VNI %u is out of range: VNIs are 1..%u", nh->vni, VPC_VNI_MAX);
+	if (nh->type != VPC_NEXTHOP_GATEWAY) {
+		if (nh->family || nh->vni || memcmp(nh->mac, none, sizeof(none)))
+			return vpc_err_set(err, -EINVAL, "only a gateway has a VTEP, VNI or MAC");
+		return 0;
+	}
+	if (!nh->family)
+		return vpc_err_set(err, -EINVAL, "a gateway needs a VTEP");
+	memcpy(vtep.bytes, nh->addr, sizeof(vtep.bytes));
+	r = intent_vtep_check(&vtep, err);
+	if (!r && nh->mac[0] & 1)
+		r = vpc_err_set(err, -EINVAL, "a gateway's MAC is not a multicast one");
+	return r;
+}
+
+/* The lowest id that is free. */
+static int free_id(const struct cdb_change *change, uint32_t *ret_id, struct vpc_err *err)
+{
+	uint32_t vni = cdb_change_vpc(change)->vni;
+	uint64_t id;
+	int r;
+
+	r = cdb_get(
+		cdb_change_cdb(change), err,
+		"SELECT MIN(n.id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT id FROM nexthop WHERE vni = ? "
+		"AND id <= 2147483647) n WHERE NOT EXISTS (SELECT 1 FROM nexthop m WHERE m.vni = ? AND m.id = n.id + "
+		"1)",
+		"uu>U", vni, vni, &id);
+	if (!r && id > VPC_NEXTHOP_ID_USER_MAX)
+		r = vpc_err_set(err, -ENOSPC, "VPC %s has no nexthop id left", cdb_change_vpc(change)->name);
+	if (!r)
+		*ret_id = id;
+	return r;
+}
+
+/* An earlier one for the same VTEP and nothing special. */
+static int find_like(const struct cdb_change *change, const struct vpc_nl_nexthop *nh, uint32_t *ret_id,
+		     struct vpc_err *err)
+{
+	size_t len = nh->family ? cdb_addr_len(nh->family) : 0;
+
+	return cdb_get(cdb_change_cdb(change), err,
+		       "SELECT id FROM nexthop WHERE vni = ? AND id <= 2147483647 AND type = ? AND vtep = ? "
+		       "AND nh_vni = 0 AND mac = x'000000000000' ORDER BY id LIMIT 1",
+		       "uub>u", cdb_change_vpc(change)->vni, (uint32_t)nh->type, nh->addr, len, ret_id);
+}
+
+int intent_nexthop_exists(const struct cdb_change *change, uint32_t id, struct vpc_err *err)
+{
+	uint32_t found;
+	int r;
+
+	r = cdb_get(cdb_change_cdb(change), err, "SELECT id FROM nexthop WHERE vni = ? AND id = ?", "uu>u",
+		    cdb_change_vpc(change)->vni, id, &found);
+	return r == -ENOENT ? vpc_err_set(err, r, "VPC %s has no nexthop %u", cdb_change_vpc(change)->name, id) : r;
+}
+
+int intent_via_resolve(struct cdb_change *change, const struct intent_via *via, uint32_t *ret_id, struct vpc_err *err)
+{
+	struct vpc_nl_nexthop nh = { .type = via->type, .family = via->vtep.family };
+	int r;
+
+	if (via->id > VPC_NEXTHOP_ID_LOCAL)
+		return vpc_err_set(err, -EPERM, "nexthop %u is a host: routes to hosts come from their ports", via->id);
+	if (via->id || via->type == VPC_NEXTHOP_LOCAL) {
+		nh.id = via->id ?: VPC_NEXTHOP_ID_LOCAL;
+		r = intent_nexthop_exists(change, nh.id, err);
+	} else {
+		memcpy(nh.addr, via->vtep.bytes, sizeof(nh.addr));
+		r = check(&nh, err);
+		if (r)
+			return r;
+		r = find_like(change, &nh, &nh.id, err);
+		if (r == -ENOENT) {
+			r = free_id(change, &nh.id, err);
+			if (!r)
+				r = cdb_change_set_nexthop(change, &nh, err);
+		}
+	}
+	if (!r)
+		*ret_id = nh.id;
+	return r;
+}
+
+int intent_nexthop_put(const struct intent *intent, const char *vpc, const struct vpc_nl_nexthop *nh, bool add,
+		       struct cdb_change_result *ret_result, struct vpc_err *err)
+{
+	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
+	struct vpc_nl_nexthop new = *nh;
+	int r;
+
+	r = check(nh, err);
+	if (!r)
+		r = intent_begin(intent, vpc, &change, err);
+	if (r)
+		return r;
+	if (!new.id) {
+		r = free_id(change, &new.id, err);
+	} else {
+		r = intent_nexthop_exists(change, new.id, err);
+		if (add && !r)
+			r = vpc_err_set(err, -EEXIST, "VPC %s has a nexthop %u already", cdb_change_vpc(change)->name,
+					new.id);
+		else if (add && r == -ENOENT)
+			r = 0;
+	}
+	if (!r)
+		r = cdb_change_set_nexthop(change, &new, err);
+	return r ?: cdb_change_commit(&change, ret_result, err);
+}
+
+int intent_nexthop_del(const struct intent *intent, const char *vpc, uint32_t id, struct cdb_change_result *ret_result,
+		       struct vpc_err *err)
+{
+	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
+	uint32_t routes;
+	int r;
+
+	if (id > VPC_NEXTHOP_ID_USER_MAX)
+		return vpc_err_set(err, -EPERM, "nexthop %u is the system's own", id);
+	r = intent_begin(intent, vpc, &change, err);
+	if (!r)
+		r = cdb_change_del_nexthop(change, id, err);
+	if (!r)
+		r = cdb_get(intent->cdb, err, "SELECT COUNT(*) FROM route WHERE vni = ? AND nexthop = ?", "uu>u",
+			    cdb_change_vpc(change)->vni, id, &routes);
+	if (!r && routes)
+		r = vpc_err_set(err, -EBUSY, "nexthop %u of VPC %s is still used by %u route%s", id,
+				cdb_change_vpc(change)->name, routes, routes == 1 ? "" : "s");
+	return r ?: cdb_change_commit(&change, ret_result, err);
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Ports: see intent.h. A port's addresses are routes of table 0 to its host's nexthop, which exists in a VPC as long
+ * as the host has a port there. Which addresses a port may have is decided in lib/intent_addr.c.
+ *
+ * Locks: the VPC's row, then the rows of the hosts touched, by id.
+ */
+#include <errno.h>
+#include <string.h>
+#include "intent_addr.h"
+#include "util.h"
+#include "../proto/vpc_genl.h"
+
+struct port_row {
+	uint32_t id, host;
+	uint32_t flags;
+	char dev[16], host_name[64];
+	uint8_t mac[6];
+};
+
+static int find_port(const struct cdb_change *change, const char *name, struct port_row *ret_port, struct vpc_err *err)
+{
+	const struct cdb_vpc *vpc = cdb_change_vpc(change);
+	struct port_row port;
+	struct cdb_bin mac;
+	int r;
+
+	r = cdb_get(cdb_change_cdb(change), err,
+		    "SELECT p.id, p.host, p.flags, p.dev, h.name, p.mac FROM port p JOIN host h ON h.id = p.host "
+		    "WHERE p.vni = ? AND p.name = ?",
+		    "us>uuussb", vpc->vni, name, &port.id, &port.host, &port.flags, port.dev, sizeof(port.dev),
+		    port.host_name, sizeof(port.host_name), &mac);
+	if (r == -ENOENT)
+		return vpc_err_set(err, r, "VPC %s has no port '%.64s'", vpc->name, name);
+	if (!r && mac.len != sizeof(port.mac))
+		return vpc_err_set(err, -EPROTO, "CDB: port %s of VPC %s: malformed MAC", name, vpc->name);
+	if (r)
+		return r;
+	memcpy(port.mac, mac.bytes, sizeof(port.mac));
+	*ret_port = port;
+	return 0;
+}
+
+static int check_dev(const char *dev, struct vpc_err *err)
+{
+	size_t len = strlen(dev);
+
+	for (const char *p = dev; *p; p++)
+		if (*p <= ' ' || *p > '~' || *p == '/' || *p == ':')
+			len = 0;
+	if (!len || len > 15 || !strcmp(dev, ".") || !strcmp(dev, ".."))
+		return vpc_err_set(
+			err, -EINVAL,
+			"'%.32s' is not the name of a net device: 1..15 characters, without space, '/' or ':'", dev);
+	return 0;
+}
+
+static int check_mac(const uint8_t mac[6], struct vpc_err *err)
+{
+	static const uint8_t none[6], router[6] = VPC_ROUTER_MAC;
+	char text[VPC_MAC_STRLEN];
+
+	if (mac[0] & 1 || !memcmp(mac, none, 6) || !memcmp(mac, router, 6))
+		return vpc_err_set(err, -EINVAL, "MAC %s can't be a port's: it is multicast, zero or the router's",
+				   vpc_mac_format(mac, text));
+	return 0;
+}
+
+/* The host's row is locked. Another VPC may have put a port there since our read view: this reads what is committed. */
+static int check_dev_free(const struct cdb_change *change, const struct intent_host *host, const char *dev,
+			  struct vpc_err *err)
+{
+	char name[64];
+	int r;
+
+	r = cdb_get(cdb_change_cdb(change), err, "SELECT name FROM port WHERE host = ? AND dev = ? LOCK IN SHARE MODE",
+		    "us>s", host->id, dev, name, sizeof(name));
+	if (!r)
+		return vpc_err_set(err, -EEXIST, "device %s of host %s belongs to port %s already", dev, host->name,
+				   name);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int check_mac_free(const struct cdb_change *change, const uint8_t mac[6], struct vpc_err *err)
+{
+	char name[64], text[VPC_MAC_STRLEN];
+	int r;
+
+	r = cdb_get(cdb_change_cdb(change), err, "SELECT name FROM port WHERE vni = ? AND mac = ?", "ub>s",
+		    cdb_change_vpc(change)->vni, mac, (size_t)6, name, sizeof(name));
+	if (!r)
+		return vpc_err_set(err, -EEXIST, "port %s of VPC %s has MAC %s already", name,
+				   cdb_change_vpc(change)->name, vpc_mac_format(mac, text));
+	return r == -ENOENT ? 0 : r;
+}
+
+static int host_ports(const struct cdb_change *change, uint32_t host, uint32_t *ret_n, struct vpc_err *err)
+{
+	return cdb_get(cdb_change_cdb(change), err, "SELECT COUNT(*) FROM port WHERE vni = ? AND host = ?", "uu>u",
+		       cdb_change_vpc(change)->vni, host, ret_n);
+}
+
+static int set_host_nexthop(struct cdb_change *change, const struct intent_host *host, struct vpc_err *err)
+{
+	struct vpc_nl_nexthop nh = { .id = VPC_NEXTHOP_ID_HOST(host->id),
+				     .type = VPC_NEXTHOP_HOST,
+				     .family = host->vtep.family };
+
+	memcpy(nh.addr, host->vtep.bytes, sizeof(nh.addr));
+	return cdb_change_set_nexthop(change, &nh, err);
+}
+
+/* After the port's row is gone, or elsewhere. */
+static int drop_host_nexthop(struct cdb_change *change, uint32_t host, struct vpc_err *err)
+{
+	uint32_t n;
+	int r;
+
+	r = host_ports(change, host, &n, err);
+	if (!r && !n)
+		r = cdb_change_del_nexthop(change, VPC_NEXTHOP_ID_HOST(host), err);
+	return r;
+}
+
+/* 02:00 and the IPv4 address, or 02 and the end of the IPv6 address: unique in the VPC as the address is, and told
+ * apart by eye. */
+static void derive_mac(const struct vpc_prefix *addr, uint8_t ret_mac[6])
+{
+	memset(ret_mac, 0, 6);
+	ret_mac[0] = 0x02;
+	if (addr->family == AF_INET6)
+		memcpy(ret_mac + 1, addr->bytes + 11, 5);
+	else
+		memcpy(ret_mac + 2, addr->bytes, 4);
+}
+
+static int insert_port(struct cdb_change *change, const struct intent_port *port, const struct intent_host *host,
+		       const uint8_t mac[6], const struct intent_prefixes *addrs, struct vpc_err *err)
+{
+	struct cdb *cdb = cdb_change_cdb(change);
+	uint32_t vni = cdb_change_vpc(change)->vni, id;
+	int r;
+
+	r = cdb_exec(cdb, err,
+		     "INSERT INTO port (vni, name, subnet, host, dev, mac, flags) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		     "ussusbu", vni, port->name, port->subnet, host->id, port->dev, mac, (size_t)6, port->flags);
+	if (r == -EEXIST)
+		return vpc_err_set(err, r, "VPC %s has a port '%s' already", cdb_change_vpc(change)->name, port->name);
+	id = cdb_insert_id(cdb);
+	for (size_t i = 0; i < addrs->n && !r; i++) {
+		const struct vpc_prefix *addr = &addrs->list[i];
+
+		r = cdb_exec(cdb, err, "INSERT INTO port_addr (vni, family, addr, plen, port) VALUES (?, ?, ?, ?, ?)",
+			     "uubuu", vni, cdb_family(addr->family), addr->bytes, cdb_addr_len(addr->family),
+			     (uint32_t)addr->plen, id);
+		if (!r && cdb_change_put_route(change, 0, addr, 0, VPC_NEXTHOP_ID_HOST(host->id)))
+			r = vpc_err_set(err, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
+static int check_port(const struct intent_port *port, struct vpc_err *err)
+{
+	int r;
+
+	r = cdb_name_check("port", port->name, err);
+	if (!r)
+		r = check_dev(port->dev, err);
+	if (!r && port->mac)
+		r = check_mac(port->mac, err);
+	if (!r && port->n_addrs > VPC_PORT_ADDRS_MAX)
+		r = vpc_err_set(err, -EINVAL, "port %s: a port has at most %d addresses", port->name,
+				VPC_PORT_ADDRS_MAX);
+	return r;
+}
+
+int intent_port_add(const struct intent *intent, const char *vpc, const struct intent_port *port,
+		    struct cdb_change_result *ret_result, struct vpc_err *err)
+{
+	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
+	_cleanup_(intent_prefixes_clear) struct intent_prefixes addrs = {};
+	struct intent_subnet subnet;
+	struct intent_host host;
+	uint8_t mac[6];
+	int r;
+
+	r = check_port(port, err);
+	if (!r)
+		r = intent_begin(intent, vpc, &change, err);
+	if (!r)
+		r = intent_subnet_find(change, port->subnet, &subnet, err);
+	if (!r)
+		r = intent_host_lock(change, port->host, &host, err);
+	if (!r)
+		r = check_dev_free(change, &host, port->dev, err);
+	if (!r)
+		r = intent_addrs_choose(change, &subnet, port, &addrs, err);
+	if (r)
+		return r;
+	if (port->mac)
+		memcpy(mac, port->mac, 6);
+	else
+		derive_mac(&addrs.list[0], mac);
+	r = check_mac_free(change, mac, err);
+	if (!r)
+		r = insert_port(change, port, &host, mac, &addrs, err);
+	if (!r)
+		r = set_host_nexthop(change, &host, err);
+	return r ?: cdb_change_commit(&change, ret_result, err);
+}
+
+/* The port's addresses, from one nexthop to another (0: none). */
+static int move_routes(struct cdb_change *change, uint32_t port, uint32_t was, uint32_t is, struct vpc_err *err)
+{
+	_cleanup_(intent_prefixes_clear) struct intent_prefixes addrs = {};
+	int r;
+
+	r = intent_addrs_load(change, port, &addrs, err);
+	for (size_t i = 0; i < addrs.n && !r; i++)
+		if (cdb_change_put_route(change, 0, &addrs.list[i], was, is))
+			r = vpc_err_set(err, -ENOMEM, "out of memory");
+	return r;
+}
+
+/* To another host: both are told, routes and nexthops follow. */
+static int move_port(struct cdb_change *change, const struct port_row *port, const struct intent_host *host,
+		     struct vpc_err *err)
+{
+	int r;
+
+	r = move_routes(change, port->id, VPC_NEXTHOP_ID_HOST(port->host), VPC_NEXTHOP_ID_HOST(host->id), err);
+	if (!r)
+		r = set_host_nexthop(change, host, err);
+	if (!r)
+		r = drop_host_nexthop(change, port->host, err);
+	return r;
+}
+
+static int lock_hosts(struct cdb_change *change, const struct port_row *port, const char *to,
+		      struct intent_host *ret_host, struct vpc_err *err)
+{
+	struct intent_host host;
+	int r;
+
+	r = intent_host_find(cdb_change_cdb(change), to ?: port->host_name, &host, err);
+	if (!r)
+		r = cdb_change_touch_host(change, host.id < port->host ? host.id : port->host, err);
+	if (!r)
+		r = cdb_change_touch_host(change, host.id < port->host ? port->host : host.id, err);
+	/* Touched, so this reads what is committed. */
+	return r ?: intent_host_find(cdb_change_cdb(change), host.name, ret_host, err);
+}
+
+int intent_port_set(const struct intent *intent, const char *vpc, const char *name, const struct intent_port_set *set,
+		    struct cdb_change_result *ret_result, struct vpc_err *err)
+{
+	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
+	bool new_host, new_dev, new_mac, new_flags;
+	struct intent_host host;
+	struct port_row port;
+	int r = 0;
+
+	if (set->dev)
+		r = check_dev(set->dev, err);
+	if (!r && set->mac)
+		r = check_mac(set->mac, err);
+	if (!r)
+		r = intent_begin(intent, vpc, &change, err);
+	if (!r)
+		r = find_port(change, name, &port, err);
+	if (r)
+		return r;
+	new_host = set->host && strcmp(set->host, port.host_name);
+	new_dev = set->dev && strcmp(set->dev, port.dev);
+	new_mac = set->mac && memcmp(set->mac, port.mac, 6);
+	new_flags = set->flags && *set->flags != port.flags;
+	if (!new_host && !new_dev && !new_mac && !new_flags)
+		return cdb_change_commit(&change, ret_result, err);
+
+	r = lock_hosts(change, &port, set->host, &host, err);
+	if (!r && (new_host || new_dev))
+		r = check_dev_free(change, &host, set->dev ?: port.dev, err);
+	if (!r && new_mac)
+		r = check_mac_free(change, set->mac, err);
+	if (!r)
+		r = cdb_exec(intent->cdb, err, "UPDATE port SET host = ?, dev = ?, mac = ?, flags = ? WHERE id = ?",
+			     "usbuu", host.id, set->dev ?: port.dev, new_mac ? set->mac : port.mac, (size_t)6,
+			     new_flags ? *set->flags : port.flags, port.id);
+	if (!r && new_host)
+		r = move_port(change, &port, &host, err);
+	return r ?: cdb_change_commit(&change, ret_result, err);
+}
+
+int intent_port_del(const struct intent *intent, const char *vpc, const char *name,
+		    struct cdb_change_result *ret_result, struct vpc_err *err)
+{
+	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
+	struct port_row port;
+	int r;
+
+	r = intent_begin(intent, vpc, &change, err);
+	if (!r)
+		r = find_port(change, name, &port, err);
+	if (!r)
+		r = cdb_change_touch_host(change, port.host, err);
+	if (!r)
+		r = move_routes(change, port.id, VPC_NEXTHOP_ID_HOST(port.host), 0, err);
+	if (!r)
+		r = cdb_exec(intent->cdb, err, "DELETE FROM port_addr WHERE vni = ? AND port = ?", "uu",
+			     cdb_change_vpc(change)->vni, port.id);
+	if (!r)
+		r = cdb_exec(intent->cdb, err, "DELETE FROM port WHERE id = ?", "u", port.id);
+	if (!r)
+		r = drop_host_nexthop(change, port.host, err);
+	return r ?: cdb_change_commit(&change, ret_result, err);
+}
