@@ -127,7 +127,7 @@ $(KMOD)/vpc.ko: $(KMOD_SRC)
 	$(if $(KVER),,$(error no kernel headers found: install linux-headers-amd64, or name a kernel with KVER=))
 	$(call say,KBUILD,"vpc.ko for $(KVER)")
 	$(Q)for f in $^; do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
-	$(Q)$(KMAKE) W=1 modules
+	+$(Q)$(KMAKE) W=1 modules
 
 # -- checks ----------------------------------------------------------------------------------------------------------
 
@@ -139,7 +139,7 @@ style:
 
 sparse: $(KMOD)/vpc.ko
 	$(Q)find $(KMOD) -name '*.o' -delete
-	$(Q)$(KMAKE) C=2 CF="-D__CHECK_ENDIAN__" modules
+	+$(Q)$(KMAKE) C=2 CF="-D__CHECK_ENDIAN__" modules
 
 # -- install ---------------------------------------------------------------------------------------------------------
 

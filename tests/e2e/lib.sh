@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# The harness of the scenarios tests/e2e/vm_*.sh, which source this first. A scenario is one cloud and a row of tests on
+# it, each begun by begin "what must be true"; the commands up to the next one are the test, and the first that
+# fails fails it and ends the scenario. vm-run.sh runs scenarios inside the virtual machine and counts.
+#
+# Everything a scenario makes is gone at its end, however it ends.
+
+set -eEuo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+scenario=$(basename "$0" .sh)
+scenario=${scenario#vm_}
+LAB_DIR=/run/lab-$scenario
+# shellcheck source=../../scripts/lab.sh
+. scripts/lab.sh
+
+harness_test='' harness_where=''
+harness_end() {
+	local status=$?
+	trap - EXIT ERR
+	set +eE
+	if [[ $status = 0 ]]; then
+		begin ''
+	else
+		echo "failed at ${harness_where:-the call of exit}, status $status"
+		lab_report
+		echo "not ok - $scenario: ${harness_test:-set up}"
+	fi
+	if ! lab_down; then
+		echo "not ok - $scenario: takes its cloud down"
+		status=1
+	fi
+	exit "$status"
+}
+trap 'harness_where="line ${BASH_LINENO[0]}/$LINENO: $BASH_COMMAND"' ERR
+trap harness_end EXIT
+trap 'exit 143' TERM INT
+
+begin() {
+	[[ -z $harness_test ]] || echo "ok - $scenario: $harness_test"
+	harness_test=$1
+	[[ -z $1 ]] || echo "--- $1 (after $SECONDS s)"
+}
+
+# expect STATUS PATTERN COMMAND...: how it ends, and a regular expression for what it says (both outputs; '' for any).
+expect() {
+	local want=$1 pattern=$2 output status=0
+	shift 2
+	output=$("$@" 2>&1) || status=$?
+	echo "$output"
+	if [[ $status != "$want" ]]; then
+		lab_fail "\"$*\" ended with $status instead of $want"
+	elif ! grep -qE -- "$pattern" <<< "$output"; then
+		lab_fail "\"$*\" did not say /$pattern/"
+	fi
+}
+
+# same A B [WHAT]
+same() { [[ $1 = "$2" ]] || lab_fail "${3:-value}: \"$1\" instead of \"$2\""; }
+
+# A cloud of N hosts h1.. at 192.0.2.11.., with database, publisher and an agent each. Before it: lab_up, and relays.
+cloud_up() {
+	local n=$1 i
+	lab_module_loaded || lab_module_load
+	lab_ctl db init > /dev/null
+	lab_publisher_start
+	for ((i = 1; i <= n; i++)); do
+		lab_host_add "h$i" "192.0.2.1$i"
+		lab_ctl host add "h$i" vtep "192.0.2.1$i"
+		lab_agent_start "h$i"
+	done
+}
+
+# A VPC with one subnet: cloud_vpc NAME VNI PREFIX
+cloud_vpc() {
+	lab_ctl vpc add "$1" vni "$2" range "$3"
+	lab_ctl subnet add main vpc "$1" prefix "$3"
+}
+
+# cloud_guest VPC NAME HOST ADDRESS: guest and port; its subnet is a /16 with the first address as gateway.
+cloud_guest() {
+	local vpc=$1 name=$2 host=$3 address=$4 a b c d mac
+	IFS=. read -r a b c d <<< "$address"
+	# VPCs have the same addresses, so the name goes into the MAC.
+	mac=$(printf '02:%s:%02x:%02x' "$(cksum <<< "$name" | awk '{ printf "%02x:%02x:%02x", $1 % 251, $1 / 251 % 251, $1 / 63001 % 251 }')" "$c" "$d")
+	lab_guest_add "$name" "$host" "t-$name" "$address/16" "$a.$b.0.1" "$mac"
+	lab_ctl port add "$name" vpc "$vpc" subnet main host "$host" dev "t-$name" address "$address" mac "$mac"
+}
