@@ -28,6 +28,9 @@ struct vpc_dump {
 	struct vpc_nl_prefix prefix;
 };
 
+/* Reads a command's filters into @dump. */
+typedef int vpc_dump_parse_fn(struct netlink_callback *cb, struct vpc_dump *dump, struct netlink_ext_ack *extack);
+
 static struct vpc_dump **vpc_dump_slot(struct netlink_callback *cb)
 {
 	return (struct vpc_dump **)cb->ctx;
@@ -35,14 +38,14 @@ static struct vpc_dump **vpc_dump_slot(struct netlink_callback *cb)
 
 /* -- start and done ------------------------------------------------------------------------------------------------ */
 
-static int vpc_dump_open(struct netlink_callback *cb, struct vpc_dump *dump)
+static int vpc_dump_open(struct netlink_callback *cb, struct vpc_dump *dump, struct netlink_ext_ack *extack)
 {
 	const struct nlattr *vni = vpc_dump_attrs(cb)[VPC_A_VNI];
 	struct vpc_net *vnet = vpc_net(sock_net(cb->skb->sk));
 	struct vpc *vpc;
 
 	if (!vni) {
-		vpc_refuse(cb->extack, "VNI is missing");
+		vpc_refuse(extack, "VNI is missing");
 		return -EINVAL;
 	}
 	mutex_lock(&vnet->lock);
@@ -51,13 +54,18 @@ static int vpc_dump_open(struct netlink_callback *cb, struct vpc_dump *dump)
 		dump->version = vpc_version_get_current(vpc);
 	mutex_unlock(&vnet->lock);
 	if (!vpc) {
-		vpc_refuse(cb->extack, "VPC %u does not exist", nla_get_u32(vni));
+		vpc_refuse(extack, "VPC %u does not exist", nla_get_u32(vni));
 		return -ENOENT;
 	}
 	return 0;
 }
 
-static int vpc_dump_filters(struct netlink_callback *cb, struct vpc_dump *dump)
+static int vpc_dump_no_filters(struct netlink_callback *cb, struct vpc_dump *dump, struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static int vpc_dump_route_filters(struct netlink_callback *cb, struct vpc_dump *dump, struct netlink_ext_ack *extack)
 {
 	struct nlattr **attrs = vpc_dump_attrs(cb);
 
@@ -70,23 +78,22 @@ static int vpc_dump_filters(struct netlink_callback *cb, struct vpc_dump *dump)
 	if (!attrs[VPC_A_PREFIX])
 		return 0;
 	memcpy(&dump->prefix, nla_data(attrs[VPC_A_PREFIX]), sizeof(dump->prefix));
-	return vpc_parse_prefix(&dump->prefix, cb->extack);
+	return vpc_parse_prefix(&dump->prefix, extack);
 }
 
-/* @filters: NULL when the command has none. Owns the allocation until it succeeds; then vpc_dump_done() frees it. */
-static int vpc_dump_begin(struct netlink_callback *cb,
-			  int (*filters)(struct netlink_callback *cb, struct vpc_dump *dump))
+/* Owns the allocation until it succeeds; then vpc_dump_done() frees it. */
+static int vpc_dump_begin(struct netlink_callback *cb, vpc_dump_parse_fn *filters, struct netlink_ext_ack *extack)
 {
 	struct vpc_dump *dump = kzalloc(sizeof(*dump), GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!dump) {
-		vpc_refuse(cb->extack, "out of memory");
+		vpc_refuse(extack, "out of memory");
 		return -ENOMEM;
 	}
-	err = filters ? filters(cb, dump) : 0;
+	err = filters(cb, dump, extack);
 	if (!err)
-		err = vpc_dump_open(cb, dump);
+		err = vpc_dump_open(cb, dump, extack);
 	if (err) {
 		kfree(dump);
 		return err;
@@ -95,20 +102,26 @@ static int vpc_dump_begin(struct netlink_callback *cb,
 	return 0;
 }
 
+static int vpc_dump_start(struct netlink_callback *cb, vpc_dump_parse_fn *filters)
+{
+	/* Where netlink gives a dump's start none, our own acknowledgement carries this one. */
+	struct netlink_ext_ack own = {}, *extack = cb->extack ?: &own;
+	struct vpc_extack_text text;
+	int err;
+
+	vpc_extack_begin(extack, &text);
+	err = vpc_dump_begin(cb, filters, extack);
+	return vpc_extack_end(extack, cb->skb, cb->nlh, err);
+}
+
 int vpc_dump_routes_start(struct netlink_callback *cb)
 {
-	struct vpc_extack_text text;
-
-	vpc_extack_begin(cb->extack, &text);
-	return vpc_extack_end(cb->extack, (struct sk_buff *)cb->skb, cb->nlh, vpc_dump_begin(cb, vpc_dump_filters));
+	return vpc_dump_start(cb, vpc_dump_route_filters);
 }
 
 int vpc_dump_nexthops_start(struct netlink_callback *cb)
 {
-	struct vpc_extack_text text;
-
-	vpc_extack_begin(cb->extack, &text);
-	return vpc_extack_end(cb->extack, (struct sk_buff *)cb->skb, cb->nlh, vpc_dump_begin(cb, NULL));
+	return vpc_dump_start(cb, vpc_dump_no_filters);
 }
 
 int vpc_dump_done(struct netlink_callback *cb)
@@ -224,15 +237,30 @@ static int vpc_dump_route6(const u8 *addr, u8 plen, u32 value, void *arg)
 	return 0;
 }
 
-/* Just before the first prefix that passes the filter: shorter ones at its address are outside. */
+/*
+ * Just before the first prefix that passes the filter, in the order of (address, length): the next shorter prefix at its
+ * address, or where its last bit says that there is none, the last host before it.
+ */
 static void vpc_dump_seek(struct vpc_dump *dump)
 {
-	memset(&dump->cursor, 0, sizeof(dump->cursor));
+	unsigned int len = dump->prefix.family == AF_INET6 ? 16 : 4;
+	struct vpc_trie_cursor *cursor = &dump->cursor;
+	unsigned int byte;
+	u8 bit;
+
+	memset(cursor, 0, sizeof(*cursor));
 	if (!dump->prefix.family || !dump->prefix.plen)
 		return;
-	memcpy(dump->cursor.addr, dump->prefix.addr, sizeof(dump->cursor.addr));
-	dump->cursor.plen = dump->prefix.plen - 1;
-	dump->cursor.started = true;
+	memcpy(cursor->addr, dump->prefix.addr, len);
+	cursor->plen = dump->prefix.plen - 1;
+	cursor->started = true;
+	byte = cursor->plen / 8;
+	bit = 0x80 >> cursor->plen % 8;
+	if (cursor->addr[byte] & bit) {
+		cursor->addr[byte] = (cursor->addr[byte] & ~bit) | (bit - 1);
+		memset(cursor->addr + byte + 1, 0xff, len - byte - 1);
+		cursor->plen = 8 * len;
+	}
 }
 
 /* Return: false when the message is full. */

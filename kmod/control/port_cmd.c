@@ -126,7 +126,7 @@ static void vpc_port_refuse_other(struct netlink_ext_ack *extack, const struct v
 	vpc_refuse(extack, "an address belongs to port %s of VPC %u already", other->name, other->vpc->vni);
 }
 
-/* @conf is consumed on success only. */
+/* Regardless of the return value, @conf is consumed. */
 static int vpc_port_create(struct vpc *vpc, const char *name, struct vpc_port_conf *conf,
 			   struct netlink_ext_ack *extack)
 {
@@ -137,18 +137,17 @@ static int vpc_port_create(struct vpc *vpc, const char *name, struct vpc_port_co
 	err = vpc_port_new(vpc, name, conf, &port, &other);
 	if (err == -EEXIST)
 		vpc_port_refuse_other(extack, other);
-	if (err)
-		return err;
-	err = vpc_netdev_attach(vpc->vnet, port, extack);
 	if (err) {
-		/* The port takes its configuration along. */
-		vpc_port_del(port);
+		kfree(conf);
 		return err;
 	}
-	return 0;
+	err = vpc_netdev_attach(vpc->vnet, port, extack);
+	if (err)
+		vpc_port_del(port);
+	return err;
 }
 
-/* @conf is consumed on success only. */
+/* Regardless of the return value, @conf is consumed. */
 static int vpc_port_change(struct vpc_port *port, struct vpc_port_conf *conf, struct netlink_ext_ack *extack)
 {
 	bool was_absent = !rtnl_dereference(port->dev);
@@ -157,37 +156,39 @@ static int vpc_port_change(struct vpc_port *port, struct vpc_port_conf *conf, st
 
 	err = vpc_netdev_attach(port->vpc->vnet, port, extack);
 	if (err)
-		return err;
+		goto err_free;
 	err = vpc_port_set(port, conf, &other);
+	if (!err)
+		return 0;
 	if (err == -EEXIST)
 		vpc_port_refuse_other(extack, other);
-	if (err && was_absent)
+	if (was_absent)
 		vpc_port_detach(port);
+err_free:
+	kfree(conf);
 	return err;
 }
 
-static int vpc_port_apply(struct vpc *vpc, const char *name, bool replace, struct vpc_port_conf *conf,
-			  struct netlink_ext_ack *extack)
+/* The port @name exists: it may be changed, but not moved. */
+static int vpc_port_check_change(const struct vpc_port *port, const struct vpc *vpc, bool replace,
+				 struct netlink_ext_ack *extack)
 {
-	struct vpc_port *port = vpc_port_lookup_name(vpc->vnet, name);
-
-	if (!port)
-		return vpc_port_create(vpc, name, conf, extack);
 	if (!replace) {
-		vpc_refuse(extack, "port %s exists already", name);
+		vpc_refuse(extack, "port %s exists already", port->name);
 		return -EEXIST;
 	}
 	if (port->vpc != vpc) {
-		vpc_refuse(extack, "port %s belongs to VPC %u: delete it first", name, port->vpc->vni);
+		vpc_refuse(extack, "port %s belongs to VPC %u: delete it first", port->name, port->vpc->vni);
 		return -EINVAL;
 	}
-	return vpc_port_change(port, conf, extack);
+	return 0;
 }
 
 int vpc_cmd_port_new(struct vpc_net *vnet, struct genl_info *info)
 {
 	struct nlattr *tb[VPC_PORT_A_MAX + 1];
 	struct vpc_port_conf *conf;
+	struct vpc_port *port;
 	struct vpc *vpc;
 	int err;
 
@@ -203,14 +204,16 @@ int vpc_cmd_port_new(struct vpc_net *vnet, struct genl_info *info)
 		vpc_refuse(info->extack, "VPC %u does not exist", nla_get_u32(tb[VPC_PORT_A_VNI]));
 		return -ENOENT;
 	}
-	err = vpc_port_conf_new(tb, info->extack, &conf);
+	port = vpc_port_lookup_name(vnet, nla_data(tb[VPC_PORT_A_IFNAME]));
+	if (port)
+		err = vpc_port_check_change(port, vpc, info->nlhdr->nlmsg_flags & NLM_F_REPLACE, info->extack);
+	if (!err)
+		err = vpc_port_conf_new(tb, info->extack, &conf);
 	if (err)
 		return err;
-	err = vpc_port_apply(vpc, nla_data(tb[VPC_PORT_A_IFNAME]), info->nlhdr->nlmsg_flags & NLM_F_REPLACE, conf,
-			     info->extack);
-	if (err)
-		kfree(conf);
-	return err;
+	if (port)
+		return vpc_port_change(port, conf, info->extack);
+	return vpc_port_create(vpc, nla_data(tb[VPC_PORT_A_IFNAME]), conf, info->extack);
 }
 
 int vpc_cmd_port_del(struct vpc_net *vnet, struct genl_info *info)

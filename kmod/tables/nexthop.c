@@ -40,6 +40,7 @@ struct vpc_vteps {
  * @seed: keeps an attacker from choosing ids that collide
  * @nexthop_bytes: memory of the nexthops
  * @vteps: NULL when there are none; in a transaction also when they have to be gathered anew
+ * @slots: @mask + 1 of them
  */
 struct vpc_nhset {
 	refcount_t refs;

@@ -107,6 +107,7 @@ static int vpc_portmap_build(struct vpc *vpc, const struct vpc_port *changed, co
 {
 	struct vpc_trie_garbage garbage;
 	struct vpc_trie_txn txn = {};
+	struct mutex *lock = &vpc->vnet->lock;
 	struct vpc_portmap *map;
 	struct vpc_port *port;
 	int err = 0;
@@ -120,7 +121,8 @@ static int vpc_portmap_build(struct vpc *vpc, const struct vpc_port *changed, co
 	hlist_for_each_entry(port, &vpc->vnet->ports, list) {
 		if (port->vpc != vpc || port == changed || err)
 			continue;
-		err = vpc_portmap_add(&txn, map, port, rcu_dereference_protected(port->conf, true), ret_other);
+		err = vpc_portmap_add(&txn, map, port, rcu_dereference_protected(port->conf, lockdep_is_held(lock)),
+				      ret_other);
 	}
 	if (!err && conf)
 		err = vpc_portmap_add(&txn, map, changed, conf, ret_other);

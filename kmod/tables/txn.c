@@ -15,13 +15,16 @@
 /**
  * struct vpc_txn - an open transaction
  * @list: vnet->txns
+ * @id: the handle, not 0
  * @owner: portid of the socket that began it
+ * @mode: delta or replace
  * @cas: @base must still be the current version at the commit
  * @failed: an operation failed half way; only abort is left
  * @own_nexthops: next->nexthops is this transaction's own copy
  * @base: the version that was current at the beginning, referenced; it keeps the VPC too
  * @next: what the commit publishes
  * @capacity: tables that @next has room for
+ * @trie: the work on all tries
  */
 struct vpc_txn {
 	struct list_head list;
