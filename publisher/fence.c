@@ -76,6 +76,11 @@ int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_fail
 		return 0;
 	if (failed == 0 && (r == -EBADE || r == -ENOENT)) {
 		p->fenced = true;
+		if (r == -ENOENT)
+			return vpc_err_set(
+				err, -EPERM,
+				"%s is gone: was ZooKeeper emptied? Start with --all to publish everything anew",
+				VPC_ZNODE_FENCE);
 		return vpc_err_set(err, -EPERM, "%s has changed: another publisher has taken over", VPC_ZNODE_FENCE);
 	}
 	if (ret_failed)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "../lib/cdb_stmt.h"
 #include "../lib/log.h"
 #include "../lib/util.h"
 
@@ -125,7 +126,8 @@ static int connect_all(struct publisher *p, struct vpc_err *err)
 
 struct round {
 	size_t done, left; /* keys */
-	bool broken; /* a server went away in the middle */
+	bool broken; /* a server went away in the middle, or we were fenced off */
+	char text[sizeof(((struct vpc_err *)NULL)->text)]; /* how */
 };
 
 /* The rows of one key failed. All but the last are dropped: one is enough to know that something is left to do. */
@@ -138,6 +140,7 @@ static void key_failed(struct publisher *p, const struct cdb_outbox *rows, size_
 		if (!p->stop && !p->fenced && zk_connected(p->zk))
 			log_warn("%s", text);
 		round->broken = true;
+		strcpy(round->text, text);
 		return;
 	}
 	round->left++;
@@ -175,7 +178,7 @@ static void key_done(struct publisher *p, const struct cdb_outbox *rows, size_t 
 		return;
 	}
 	pub_retry_done(p->retry, rows);
-	round->done++;
+	round->done += rows[n - 1].id != 0; /* what --all added is no progress, or it would never end */
 }
 
 /* First all that exists, then the VPCs that are gone: by then no host's ports speak of them. */
@@ -212,6 +215,41 @@ static int row_cmp(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* One more row, which is in no table: the ids there begin with 1. */
+static int add_row(struct cdb_outbox **rows, size_t *n, const struct cdb_outbox *row)
+{
+	struct cdb_outbox *bigger = reallocarray(*rows, *n + 1, sizeof(*bigger));
+
+	if (!bigger)
+		return -ENOMEM;
+	*rows = bigger;
+	bigger[(*n)++] = *row;
+	return 0;
+}
+
+/* --all: as if every VPC and host were in the outbox. */
+static int add_all(struct publisher *p, struct cdb_outbox **rows, size_t *n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *hosts = NULL;
+	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
+	struct cdb_outbox row = { .kind = CDB_OUTBOX_VPC };
+	size_t i, n_vpcs;
+	bool more;
+	int r;
+
+	r = cdb_vpc_list(p->cdb, &vpcs, &n_vpcs, err);
+	for (i = 0; !r && i < n_vpcs; i++) {
+		row.vni = vpcs[i].vni;
+		r = add_row(rows, n, &row);
+	}
+	row = (struct cdb_outbox){ .kind = CDB_OUTBOX_HOST };
+	if (!r)
+		r = cdb_query(p->cdb, &hosts, err, "SELECT name FROM host", ">s", row.host, sizeof(row.host));
+	while (!r && !(r = cdb_rows_next(hosts, &more, err)) && more)
+		r = add_row(rows, n, &row);
+	return r == -ENOMEM ? vpc_err_set(err, r, "out of memory") : r;
+}
+
 static int run_round(struct publisher *p, struct round *round, struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
@@ -221,6 +259,8 @@ static int run_round(struct publisher *p, struct round *round, struct vpc_err *e
 
 	*round = (struct round){};
 	r = cdb_outbox_list(p->cdb, ROWS_MAX, &rows, &n, err);
+	if (!r && p->all)
+		r = add_all(p, &rows, &n, err);
 	if (r) {
 		log_err("%s", err->text);
 		drop_cdb(p);
@@ -233,15 +273,15 @@ static int run_round(struct publisher *p, struct round *round, struct vpc_err *e
 	if (n)
 		qsort(rows, n, sizeof(*rows), row_cmp);
 	publish_rows(p, rows, n, gone, round);
+	if (!round->broken && !round->left)
+		p->all = false;
 	if (!round->broken && !p->stop && !p->once) {
 		p->zk_trouble = false;
 		r = pub_garbage_collect(p, err);
 		if (r && !p->fenced && !p->zk_trouble)
 			log_warn("%s", err->text);
 	}
-	if (p->fenced)
-		return vpc_err_set(err, -EPERM, "%s has changed: another publisher has taken over", VPC_ZNODE_FENCE);
-	return 0;
+	return p->fenced ? vpc_err_set(err, -EPERM, "%s", round->broken ? round->text : err->text) : 0;
 }
 
 int pub_run(struct publisher *p, struct vpc_err *err)

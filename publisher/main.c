@@ -29,7 +29,7 @@ enum {
 
 struct options {
 	const char *config;
-	bool once, check;
+	bool once, all, check;
 	unsigned int garbage_s;
 };
 
@@ -85,14 +85,11 @@ static int parse_seconds(const char *text, unsigned int *ret)
 /* 0: go on; else the process is done with *ret_status. */
 static int parse_options(int argc, char **argv, struct options *opt, int *ret_status)
 {
-	enum {
-		OPT_ONCE = 256,
-		OPT_CHECK,
-		OPT_GARBAGE
-	};
+	enum { OPT_ONCE = 256, OPT_ALL, OPT_CHECK, OPT_GARBAGE };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "once", no_argument, NULL, OPT_ONCE },
+		{ "all", no_argument, NULL, OPT_ALL },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
 		{ "garbage-delay", required_argument, NULL, OPT_GARBAGE },
 		{ "help", no_argument, NULL, 'h' },
@@ -109,6 +106,9 @@ static int parse_options(int argc, char **argv, struct options *opt, int *ret_st
 			break;
 		case OPT_ONCE:
 			opt->once = true;
+			break;
+		case OPT_ALL:
+			opt->all = true;
 			break;
 		case OPT_CHECK:
 			opt->check = true;
@@ -166,6 +166,7 @@ static int run(struct publisher *p, const struct options *opt, struct vpc_err *e
 	int r;
 
 	p->once = opt->once;
+	p->all = opt->all;
 	p->timeout_ms = p->config->zk_session_ms;
 	r = pub_garbage_new(opt->garbage_s, &p->garbage);
 	if (!r)

@@ -39,6 +39,7 @@ struct pub_counts {
 struct publisher {
 	const struct vpc_config *config;
 	bool once;
+	bool all;			/* --all: every VPC and host, until all have been compared */
 	volatile sig_atomic_t stop;
 	struct zk *zk;
 	struct cdb *cdb;		/* NULL: not connected */

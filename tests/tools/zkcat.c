@@ -169,17 +169,20 @@ static int apply_deltas(const struct vpc_head *head, struct vpc_state *state)
 /* Every delta that HEAD offers is there and follows the one before. */
 static int check_log(const struct vpc_head *head)
 {
+	char path[VPC_ZNODE_PATH_MAX];
 	struct vpc_delta delta;
 	uint64_t epoch;
+	bool fits;
 	int r;
 
 	for (epoch = head->oldest; epoch <= head->epoch; epoch++) {
 		r = read_delta(head->vni, epoch, &delta);
 		if (r)
 			return r;
+		fits = delta.vni == head->vni && delta.base == epoch - 1 && delta.epoch == epoch;
 		vpc_delta_clear(&delta);
-		if (delta.base != epoch - 1 || delta.epoch != epoch)
-			return bad("delta", "base or epoch is wrong");
+		if (!fits)
+			return bad(vpc_path_delta(head->vni, epoch, path), "it is another VPC's or epoch's");
 	}
 	return 0;
 }

@@ -1,0 +1,467 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# vpc_publisher between a private MariaDB and a private ZooKeeper, all on this machine's loopback:
+#
+#	vpcctl -> MariaDB -> vpc_publisher -> ZooKeeper -> zkcat (reads as an agent does, checks every digest)
+#
+# Each test has VPCs and hosts of its own. VPC_BUILD: where the programs are, build/ by default.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	export SVC=$BATS_FILE_TMPDIR/svc CONF=$BATS_FILE_TMPDIR/vpc.conf
+	export B=${VPC_BUILD:-build} LSAN_OPTIONS=print_suppressions=0
+	scripts/services.sh start "$SVC"
+	set -a
+	. "$SVC/env"
+	set +a
+	(umask 077; cat > "$CONF" <<-END
+		[zookeeper]
+		hosts = $VPC_ZK_HOSTS
+		[cdb]
+		host = $VPC_CDB_HOST
+		port = $VPC_CDB_PORT
+		user = $VPC_CDB_USER
+		password = $VPC_CDB_PASSWORD
+		timeout_s = 5
+		[log]
+		level = debug
+	END
+	)
+	vpcctl db init
+}
+
+teardown_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	scripts/services.sh stop "$SVC"
+}
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	PIDS=()
+	LOG=$BATS_TEST_TMPDIR/log
+}
+
+teardown() {
+	local pid
+	for pid in "${PIDS[@]}"; do
+		kill -9 "$pid" 2> /dev/null || true
+		wait "$pid" 2> /dev/null || true
+	done
+	for pid in $(cat "$SVC"/*/pid); do kill -CONT "$pid" 2> /dev/null || true; done
+	scripts/services.sh start "$SVC"
+	[[ ! -e $LOG ]] || sed 's/^/# /' "$LOG" | tail -n 40
+}
+
+vpcctl() { "$B/vpcctl" -c "$CONF" "$@"; }
+zkcat() { "$B/tools/zkcat" "$@"; }
+sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h "$VPC_CDB_HOST" -P "$VPC_CDB_PORT" -u "$VPC_CDB_USER" -N -B vpc -e "$1"; }
+once() { "$B/vpc_publisher" -c "$CONF" --once "$@" 2>> "$LOG"; }
+
+# In the background; its pid is $PUB.
+publisher() {
+	"$B/vpc_publisher" -c "$CONF" "$@" 2>> "$LOG" 3>&- &
+	PUB=$!
+	PIDS+=($PUB)
+}
+
+# Until the command succeeds, or 20 s have gone.
+wait_for() {
+	local end=$((SECONDS + 20))
+	until "$@"; do
+		if ((SECONDS >= end)); then
+			echo "waited in vain for: $*" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+logged() { grep -q -e "$1" "$LOG"; }
+head_path() { printf '/vpc/v1/vpcs/%02x/%d' $(($1 & 255)) "$1"; }
+# Wherever the hash has put it.
+host_path() {
+	local hh
+	for hh in $(zkcat ls /vpc/v1/hosts); do
+		if zkcat ls "/vpc/v1/hosts/$hh" | grep -qx "$1"; then echo "/vpc/v1/hosts/$hh/$1"; fi
+	done
+}
+ended() { ! kill -0 "$1" 2> /dev/null; }
+outbox_is() { [[ $(sql 'SELECT COUNT(*) FROM outbox') = "$1" ]]; }
+
+# "epoch digest" of a VPC: what CDB says, and what snapshot and deltas in ZooKeeper add up to.
+cdb_state() { sql "SELECT epoch, LOWER(CONCAT(LPAD(HEX(digest0), 16, '0'), LPAD(HEX(digest1), 16, '0'))) FROM vpc WHERE vni = $1" | tr '\t' ' '; }
+zk_state() { zkcat state "$1" | sed -n 's/.*"epoch":\([0-9]*\),"digest":"\([0-9a-f]*\)".*/\1 \2/p'; }
+in_step() {
+	local cdb
+	cdb=$(cdb_state "$1")
+	[[ -n $cdb && $cdb = "$(zk_state "$1" 2> /dev/null)" ]]
+}
+# A number out of HEAD.
+head_field() { zkcat get "$(head_path "$1")" | sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p"; }
+
+# VPC named v<VNI>, subnet, host h<VNI> and a port.
+make_vpc() {
+	vpcctl vpc add "v$1" vni "$1" range 10.0.0.0/8
+	vpcctl subnet add s vpc "v$1" prefix 10.1.0.0/16
+	vpcctl host add "h$1" vtep "192.0.$(($1 / 250)).$(($1 % 250 + 1))"
+	vpcctl port add p1 vpc "v$1" subnet s host "h$1" dev tap1
+}
+
+# $2 host routes for table 1 of VPC v<$1>, from 100.<$3>.0.0 on, to nexthop 1.
+import() {
+	local file
+	file=$(mktemp -p "$BATS_TEST_TMPDIR")
+	awk -v n="$2" -v b="$3" 'BEGIN { for (i = 0; i < n; i++) printf "100.%d.%d.%d/32 1\n", b + int(i / 65536), int(i / 256) % 256, i % 256 }' > "$file"
+	vpcctl route import vpc "v$1" table 1 file "$file"
+}
+
+@test "options and configuration that make no sense are refused with a line, status 1" {
+	run -1 --separate-stderr "$B/vpc_publisher" --frobnicate
+	[[ $stderr = *frobnicate* ]]
+	run -1 --separate-stderr "$B/vpc_publisher" extra
+	[[ $stderr = *"unexpected argument 'extra'"* ]]
+	run -1 --separate-stderr "$B/vpc_publisher" --garbage-delay soon
+	[[ $stderr = *"'soon'"* ]]
+	run -1 --separate-stderr "$B/vpc_publisher" -c /nonexistent --check-config
+	[[ $stderr = *"/nonexistent"* ]]
+	printf '[zookeeper]\nhosts = nowhere\n' > "$BATS_TEST_TMPDIR/bad.conf"
+	run -1 --separate-stderr "$B/vpc_publisher" -c "$BATS_TEST_TMPDIR/bad.conf" --check-config
+	[[ $stderr = *"bad.conf"* && ${#stderr_lines[@]} = 1 ]]
+	run -0 "$B/vpc_publisher" -c "$CONF" --check-config
+	run -0 "$B/vpc_publisher" --help
+	run -0 "$B/vpc_publisher" --version
+}
+
+@test "a new VPC is a snapshot, a change is one delta, the host's ports follow, the outbox is emptied" {
+	make_vpc 100
+	once
+	outbox_is 0
+	in_step 100
+	local epoch
+	epoch=$(head_field 100 epoch)
+	[[ $(zkcat ls "$(head_path 100)") = "s$epoch" ]]
+	publisher
+	vpcctl route add 172.16.0.0/12 vpc v100 via blackhole
+	wait_for in_step 100
+	[[ $(zkcat ls "$(head_path 100)") = l$((epoch + 1))$'\n'"s$epoch" ]]
+	[[ $(head_field 100 oldest) = $((epoch + 1)) && $(head_field 100 snapshot) = "$epoch" ]]
+	vpcctl port add p2 vpc v100 subnet s host h100 dev tap2
+	wait_for outbox_is 0
+	in_step 100
+	[[ $(zkcat get "$(host_path h100)/ports") = *'"dev":"tap1"'*'"dev":"tap2"'* ]]
+}
+
+@test "an import that no delta holds becomes a snapshot of many chunks, flipped last" {
+	make_vpc 101
+	vpcctl nexthop add vpc v101 id 1 type blackhole
+	publisher
+	wait_for in_step 101
+	import 101 60000 64
+	wait_for in_step 101
+	(($(head_field 101 chunks) > 4))
+	[[ $(head_field 101 snapshot) = "$(head_field 101 epoch)" ]]
+	# A small change afterwards is a delta again.
+	vpcctl route del 100.64.0.7/32 vpc v101
+	wait_for in_step 101
+	[[ $(head_field 101 snapshot) = $(($(head_field 101 epoch) - 1)) ]]
+}
+
+@test "the log is compacted, lagging readers keep 64 deltas, what HEAD no longer names is deleted" {
+	make_vpc 102
+	once
+	local first i
+	first=$(head_field 102 snapshot)
+	for ((i = 0; i < 70; i++)); do echo "route add 172.20.$i.0/24 vpc v102 via blackhole"; done | vpcctl_lines
+	once
+	in_step 102
+	(($(head_field 102 snapshot) > first))
+	[[ $(($(head_field 102 epoch) - $(head_field 102 oldest))) = 63 ]]
+	# What the run before left over is found by the next, whose delay is none.
+	zkcat ls "$(head_path 102)" | grep -qx "s$first"
+	publisher --garbage-delay 0
+	vpcctl route del 172.20.0.0/24 vpc v102
+	wait_for in_step 102
+	wait_for gone "$(head_path 102)" "s$first"
+	wait_for gone "$(head_path 102)" "l$((first + 1))"
+	in_step 102
+}
+
+gone() { ! zkcat ls "$1" | grep -qx "$2"; }
+vpcctl_lines() { while read -ra words; do vpcctl "${words[@]}" > /dev/null; done; }
+
+@test "a VPC and a host that end are taken out; the VNI's next life goes on with higher epochs" {
+	make_vpc 103
+	publisher
+	wait_for in_step 103
+	local last path
+	wait_for outbox_is 0
+	path=$(host_path h103)/ports
+	zkcat get "$path"
+	vpcctl port del p1 vpc v103
+	vpcctl subnet del s vpc v103
+	vpcctl vpc del v103
+	vpcctl host del h103
+	wait_for outbox_is 0
+	run -2 zkcat get "$(head_path 103)"
+	run -2 zkcat get "$path"
+	last=$(sql 'SELECT MAX(epoch) FROM change_log WHERE vni = 103')
+	make_vpc 103
+	wait_for in_step 103
+	(($(head_field 103 epoch) > last))
+}
+
+# Changes of every kind, until told to stop.
+writer() {
+	local i=0
+	until [[ -e $BATS_TEST_TMPDIR/stop ]]; do
+		i=$((i + 1))
+		vpcctl route set "172.16.$((i % 50)).0/24" vpc v104 via blackhole
+		vpcctl port add "q$i" vpc v104 subnet s host h104 dev "q$i"
+		if ((i % 4 == 0)); then import 104 $((3000 + i)) $((64 + i % 50)); fi
+		vpcctl port del "q$i" vpc v104
+	done > /dev/null
+	echo "$i" > "$BATS_TEST_TMPDIR/rounds"
+}
+
+@test "killed with -9 again and again under changes: nothing lost, nothing published twice" {
+	make_vpc 104
+	vpcctl nexthop add vpc v104 id 1 type blackhole
+	writer 3>&- &
+	PIDS+=($!)
+	local writer_pid=$! i epoch last=0 name
+	for ((i = 0; i < 25; i++)); do
+		publisher --garbage-delay 0
+		# Any moment will do, a different one each time: while it starts, while it publishes.
+		if ((i % 3)); then wait_for logged "publishing as .*:$PUB,"; fi
+		sleep "0.$(printf '%03d' $((RANDOM % 400)))"
+		kill -9 "$PUB"
+		wait "$PUB" || true
+		epoch=$(head_field 104 epoch || true)
+		((${epoch:-0} >= last))
+		last=${epoch:-0}
+		[[ $last = 0 ]] || zkcat state 104 > /dev/null
+	done
+	touch "$BATS_TEST_TMPDIR/stop"
+	wait "$writer_pid"
+	echo "# $(< "$BATS_TEST_TMPDIR/rounds") rounds of changes, killed at epoch $last of $(cdb_state 104)" >&3
+	once
+	outbox_is 0
+	in_step 104
+	for name in $(zkcat ls "$(head_path 104)" | grep '^l'); do
+		[[ $(zkcat version "$(head_path 104)/$name") = 0 ]]
+	done
+}
+
+@test "of two publishers the older is fenced off, says so and ends with 3" {
+	make_vpc 105
+	publisher
+	local old=$PUB status=0
+	wait_for in_step 105
+	publisher
+	wait_for logged "publishing as .*:$PUB,"
+	# Both see each change; only one may write, and the other notices when it is the first to try.
+	wait_for publish_until_ended "$old"
+	wait "$old" || status=$?
+	[[ $status = 3 ]]
+	logged "another publisher has taken over"
+	kill -0 "$PUB"
+	wait_for in_step 105
+}
+
+# Goes on making changes until the process ends.
+publish_until_ended() {
+	vpcctl route set 172.17.0.0/16 vpc v105 via prohibit > /dev/null
+	vpcctl route set 172.17.0.0/16 vpc v105 via blackhole > /dev/null
+	ended "$1"
+}
+
+@test "ZooKeeper away and back: one line each, and what happened meanwhile is published" {
+	make_vpc 106
+	publisher
+	wait_for in_step 106
+	scripts/services.sh stop "$SVC" zookeeper
+	vpcctl route add 172.16.0.0/12 vpc v106 via blackhole
+	wait_for logged "connection to ZooKeeper .* lost"
+	scripts/services.sh start "$SVC" zookeeper
+	wait_for in_step 106
+	[[ $(grep -c "connection to ZooKeeper" "$LOG") = 1 ]]
+	kill -0 "$PUB"
+}
+
+@test "MariaDB away and back: one line each, and publishing goes on" {
+	make_vpc 107
+	publisher
+	wait_for in_step 107
+	scripts/services.sh stop "$SVC" mariadb
+	wait_for logged "CDB is not there"
+	scripts/services.sh start "$SVC" mariadb
+	vpcctl route add 172.16.0.0/12 vpc v107 via blackhole
+	wait_for in_step 107
+	[[ $(grep -c "CDB is not there" "$LOG") = 1 ]]
+}
+
+@test "neither server is there at the start: it waits for both" {
+	make_vpc 108
+	scripts/services.sh stop "$SVC"
+	publisher
+	scripts/services.sh start "$SVC" zookeeper
+	wait_for logged "CDB is not there"
+	scripts/services.sh start "$SVC"
+	wait_for in_step 108
+}
+
+@test "a malformed HEAD is named and published anew; one that is ahead of CDB is left alone, others go on" {
+	make_vpc 109
+	make_vpc 110
+	make_vpc 111
+	once
+	zkcat put "$(head_path 109)" '{"v":1,"vni":109,"epoch":"nine"}'
+	zkcat put "$(head_path 110)" "$(zkcat get "$(head_path 110)" | sed 's/"epoch":[0-9]*/"epoch":1000/')"
+	local ahead
+	ahead=$(zkcat get "$(head_path 110)")
+	for vni in 109 110 111; do vpcctl route add 172.16.0.0/12 vpc "v$vni" via blackhole; done
+	publisher
+	wait_for in_step 109
+	wait_for in_step 111
+	wait_for outbox_is 1
+	logged "$(head_path 109): epoch: string"
+	logged "VPC 110: ZooKeeper's epoch 1000 is not in CDB's history"
+	[[ $(zkcat get "$(head_path 110)") = "$ahead" ]]
+	kill "$PUB"
+	wait "$PUB"
+	run -2 once
+	# Told what to do, the operator deletes the node.
+	zkcat ls "$(head_path 110)" | while read -r name; do
+		zkcat ls "$(head_path 110)/$name" | while read -r chunk; do zkcat rm "$(head_path 110)/$name/$chunk"; done
+		zkcat rm "$(head_path 110)/$name"
+	done
+	zkcat rm "$(head_path 110)"
+	once
+	in_step 110
+	outbox_is 0
+}
+
+@test "HEAD of another history (CDB restored and gone on) is not built upon" {
+	make_vpc 112
+	once
+	local good
+	good=$(zkcat get "$(head_path 112)")
+	zkcat put "$(head_path 112)" "$(zkcat get "$(head_path 112)" | sed 's/"digest":"..../"digest":"0bad/')"
+	local before
+	before=$(zkcat get "$(head_path 112)")
+	vpcctl route add 172.16.0.0/12 vpc v112 via blackhole
+	run -2 once
+	logged "VPC 112: .* not in CDB's history"
+	[[ $(zkcat get "$(head_path 112)") = "$before" ]]
+	zkcat put "$(head_path 112)" "$good"
+	once
+	in_step 112
+}
+
+@test "what a killed run left behind at the same epoch is written over" {
+	make_vpc 113
+	vpcctl nexthop add vpc v113 id 1 type blackhole
+	import 113 20000 64
+	local epoch
+	epoch=$(sql 'SELECT epoch FROM vpc WHERE vni = 113')
+	zkcat put "$(head_path 113)/s$epoch/c000" 'half of a chu'
+	zkcat put "$(head_path 113)/s$epoch/c001" ''
+	zkcat put "$(head_path 113)/l$((epoch + 1))" 'half of a del'
+	[[ -z $(zkcat get "$(head_path 113)") ]]
+	once
+	in_step 113
+	vpcctl route add 172.16.0.0/12 vpc v113 via blackhole
+	once
+	in_step 113
+	logged "l$((epoch + 1)) is in the way"
+}
+
+@test "garbage in CDB is named and not published; other VPCs go on" {
+	make_vpc 114
+	make_vpc 115
+	sql 'UPDATE vpc SET digest0 = digest0 + 1 WHERE vni = 114'
+	publisher
+	wait_for in_step 115
+	wait_for logged "CDB: VPC 114, epoch [0-9]*: its digest is not that of its routes and nexthops"
+	run -2 zkcat get "$(head_path 114)"
+	sql 'UPDATE vpc SET digest0 = digest0 - 1 WHERE vni = 114'
+	wait_for in_step 114
+	[[ $(grep -c 'CDB: VPC 114' "$LOG") = 1 ]]
+}
+
+@test "a missing table is an error, not the end of a VPC or a host" {
+	make_vpc 116
+	once
+	vpcctl route add 172.16.0.0/12 vpc v116 via blackhole
+	sql "INSERT INTO outbox (kind, host, created) VALUES ('host', 'h116', 0)"
+	sql 'SET foreign_key_checks = 0; RENAME TABLE vpc TO vpc_hidden, host TO host_hidden'
+	run -2 once
+	sql 'SET foreign_key_checks = 0; RENAME TABLE vpc_hidden TO vpc, host_hidden TO host'
+	zkcat state 116
+	once
+	in_step 116
+	outbox_is 0
+}
+
+@test "ZooKeeper emptied: the fence is gone, --all publishes everything anew" {
+	make_vpc 118
+	publisher
+	wait_for in_step 118
+	local status=0 path
+	path=$(host_path h118)/ports
+	zkcat rm /vpc/v1/fence
+	zkcat put "$(head_path 118)" ''
+	zkcat rm "$path"
+	vpcctl route add 172.16.0.0/12 vpc v118 via blackhole
+	wait "$PUB" || status=$?
+	[[ $status = 3 ]]
+	logged "/vpc/v1/fence is gone"
+	sql 'DELETE FROM outbox WHERE vni = 118'
+	once
+	run -3 zkcat state 118
+	once --all
+	in_step 118
+	[[ $(zkcat get "$path") = *tap1* ]]
+}
+
+@test "a fence that cannot be read stops it with status 1" {
+	local fence
+	once
+	fence=$(zkcat get /vpc/v1/fence)
+	zkcat put /vpc/v1/fence '{"v":1,"term":-1}'
+	run -1 "$B/vpc_publisher" -c "$CONF"
+	[[ $output = *"/vpc/v1/fence: term: -1"* ]]
+	zkcat put /vpc/v1/fence "$fence"
+}
+
+# Milliseconds from SIGTERM to the end.
+stop_ms() {
+	local start=${EPOCHREALTIME/./}
+	kill -TERM "$1"
+	wait "$1"
+	echo $(((${EPOCHREALTIME/./} - start) / 1000))
+}
+
+@test "SIGTERM ends it within a second or two, whatever hangs" {
+	make_vpc 117
+	publisher
+	wait_for in_step 117
+	stop_ms "$PUB" > "$BATS_TEST_TMPDIR/ms"
+	(($(< "$BATS_TEST_TMPDIR/ms") < 2000))
+	local service
+	for service in zookeeper mariadb; do
+		: > "$LOG"
+		publisher
+		wait_for logged "publishing as"
+		kill -STOP "$(< "$SVC/$service/pid")"
+		[[ $service = mariadb ]] || vpcctl route add 172.16.0.0/12 vpc v117 via blackhole
+		stop_ms "$PUB" > "$BATS_TEST_TMPDIR/ms"
+		kill -CONT "$(< "$SVC/$service/pid")"
+		(($(< "$BATS_TEST_TMPDIR/ms") < 2000))
+	done
+	once
+	in_step 117
+}
