@@ -126,6 +126,9 @@ static __always_inline enum vpc_drop vpc_decide_source(const struct vpc_flow *fl
 
 static __always_inline enum vpc_drop vpc_decide_destination(const struct vpc_flow *flow)
 {
+	/* The packet path drops IPv6 before it comes here; explain must say so too. */
+	if (flow->family != AF_INET)
+		return VPC_DROP_PROTO;
 	if (vpc_addr_is_multicast(flow->family, flow->daddr))
 		return VPC_DROP_MULTICAST;
 	if (vpc_addr_is_martian(flow->family, flow->daddr))

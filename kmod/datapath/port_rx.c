@@ -57,8 +57,7 @@ static rx_handler_result_t vpc_port_rx(struct sk_buff **pskb)
 		return RX_HANDLER_CONSUMED;
 	}
 	vpc_stats_rx(port->stats, vpc_packet_count(skb), skb->len + ETH_HLEN);
-	/* A guest's socket, or its tap's, has no say in what becomes of the packet from here on. */
-	skb_orphan(skb);
+	/* skb->sk stays: the sending socket, in whatever namespace, is slowed down by what we still hold of it. */
 	if (skb->protocol == htons(ETH_P_ARP))
 		vpc_arp_rx(port, skb);
 	else

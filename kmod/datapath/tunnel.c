@@ -10,6 +10,7 @@
 
 #include <linux/rtnetlink.h>
 #include <net/inet_ecn.h>
+#include <net/route.h>
 #include <net/udp_tunnel.h>
 #include <net/vxlan.h>
 #include "datapath.h"
@@ -112,11 +113,15 @@ static int vpc_tunnel_rcv(struct sock *sk, struct sk_buff *skb)
 
 /* -- the socket ---------------------------------------------------------------------------------------------------- */
 
-static int vpc_tunnel_open(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, struct socket **ret_sock)
+/*
+ * The socket is bound to the port alone, as a VXLAN device's: before 6.9, GRO looks the socket up a second time under the
+ * inner addresses, does not find one that is bound to the VTEP, and loses what it has merged (5ef31ea5d053). So it
+ * is kept when only the VTEP moves; and who may send is decided by the source.
+ */
+static int vpc_tunnel_open(struct vpc_net *vnet, __be16 udp_port, struct socket **ret_sock)
 {
 	struct udp_port_cfg port = {
 		.family = AF_INET,
-		.local_ip.s_addr = vtep4,
 		.local_udp_port = udp_port,
 	};
 	struct udp_tunnel_sock_cfg tunnel = {
@@ -138,67 +143,77 @@ static int vpc_tunnel_open(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, 
 	return 0;
 }
 
-/* @host is unpublished; waits for those who still send through its socket, then for those who receive from it. */
-static void vpc_host_close(struct vpc_host *host)
+/* Its last sender is gone; waits for those who receive from it. */
+static void vpc_tunnel_close(struct socket *sock)
 {
-	ASSERT_RTNL();
-	if (!host)
-		return;
+	udp_tunnel_notify_del_rx_port(sock, UDP_TUNNEL_TYPE_VXLAN);
+	udp_tunnel_sock_release(sock);
 	synchronize_net();
-	udp_tunnel_notify_del_rx_port(host->sock4, UDP_TUNNEL_TYPE_VXLAN);
-	udp_tunnel_sock_release(host->sock4);
-	synchronize_net();
-	kfree(host);
 }
 
-static void vpc_host_refusal(int err, struct netlink_ext_ack *extack)
+/* Publish @host (NULL: none) and give up what was there, its socket too unless @host took that over. */
+static void vpc_host_swap(struct vpc_net *vnet, struct vpc_host *host)
 {
-	switch (err) {
-	case -EADDRINUSE:
-		NL_SET_ERR_MSG(extack, "the VTEP's UDP port is in use by another socket, such as a VXLAN device's");
-		break;
-	case -EADDRNOTAVAIL:
-		NL_SET_ERR_MSG(extack, "the VTEP is not an address of this host");
-		break;
-	default:
-		NL_SET_ERR_MSG(extack, "the tunnel socket cannot be opened");
+	struct vpc_host *old = rtnl_dereference(vnet->host);
+
+	rcu_assign_pointer(vnet->host, host);
+	if (!old)
+		return;
+	synchronize_net();
+	if (!host || host->sock4 != old->sock4)
+		vpc_tunnel_close(old->sock4);
+	kfree(old);
+}
+
+static int vpc_host_open(struct vpc_net *vnet, struct vpc_host *host, struct netlink_ext_ack *extack)
+{
+	const struct vpc_host *old = rtnl_dereference(vnet->host);
+	int err;
+
+	if (old && old->udp_port == host->udp_port) {
+		host->sock4 = old->sock4;
+		return 0;
 	}
+	err = vpc_tunnel_open(vnet, host->udp_port, &host->sock4);
+	if (err == -EADDRINUSE)
+		NL_SET_ERR_MSG(extack, "the UDP port is in use by another socket, such as a VXLAN device's");
+	else if (err)
+		NL_SET_ERR_MSG(extack, "the tunnel socket cannot be opened");
+	return err;
 }
 
 int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, struct netlink_ext_ack *extack)
 {
-	struct vpc_host *old, *host;
+	const struct vpc_host *old = rtnl_dereference(vnet->host);
+	struct vpc_host *host;
 	int err;
 
 	ASSERT_RTNL();
 	lockdep_assert_held(&vnet->lock);
-	old = rcu_dereference_protected(vnet->host, lockdep_is_held(&vnet->lock));
 	if (old && old->vtep4 == vtep4 && old->udp_port == udp_port)
 		return 0;
+	if (inet_addr_type(vnet->net, vtep4) != RTN_LOCAL) {
+		NL_SET_ERR_MSG(extack, "the VTEP is not an address of this host");
+		return -EADDRNOTAVAIL;
+	}
 	host = kzalloc(sizeof(*host), GFP_KERNEL);
 	if (!host)
 		return -ENOMEM;
 	host->vtep4 = vtep4;
 	host->udp_port = udp_port;
-	err = vpc_tunnel_open(vnet, vtep4, udp_port, &host->sock4);
+	err = vpc_host_open(vnet, host, extack);
 	if (err) {
-		vpc_host_refusal(err, extack);
 		kfree(host);
 		return err;
 	}
-	rcu_assign_pointer(vnet->host, host);
-	vpc_host_close(old);
+	vpc_host_swap(vnet, host);
 	return 0;
 }
 
 void vpc_host_exit(struct vpc_net *vnet)
 {
-	struct vpc_host *host;
-
 	rtnl_lock();
-	host = rtnl_dereference(vnet->host);
-	RCU_INIT_POINTER(vnet->host, NULL);
-	vpc_host_close(host);
+	vpc_host_swap(vnet, NULL);
 	rtnl_unlock();
 }
 
