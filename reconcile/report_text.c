@@ -83,7 +83,7 @@ int report_print_text(const struct report *report, bool verbose)
 	}
 	if (report->reason[0])
 		printf("nothing compared: %s\n", report->reason);
-	printf("%s: %s%s%s: %zu VPCs consistent, %zu lagging, %zu drifted, %zu not compared; %zu routes in %.1f s\n",
+	printf("%s: %s%s%s: VPCs: %zu consistent, %zu lagging, %zu drifted, %zu not compared; %zu routes in %.1f s\n",
 	       report->host, colour(report_result(report)), vpc_result_name(report_result(report)), colour_end(),
 	       n[RESULT_CONSISTENT], n[RESULT_LAG], n[RESULT_DRIFT], n[RESULT_FAILED], routes,
 	       report->duration_us / 1e6);

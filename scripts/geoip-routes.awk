@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# A real customer's wish: send each country's networks through its region's gateway. Used by scripts/demo.sh and the tests.
+# A real customer's wish: send each country's networks through its region's gateway. Used by scripts/demo.sh.
 #
-#   awk -f scripts/geoip-routes.awk -v nexthops=FILE /usr/share/zoneinfo/zone.tab /usr/share/tor/geoip > ROUTES
+#   awk -f scripts/geoip-routes.awk -v regions=FILE /usr/share/zoneinfo/zone.tab /usr/share/tor/geoip > ROUTES
 #
 # Reads tzdata's zone.tab (country -> a zone such as Europe/Paris, whose first part is the region) and Debian's tor-geoipdb
 # (`first,last,country`, addresses as integers). Writes `prefix nexthop-id` a line to standard output: each range is cut
-# into the fewest prefixes; and to FILE `nexthop-id country region region-number` a line, ids from 1 in order of appearance.
+# into the fewest prefixes; and to FILE `nexthop-id region` a line, ids from 1 in order of appearance.
 
 function emit(first, last, id,    size, bits) {
 	while (first <= last) {
@@ -20,27 +20,25 @@ function emit(first, last, id,    size, bits) {
 	}
 }
 
-function nexthop(country,    region) {
-	if (!(country in ids)) {
-		ids[country] = ++n
-		region = (country in regions) ? regions[country] : "Elsewhere"
-		if (!(region in numbers))
-			numbers[region] = ++n_regions
-		print n, country, region, numbers[region] > nexthops
+function gateway(country,    region) {
+	region = (country in region_of) ? region_of[country] : "Elsewhere"
+	if (!(region in ids)) {
+		ids[region] = ++n
+		print n, region > regions
 	}
-	return ids[country]
+	return ids[region]
 }
 
 /^#/ || NF == 0 { next }
 
 FILENAME ~ /zone\.tab$/ {
 	split($3, zone, "/")
-	if (!($1 in regions))
-		regions[$1] = zone[1]
+	if (!($1 in region_of))
+		region_of[$1] = zone[1]
 	next
 }
 
 {
 	split($0, range, ",")
-	emit(range[1] + 0, range[2] + 0, nexthop(range[3] == "??" ? "none" : range[3]))
+	emit(range[1] + 0, range[2] + 0, gateway(range[3]))
 }
