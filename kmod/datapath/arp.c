@@ -3,8 +3,9 @@
  * ARP at a port, called by port_rx.c: to a guest every address but its own is at the router's MAC, so that all it sends
  * comes to us as IP. No ARP frame ever goes further than this.
  *
- * A guest that asks for its own address announces it or defends it, and gets no answer. One that probes (sender 0.0.0.0,
- * RFC 5227) asks whether an address is free, and gets an answer only where it is not: it is the gateway's or mapped.
+ * A guest that asks for its own address announces it or defends it, and gets no answer. One that probes (sender
+ * 0.0.0.0, RFC 5227) asks whether an address is free, and gets an answer only where it is not: it is the gateway's
+ * or mapped.
  */
 #include "arp.h"
 

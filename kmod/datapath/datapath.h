@@ -10,17 +10,18 @@
 #include "../tables/vpc.h"
 
 /*
- * RTNL and vnet->lock held. Bind @port to @dev: takes the rx_handler, a device and a module reference. -EBUSY when the device already has
- * an rx_handler (a bridge's or bond's member), -EINVAL for a device that is not Ethernet or is a loopback.
+ * RTNL and vnet->lock held. Bind @port to @dev: takes the rx_handler, a device and a module reference. -EBUSY when
+ * the device already has an rx_handler (a bridge's or bond's member), -EINVAL for a device that is not Ethernet or
+ * is a loopback.
  */
 int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlink_ext_ack *extack);
 /* RTNL and vnet->lock held. No packet of this device is in our hands when it returns. No-op when not attached. */
 void vpc_port_detach(struct vpc_port *port);
 
 /*
- * RTNL (devices learn of the UDP port) and vnet->lock held. Open the tunnel socket, swap vnet->host and release the old
- * socket (kept when only the VTEP moves); nothing happens when both are what they were. -EADDRINUSE, -EADDRNOTAVAIL (the
- * VTEP is not ours), -ENOMEM: the old one stays.
+ * RTNL (devices learn of the UDP port) and vnet->lock held. Open the tunnel socket, swap vnet->host and release the
+ * old socket (kept when only the VTEP moves); nothing happens when both are what they were. -EADDRINUSE,
+ * -EADDRNOTAVAIL (the VTEP is not ours), -ENOMEM: the old one stays.
  */
 int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, struct netlink_ext_ack *extack);
 /* Namespace exit, no lock held (takes RTNL): close the socket, wait for packets in flight. No-op without a host. */

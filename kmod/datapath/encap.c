@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VXLAN out (RFC 7348): inner Ethernet, VXLAN and UDP headers around a packet, sent to the nexthop's VTEP. packet.c calls
- * it last; the kernel's UDP tunnel helpers, IP output and the underlay's device do the rest.
+ * VXLAN out (RFC 7348): inner Ethernet, VXLAN and UDP headers around a packet, sent to the nexthop's VTEP. packet.c
+ * calls it last; the kernel's UDP tunnel helpers, IP output and the underlay's device do the rest.
  *
- * Choices. The outer Don't Fragment bit is clear, so that everything arrives: what is too long for the underlay (inner
- * packet plus 50 bytes) is fragmented outside and put together again by the receiving host's IP, whatever the inner DF bit
- * says; VPC_DROP_TOO_BIG is left for what no IPv4 packet can hold. The outer UDP checksum is 0, as the RFC wants for IPv4;
- * GSO packets stay whole (SKB_GSO_UDP_TUNNEL) until a device segments them. ECN is copied out (RFC 6040), DSCP is not: the
- * underlay's classes are not the customer's to choose. The UDP source port comes from the inner flow's hash.
+ * Choices. The outer Don't Fragment bit is clear, so that everything arrives: what is too long for the underlay
+ * (inner packet plus 50 bytes) is fragmented outside and put together again by the receiving host's IP, whatever the
+ * inner DF bit says; VPC_DROP_TOO_BIG is left for what no IPv4 packet can hold. The outer UDP checksum is 0, as the
+ * RFC wants for IPv4; GSO packets stay whole (SKB_GSO_UDP_TUNNEL) until a device segments them. ECN is copied out
+ * (RFC 6040), DSCP is not: the underlay's classes are not the customer's to choose. The UDP source port comes from
+ * the inner flow's hash.
  */
 #include "encap.h"
 
@@ -60,7 +61,7 @@ static struct rtable *vpc_encap_route(const struct net *net, const struct vpc_ho
 	rt = ip_route_output_key((struct net *)net, &fl4);
 	if (IS_ERR(rt))
 		return NULL;
-	/* An underlay that runs through a guest would show it other guests' packets, and might bring them back to us. */
+	/* An underlay that runs through a guest would show it other guests' packets, or bring them back to us. */
 	if (vpc_dev_is_port(rt->dst.dev)) {
 		ip_rt_put(rt);
 		return NULL;

@@ -22,9 +22,9 @@ static unsigned int vpc_packet_ipv4_len(const struct sk_buff *skb, const struct 
 }
 
 /*
- * Whether what the sender left for devices to do lies behind the IP header. A guest names the place of the checksum that
- * it wants to be filled in; inside the header it would change addresses after we checked them. And the size of a TCP
- * segment is read from a header that must be there.
+ * Whether what the sender left for devices to do lies behind the IP header. A guest names the place of the checksum
+ * that it wants to be filled in; inside the header it would change addresses after we checked them. And the size of
+ * a TCP segment is read from a header that must be there.
  */
 static bool vpc_packet_offload_sane(struct sk_buff *skb, unsigned int hlen)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The skb's side of a decision, the same for packets from a port and from the wire: headers pulled and checked before it,
- * then delivered, encapsulated or dropped and counted. port_rx.c and tunnel.c call it, around pipeline.h.
+ * The skb's side of a decision, the same for packets from a port and from the wire: headers pulled and checked
+ * before it, then delivered, encapsulated or dropped and counted. port_rx.c and tunnel.c call it, around pipeline.h.
  *
  * Everything here runs under rcu_read_lock() with bottom halves off.
  */
@@ -15,8 +15,8 @@
 static const u8 vpc_router_mac[ETH_ALEN] __aligned(2) __maybe_unused = VPC_ROUTER_MAC;
 
 /*
- * Packets on the wire that this skb stands for: a GSO packet counts as its segments, as devices count it; its bytes count
- * as we hold them, headers once. A guest's GSO packet comes without a count (SKB_GSO_DODGY).
+ * Packets on the wire that this skb stands for: a GSO packet counts as its segments, as devices count it; its bytes
+ * count as we hold them, headers once. A guest's GSO packet comes without a count (SKB_GSO_DODGY).
  */
 static inline unsigned int vpc_packet_count(const struct sk_buff *skb)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The decision about one packet: source checks, route, nexthop, port here or VTEP, TTL. port_rx.c and tunnel.c call it for
- * every packet, control's explain (VPC_CMD_LOOKUP) for a described one; packet.c acts on what it says.
+ * The decision about one packet: source checks, route, nexthop, port here or VTEP, TTL. port_rx.c and tunnel.c call
+ * it for every packet, control's explain (VPC_CMD_LOOKUP) for a described one; packet.c acts on what it says.
  *
- * Everything is inlined twice into the two entry points, once with a constant NULL trace: the packet path's copy records
- * nothing. A function below returns VPC_DROP_NONE with the verdict in *d, or the reason why the packet ends here.
+ * Everything is inlined twice into the two entry points, once with a constant NULL trace: the packet path's copy
+ * records nothing. A function below returns VPC_DROP_NONE with the verdict in *d, or the reason why the packet ends
+ * here.
  */
 #include "pipeline.h"
 
@@ -212,7 +213,7 @@ static __always_inline const struct vpc_nexthop *vpc_decide_lookup(const struct 
 		id = vpc_trie_lookup(vpc_table_trie(table, flow->family), flow->daddr, trace ? &plen : NULL);
 	vpc_trace_route(trace, flow, table_id, id, plen);
 	if (!id) {
-		/* A VPC may well have an empty mapping; a port's table is there unless the change is still on its way. */
+		/* A mapping may well be empty; a port's table is there unless the change is still on its way. */
 		*ret_reason = table || !table_id ? VPC_DROP_NO_ROUTE : VPC_DROP_NO_TABLE;
 		return NULL;
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Packets that guests send: the receive handler of a port's device, the start of the way port -> pipeline.c -> packet.c.
- * The device layer calls it for every frame; control binds and unbinds devices through vpc_port_attach() and _detach().
+ * Packets that guests send: the receive handler of a port's device, the start of the way port -> pipeline.c ->
+ * packet.c. The device layer calls it for every frame; control binds and unbinds devices through vpc_port_attach()
+ * and _detach().
  *
  * Nothing that a port sends reaches this host's own stack: every frame is consumed here.
  */
@@ -41,7 +42,7 @@ static void vpc_port_rx_ip(struct vpc_port *port, struct sk_buff *skb)
 	vpc_packet_forward(skb, &flow, &decision);
 }
 
-/* Under RCU, bottom halves off; skb->data is behind the Ethernet header. The skb is consumed, or it is not for us at all. */
+/* Under RCU, bottom halves off; skb->data is behind the Ethernet header. The skb is consumed, or not for us at all. */
 static rx_handler_result_t vpc_port_rx(struct sk_buff **pskb)
 {
 	struct sk_buff *skb = *pskb;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VXLAN in (RFC 7348): this host's tunnel socket, one a namespace, and the start of the way wire -> pipeline.c -> packet.c.
- * UDP calls vpc_tunnel_rcv() for every datagram; control opens and moves the socket through vpc_host_set().
+ * VXLAN in (RFC 7348): this host's tunnel socket, one a namespace, and the start of the way wire -> pipeline.c ->
+ * packet.c. UDP calls vpc_tunnel_rcv() for every datagram; control opens and moves the socket through
+ * vpc_host_set().
  *
  * A packet's VNI names the VPC; the pipeline decides whether the sender belongs to it. Devices that can parse VXLAN are
  * told the UDP port, so that they check inner checksums and spread inner flows.
@@ -114,9 +115,9 @@ static int vpc_tunnel_rcv(struct sock *sk, struct sk_buff *skb)
 /* -- the socket ---------------------------------------------------------------------------------------------------- */
 
 /*
- * The socket is bound to the port alone, as a VXLAN device's: before 6.9, GRO looks the socket up a second time under the
- * inner addresses, does not find one that is bound to the VTEP, and loses what it has merged (5ef31ea5d053). So it
- * is kept when only the VTEP moves; and who may send is decided by the source.
+ * The socket is bound to the port alone, as a VXLAN device's: before 6.9, GRO looks the socket up a second time
+ * under the inner addresses, does not find one that is bound to the VTEP, and loses what it has merged
+ * (5ef31ea5d053). So it is kept when only the VTEP moves; and who may send is decided by the source.
  */
 static int vpc_tunnel_open(struct vpc_net *vnet, __be16 udp_port, struct socket **ret_sock)
 {
@@ -217,7 +218,7 @@ void vpc_host_exit(struct vpc_net *vnet)
 	rtnl_unlock();
 }
 
-/* -- devices that parse tunnels ask for their UDP ports when they come up ------------------------------------------- */
+/* -- devices that parse tunnels ask for their UDP ports when they come up ------------------------------------------ */
 
 static int vpc_tunnel_netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
