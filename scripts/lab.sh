@@ -45,10 +45,13 @@ lab_module_loaded() { [[ -d /sys/module/vpc ]]; }
 
 # -- hosts and guests --------------------------------------------------------------------------------------------------
 
-# The underlay. [NAME] keeps this lab's database and znodes apart from other labs on the same services.
+# The underlay. [NAME] gives this lab a database and znodes of its own, apart from all labs on the same services.
 lab_up() {
 	mkdir -p "$lab_dir"
-	[[ -z ${1:-} ]] || lab_database=vpc_$1 lab_chroot=/$1
+	if [[ -n ${1:-} ]]; then
+		lab_database=vpc_$1_$SRANDOM
+		lab_chroot=/$lab_database
+	fi
 	[[ $lab_zk != 127.0.0.1:* ]] || lab_zk=$lab_outside:${lab_zk#*:}
 	[[ $lab_cdb_host != 127.0.0.1 ]] || lab_cdb_host=$lab_outside
 	sysctl -qw net.ipv6.conf.default.disable_ipv6=1
@@ -115,14 +118,39 @@ lab_no_ping() {
 	fi
 }
 
+# A ping that runs in the background: lab_traffic_start NAME FROM ADDRESS [INTERVAL].
+lab_traffic_start() {
+	lab_spawn "traffic-$1" ip netns exec "vm-$2" ping -n -i "${4:-0.05}" "$3"
+	wait_until "grep -q icmp_seq $lab_dir/traffic-$1.log" 10
+}
+
+# lab_traffic_stop NAME: ends it and prints how many packets were lost before the last that came back, thus none that
+# was merely under way.
+lab_traffic_stop() {
+	lab_stop "traffic-$1" INT || true
+	awk -F'[= ]' '/icmp_seq=/ && !/DUP/ {
+			for (i = 1; i < NF; i++) if ($i == "icmp_seq") seq = $(i + 1)
+			n++; if (seq > last) last = seq
+		}
+		END { print last - n }' "$lab_dir/traffic-$1.log"
+}
+
+# Something comes back, now.
+lab_traffic_flows() {
+	local n
+	n=$(grep -c icmp_seq "$lab_dir/traffic-$1.log")
+	wait_until "(( \$(grep -c icmp_seq $lab_dir/traffic-$1.log) > $((n + 2)) ))" "${2:-10}"
+}
+
 # -- daemons -----------------------------------------------------------------------------------------------------------
 
-# lab_conf [HOST]: writes and prints the configuration file of a host, or of the publisher and the tools.
+# lab_conf [HOST]: prints the name of a host's configuration file, or of the publisher's and the tools', and writes it
+# unless it is there.
 lab_conf() {
-	local name=${1:-control} file=$lab_dir/${1:-control}.conf
-	(
+	local name=${1:-control} file=$lab_dir/${1:-control}.conf new=$lab_dir/conf.$BASHPID
+	[[ -e $file ]] || (
 		umask 077
-		cat > "$file" <<-END
+		cat > "$new" <<-END
 			[zookeeper]
 			hosts = $lab_zk$lab_chroot
 			session_timeout_ms = ${LAB_SESSION_MS:-10000}
@@ -138,6 +166,7 @@ lab_conf() {
 			[log]
 			level = debug
 		END
+		mv "$new" "$file"
 	)
 	echo "$file"
 }
@@ -212,6 +241,10 @@ lab_kernel() { vpcctl kernel "$@"; }
 # A column of one VPC: lab_cdb_epoch VPC; lab_kernel_epoch HOST VNI (empty when it is not there).
 lab_cdb_epoch() { lab_ctl -j vpc show "$1" | jq -r 'if type == "array" then .[0].epoch else .epoch end'; }
 lab_kernel_epoch() { vpcctl -j kernel vpc show "$2" netns "$1" 2> /dev/null | jq -r 'if type == "array" then .[0].epoch else .epoch end'; }
+
+# zkcat below this lab's root: lab_zkcat get /vpc/v1/fence
+lab_zkcat() { VPC_ZK_HOSTS=$lab_zk$lab_chroot zkcat "$@"; }
+lab_head() { printf '/vpc/v1/vpcs/%02x/%d' $(($1 & 255)) "$1"; }
 
 # lab_reconcile HOST [OPTION...]: its exit status is vpc_reconcile's.
 lab_reconcile() {

@@ -1,0 +1,430 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# vpcctl's intent side against a private MariaDB on loopback: what is accepted, what is refused and with which exit
+# status, the history, imports, and rights.
+#
+#	vpcctl -> MariaDB
+#
+# Each test has a VPC and hosts of its own. VPC_BUILD: where the programs are, build/ by default.
+
+# bats runs tests under errexit, and sets stderr and stderr_lines; some right-hand sides are meant literally.
+# shellcheck disable=SC2164,SC2154,SC2076
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	export SVC=$BATS_FILE_TMPDIR/svc CONF=$BATS_FILE_TMPDIR/vpc.conf B=${VPC_BUILD:-build}
+	scripts/services.sh start "$SVC" mariadb
+	set -a
+	# shellcheck source=/dev/null
+	. "$SVC/env"
+	set +a
+	conf root "$VPC_CDB_PASSWORD" > "$CONF"
+	vpcctl db init
+}
+
+teardown_file() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	scripts/services.sh stop "$SVC" mariadb
+}
+
+# A VNI of the test's own, and a VPC by that name.
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	BEFORE=''
+	VNI=$((1000 + BATS_TEST_NUMBER)) V=v$BATS_TEST_NUMBER
+	NET=192.0.$BATS_TEST_NUMBER
+}
+
+conf() {
+	printf '[cdb]\nhost = %s\nport = %s\nuser = %s\npassword = %s\ntimeout_s = %s\n' "$VPC_CDB_HOST" "$VPC_CDB_PORT" "$1" "$2" "${3:-10}"
+}
+
+vpcctl() { settle && "$B/vpcctl" -c "$CONF" "$@"; }
+sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h "$VPC_CDB_HOST" -P "$VPC_CDB_PORT" -u root -N -B vpc -e "$1"; }
+json() { vpcctl -j "${@:2}" | python3 -c "import json,sys; d = json.load(sys.stdin); print(($1))"; }
+epoch() { json 'd[0]["epoch"]' vpc show "$V"; }
+
+# refused STATUS PATTERN ARGUMENTS...: ends so and says so in one line. Whether it changed anything is seen by settle(),
+# before the next command that may.
+refused() {
+	local want=$1 pattern=$2
+	shift 2
+	[[ -n $BEFORE ]] || BEFORE=$("$B/vpcctl" -c "$CONF" vpc show)
+	run --separate-stderr "$B/vpcctl" -c "$CONF" "$@"
+	[[ $status = "$want" && $stderr =~ $pattern && ${#stderr_lines[@]} = 1 && -z $output ]] || {
+		echo "vpcctl $*: status $status, output '$output', error '$stderr'; wanted $want /$pattern/" >&2
+		return 1
+	}
+}
+
+settle() {
+	local before=$BEFORE
+	[[ -n $before ]] || return 0
+	BEFORE=''
+	[[ $before = "$("$B/vpcctl" -c "$CONF" vpc show)" ]] || {
+		echo "a refused command changed something: was $before" >&2
+		return 1
+	}
+}
+
+# A VPC with a subnet and two hosts.
+cloud() {
+	vpcctl vpc add "$V" vni "$VNI" range 10.0.0.0/16
+	vpcctl subnet add web vpc "$V" prefix 10.0.1.0/24
+	vpcctl host add "${V}a" vtep "$NET.1"
+	vpcctl host add "${V}b" vtep "$NET.2"
+}
+
+sound() { vpcctl db check "$V"; }
+
+@test "the library against the server, under the sanitizers" {
+	make -s "$B"/san/unit/test_cdb_{server,change}
+	"$B/san/unit/test_cdb_server" 3>&-
+	"$B/san/unit/test_cdb_change" 3>&-
+}
+
+@test "objects, verbs and abbreviations" {
+	cloud
+	[[ $(vpcctl vp sh "$V") = "$(vpcctl vpc show "$V")" ]]
+	[[ $(vpcctl vpc) = "$(vpcctl vpc show)" ]]
+	for object in vpc subnet host port table route nexthop history db; do
+		vpcctl $object help | grep -q "^Usage: vpcctl $object"
+		vpcctl $object --help | grep -q "^Usage: vpcctl $object"
+	done
+	vpcctl vpc add --help | grep -q '^Usage: vpcctl vpc'
+	vpcctl --help | grep -q '^Usage: vpcctl'
+	vpcctl --version | grep -q '^vpcctl '
+}
+
+@test "wrong usage ends with 1" {
+	refused 1 "unknown object 'foo'" foo
+	refused 1 "'host' or 'history'" h show
+	refused 1 "unknown verb 'frob'" vpc frob
+	refused 1 "'vni' is missing" vpc add "$V"
+	refused 1 "'NAME' is missing" vpc add
+	refused 1 "unknown argument 'color'" vpc add "$V" vni "$VNI" color blue
+	refused 1 "'vni' is given twice" vpc add "$V" vni "$VNI" vni 7
+	refused 1 "'vni' needs a value" vpc add "$V" vni
+	refused 1 "'via' is missing" route add 0.0.0.0/0 vpc "$V"
+	refused 1 "via gateway" route add 0.0.0.0/0 vpc "$V" via gateway
+	run "$B/vpcctl" --bogus
+	[[ $status = 1 ]]
+	run "$B/vpcctl"
+	[[ $status = 1 && $output =~ Usage: ]]
+}
+
+@test "VPCs: refusals" {
+	refused 2 'VNI 0 is out of range' vpc add "$V" vni 0
+	refused 2 'VNI 16777216 is out of range' vpc add "$V" vni 16777216
+	refused 2 'out of range' vpc add "$V" vni 99999999999
+	refused 2 "'x' is not a number" vpc add "$V" vni x
+	refused 2 "VPC name '1x'" vpc add 1x vni "$VNI"
+	refused 2 'did you mean 10.0.0.0/8' vpc add "$V" vni "$VNI" range 10.1.0.0/8
+	refused 2 'overlaps range' vpc add "$V" vni "$VNI" range 10.0.0.0/8 range 10.1.0.0/16
+	refused 2 'own all addresses' vpc add "$V" vni "$VNI" range 0.0.0.0/0
+	refused 2 "no VPC '$V'" vpc show "$V"
+	refused 2 "no VPC '$V'" vpc del "$V"
+	vpcctl vpc add "$V" vni "$VNI" range 10.0.0.0/16
+	refused 2 'already' vpc add "$V" vni 999
+	refused 2 'already' vpc add other vni "$VNI"
+	refused 2 'overlaps range 10.0.0.0/16' vpc set "$V" add-range 10.0.0.0/8
+	refused 2 'has no range' vpc set "$V" del-range 10.5.0.0/16
+	sound
+}
+
+@test "subnets: refusals" {
+	cloud
+	refused 2 'overlaps subnet web' subnet add s2 vpc "$V" prefix 10.0.1.0/24
+	refused 2 'overlaps subnet web' subnet add s2 vpc "$V" prefix 10.0.1.128/25
+	refused 2 'overlaps subnet web' subnet add s2 vpc "$V" prefix 10.0.0.0/16
+	refused 2 "in no range of VPC $V" subnet add s2 vpc "$V" prefix 10.1.0.0/24
+	refused 2 "in no range of VPC $V" subnet add s2 vpc "$V" prefix 10.0.0.0/15
+	refused 2 'did you mean 10.0.2.0/24' subnet add s2 vpc "$V" prefix 10.0.2.1/24
+	refused 2 'no room' subnet add s2 vpc "$V" prefix 10.0.2.0/31
+	refused 2 'already' subnet add web vpc "$V" prefix 10.0.2.0/24
+	refused 2 'no table 7' subnet add s2 vpc "$V" prefix 10.0.2.0/24 table 7
+	refused 2 'mapping' subnet add s2 vpc "$V" prefix 10.0.2.0/24 table 0
+	refused 2 "no subnet 's2'" subnet del s2 vpc "$V"
+	refused 2 "no VPC 'nobody'" subnet add s2 vpc nobody prefix 10.0.2.0/24
+	refused 2 'has subnet web' vpc set "$V" del-range 10.0.0.0/16
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	refused 2 'still has 1 port' subnet del web vpc "$V"
+	sound
+}
+
+@test "hosts: refusals" {
+	cloud
+	refused 2 'already' host add "${V}a" vtep "$NET.9"
+	refused 2 'VTEP' host add "${V}c" vtep "$NET.1"
+	refused 2 'not an IP address' host add "${V}c" vtep 10.0.0.300
+	refused 2 'not the address of one host' host add "${V}c" vtep 0.0.0.0
+	refused 2 'not the address of one host' host add "${V}c" vtep 224.0.0.1
+	refused 2 'UDP port 0' host add "${V}c" vtep "$NET.3" udp-port 0
+	refused 2 'no host' host del "${V}c"
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	refused 2 'still has 1 port' host del "${V}a"
+	refused 2 'still has 1 port' host set "${V}a" vtep "$NET.7"
+	vpcctl host set "${V}a" udp-port 4790
+	[[ $(vpcctl host set "${V}a" udp-port 4790) =~ 'nothing to change' ]]
+}
+
+@test "ports: refusals" {
+	cloud
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1 address 10.0.1.5
+	refused 2 'already' port add p1 vpc "$V" subnet web host "${V}b" dev tap2
+	refused 2 'belongs to port p1' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.1.5
+	refused 2 'belongs to port p1' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.1.4/30
+	refused 2 'outside subnet web' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.2.5
+	refused 2 'gateway' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.1.1
+	refused 2 'network address' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.1.0
+	refused 2 'broadcast' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.1.255
+	refused 2 'gateway' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.1.0/24
+	refused 2 'twice' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 address 10.0.1.9 address 10.0.1.9
+	refused 2 'belongs to port p1' port add p2 vpc "$V" subnet web host "${V}a" dev tap1
+	refused 2 'net device' port add p2 vpc "$V" subnet web host "${V}b" dev a/b
+	refused 2 'net device' port add p2 vpc "$V" subnet web host "${V}b" dev sixteen-bytes-xx
+	refused 2 'has MAC' port add p2 vpc "$V" subnet web host "${V}b" dev tap2 mac 02:00:0a:00:01:05
+	refused 2 "can't be a port's" port add p2 vpc "$V" subnet web host "${V}b" dev tap2 mac 01:00:5e:00:00:01
+	refused 2 "can't be a port's" port add p2 vpc "$V" subnet web host "${V}b" dev tap2 mac fe:ee:00:00:00:01
+	refused 2 "no subnet 'none'" port add p2 vpc "$V" subnet none host "${V}b" dev tap2
+	refused 2 "no host 'none'" port add p2 vpc "$V" subnet web host none dev tap2
+	refused 2 "no port 'p2'" port del p2 vpc "$V"
+	refused 2 'still has 1 port' vpc del "$V"
+	sound
+}
+
+@test "addresses are given out in order, and again" {
+	cloud
+	vpcctl subnet add tiny vpc "$V" prefix 10.0.9.0/29
+	for i in 1 2 3 4 5; do vpcctl port add p$i vpc "$V" subnet tiny host "${V}a" dev t$i; done
+	[[ $(json '[p["addresses"][0] for p in d]' port show vpc "$V") = "['10.0.9.2/32', '10.0.9.3/32', '10.0.9.4/32', '10.0.9.5/32', '10.0.9.6/32']" ]]
+	refused 2 'no free address' port add p6 vpc "$V" subnet tiny host "${V}a" dev t6
+	vpcctl port del p3 vpc "$V"
+	vpcctl port add p6 vpc "$V" subnet tiny host "${V}a" dev t6
+	[[ $(json 'd[0]["addresses"], d[0]["mac"]' port show p6 vpc "$V") = "(['10.0.9.4/32'], '02:00:0a:00:09:04')" ]]
+	sound
+}
+
+@test "both families live side by side" {
+	cloud
+	vpcctl vpc set "$V" add-range 2001:db8:1::/48
+	vpcctl subnet add six vpc "$V" prefix 2001:db8:1:1::/64
+	vpcctl port add p6 vpc "$V" subnet six host "${V}a" dev tap6
+	vpcctl host add "${V}six" vtep "2001:db8:$VNI::1"
+	vpcctl route add ::/0 vpc "$V" via gateway 2001:db8::1
+	vpcctl route show vpc "$V" | grep -qx "2001:db8:1:1::2/128 table 0 via host $NET.1"
+	vpcctl route show vpc "$V" | grep -qx '::/0 table 1 via nexthop 1 gateway 2001:db8::1'
+	refused 2 'did you mean' subnet add x vpc "$V" prefix 2001:db8:1:1::1/64
+	refused 2 'overlaps subnet six' subnet add x vpc "$V" prefix 2001:db8:1:1:8000::/65
+	sound
+}
+
+@test "the mapping follows the ports" {
+	cloud
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	vpcctl port add p2 vpc "$V" subnet web host "${V}a" dev tap2
+	[[ $(vpcctl route show vpc "$V" table 0) = "10.0.1.2/32 table 0 via host $NET.1
+10.0.1.3/32 table 0 via host $NET.1" ]]
+	vpcctl port set p1 vpc "$V" host "${V}b"
+	[[ $(vpcctl route show 10.0.1.2 vpc "$V" table 0) = "10.0.1.2/32 table 0 via host $NET.2" ]]
+	[[ $(vpcctl nexthop show vpc "$V" | grep -c host) = 2 ]]
+	vpcctl port set p2 vpc "$V" host "${V}b"
+	[[ $(vpcctl nexthop show vpc "$V" | grep -c host) = 1 ]]
+	vpcctl port del p1 vpc "$V"
+	vpcctl port del p2 vpc "$V"
+	[[ $(vpcctl nexthop show vpc "$V") = '2147483648 local' ]]
+	[[ -z $(vpcctl route show vpc "$V" table 0) ]]
+	sound
+}
+
+@test "routes and nexthops: refusals and results" {
+	cloud
+	vpcctl table add 2 vpc "$V" name second
+	[[ $(vpcctl route show vpc "$V" table 2) = '10.0.0.0/16 table 2 via local' ]]
+	vpcctl vpc set "$V" add-range 172.16.0.0/12
+	[[ $(vpcctl route show vpc "$V" | grep -c 'via local') = 4 ]]
+	vpcctl route add 0.0.0.0/0 vpc "$V" table 2 via gateway 198.51.100.1
+	vpcctl route add 203.0.113.0/24 vpc "$V" via gateway 198.51.100.1
+	[[ $(vpcctl nexthop show vpc "$V") = '1 gateway 198.51.100.1
+2147483648 local' ]]
+	refused 2 'already' route add 0.0.0.0/0 vpc "$V" table 2 via blackhole
+	refused 2 'no nexthop 9' route add 1.0.0.0/8 vpc "$V" via nexthop 9
+	refused 2 'no table 9' route add 1.0.0.0/8 vpc "$V" table 9 via blackhole
+	refused 2 'mapping' route add 1.0.0.0/8 vpc "$V" table 0 via blackhole
+	refused 2 'always leads to local' route add 10.0.0.0/16 vpc "$V" via blackhole
+	refused 2 'always leads to local' route del 10.0.0.0/16 vpc "$V"
+	refused 2 "can't lead via 'host'" route add 1.0.0.0/8 vpc "$V" via host
+	refused 2 'is a host' route add 1.0.0.0/8 vpc "$V" via nexthop 2147483649
+	refused 2 'no route 1.0.0.0/8 in table 1' route del 1.0.0.0/8 vpc "$V"
+	refused 2 'still used by 2 routes' nexthop del vpc "$V" id 1
+	refused 2 "system's own" nexthop del vpc "$V" id 2147483648
+	refused 2 "system's own" nexthop set vpc "$V" id 2147483648 type blackhole
+	refused 2 'not local' nexthop add vpc "$V" type local
+	refused 2 'needs a VTEP' nexthop add vpc "$V" type gateway
+	refused 2 'only a gateway' nexthop add vpc "$V" type blackhole vtep 192.0.2.1
+	refused 2 'already' nexthop add vpc "$V" id 1 type blackhole
+	refused 2 'no nexthop 5' nexthop set vpc "$V" id 5 type blackhole
+	refused 2 'route of its own' vpc set "$V" add-range 203.0.113.0/24
+	vpcctl nexthop set vpc "$V" id 1 type gateway vtep 198.51.100.2 vni 77 mac 02:00:00:00:00:07
+	[[ $(json 'd[0]' nexthop show vpc "$V" id 1) = "{'id': 1, 'type': 'gateway', 'vtep': '198.51.100.2', 'vni': 77, 'mac': '02:00:00:00:00:07'}" ]]
+	vpcctl subnet set web vpc "$V" table 2
+	refused 2 'used by subnet web' table del 2 vpc "$V"
+	vpcctl subnet set web vpc "$V" table 1
+	vpcctl table del 2 vpc "$V"
+	refused 2 'no table 2' table del 2 vpc "$V"
+	refused 2 'ids are 1..1023' table add 1024 vpc "$V"
+	sound
+}
+
+@test "each change is one epoch; nothing to change is none" {
+	cloud
+	local before
+	before=$(epoch)
+	[[ $(json '(d["vni"], d["epoch"], len(d["change"]))' route set 0.0.0.0/0 vpc "$V" via blackhole) = "($VNI, $((before + 1)), 17)" ]]
+	[[ $(json '(d["epoch"], d["change"])' route set 0.0.0.0/0 vpc "$V" via blackhole) = "($((before + 1)), None)" ]]
+	[[ $(epoch) = $((before + 1)) ]]
+	vpcctl subnet set web vpc "$V" table 1 | grep -q 'nothing to change'
+	vpcctl vpc set "$V" quota 0 | grep -q 'nothing to change'
+	vpcctl vpc set "$V" quota 1000000
+	[[ $(json '(d[0]["epoch"], d[0]["quota"])' vpc show "$V") = "($((before + 2)), 1000000)" ]]
+	sound
+}
+
+@test "the history says who, what, what was and what is" {
+	cloud
+	"$B/vpcctl" -c "$CONF" --author alice route add 0.0.0.0/0 vpc "$V" via blackhole
+	"$B/vpcctl" -c "$CONF" --author bob route set 0.0.0.0/0 vpc "$V" via gateway 198.51.100.1
+	[[ $(json '[(h["author"], h["operations"]) for h in d][:2]' history "$V") = "[('bob', 2), ('alice', 2)]" ]]
+	vpcctl history "$V" last 1 | grep -q "bob: route set 0.0.0.0/0 vpc $V via gateway 198.51.100.1 (2 operations)"
+	run vpcctl history "$V" epoch "$(epoch)"
+	[[ $output =~ '- route 0.0.0.0/0 table 1 nexthop 1' && $output =~ '+ route 0.0.0.0/0 table 1 nexthop 2' ]]
+	[[ $(json 'd[0]["changes"][0]' history "$V" epoch "$(epoch)") = "{'kind': 'nexthop', 'was': None, 'is': {'id': 2, 'type': 'gateway', 'vtep': '198.51.100.1'}}" ]]
+	refused 2 'no such history' history "$V" epoch 999
+	vpcctl vpc del "$V"
+	vpcctl history "$VNI" last 1 | grep -q "vpc del $V"
+	[[ $(json 'd["epoch"]' vpc add "$V" vni "$VNI") = $(($(json 'd[1]["epoch"]' history "$VNI") + 1)) ]]
+}
+
+@test "routes as they were at an epoch" {
+	cloud
+	vpcctl route add 0.0.0.0/0 vpc "$V" via blackhole
+	local past shown
+	past=$(epoch)
+	shown=$(vpcctl route show vpc "$V")
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	vpcctl route del 0.0.0.0/0 vpc "$V"
+	vpcctl nexthop del vpc "$V" id 1
+	[[ $(vpcctl route show vpc "$V") != "$shown" ]]
+	[[ $(vpcctl route show vpc "$V" epoch "$past") = "$shown" ]]
+	[[ $(vpcctl -j route show vpc "$V" epoch "$(epoch)") = "$(vpcctl -j route show vpc "$V")" ]]
+	refused 2 'epoch' route show vpc "$V" epoch 999
+}
+
+@test "import: 100,000 routes, differences, and lines that are refused" {
+	cloud
+	local f=$BATS_TEST_TMPDIR/routes before
+	vpcctl nexthop add vpc "$V" id 7 type gateway vtep 198.51.100.7
+	vpcctl nexthop add vpc "$V" id 8 type gateway vtep 198.51.100.8
+	awk 'BEGIN { for (i = 0; i < 100000; i++) printf "%d.%d.%d.0/24 7\n", 16 + i / 65536, i / 256 % 256, i % 256 }' | gzip > "$f.gz"
+	[[ $(json '(d["added"], d["operations"])' route import vpc "$V" file "$f.gz") = '(100000, 100000)' ]]
+	[[ $(json 'd["unchanged"], d["change"]' route import vpc "$V" file "$f.gz" replace) = '(100000, None)' ]]
+	printf '# two\n16.0.0.0/24 8\n99.0.0.0/8 8 # new\n' > "$f"
+	[[ $(json '(d["added"], d["changed"], d["deleted"])' route import vpc "$V" file "$f") = '(1, 1, 0)' ]]
+	[[ $(json '(d["deleted"], d["unchanged"])' route import vpc "$V" file "$f" replace) = '(99999, 2)' ]]
+	[[ $(vpcctl route show vpc "$V" table 1) = '10.0.0.0/16 table 1 via local
+16.0.0.0/24 table 1 via nexthop 8 gateway 198.51.100.8
+99.0.0.0/8 table 1 via nexthop 8 gateway 198.51.100.8' ]]
+	before=$(epoch)
+	printf '1.0.0.0/8 7\n2.0.0.0/8 7\n1.0.0.0/8 8\n' > "$f"
+	refused 2 "$f:3: 1.0.0.0/8 is in line 1 already" route import vpc "$V" file "$f"
+	printf '1.0.0.0/8 7\n2.0.0.0/8 9\n' > "$f"
+	refused 2 "$f:2: VPC $V has no nexthop 9" route import vpc "$V" file "$f"
+	printf '1.0.0.0/8 7\n2.0.0.1/8 7\n' > "$f"
+	refused 2 "$f:2: .*did you mean 2.0.0.0/8" route import vpc "$V" file "$f"
+	printf '1.0.0.0/8\n' > "$f"
+	refused 2 "$f:1: .*without a nexthop" route import vpc "$V" file "$f"
+	printf '10.0.0.0/16 7\n' > "$f"
+	refused 2 "$f:1: .*always leads to local" route import vpc "$V" file "$f"
+	refused 2 'No such file' route import vpc "$V" file "$f.none"
+	head -c 1000 "$f.gz" > "$f"
+	refused 2 "$f:" route import vpc "$V" file "$f"
+	[[ $(epoch) = "$before" ]]
+	sound
+}
+
+@test "changes of one VPC at once: all land, one epoch each" {
+	cloud
+	local before i pids=()
+	before=$(epoch)
+	for i in 1 2 3 4; do
+		(for j in 1 2 3 4 5; do vpcctl route add "$i.$j.0.0/16" vpc "$V" via blackhole > /dev/null || exit 1; done) 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	[[ $(epoch) = $((before + 20)) ]]
+	[[ $(json 'sorted(h["epoch"] for h in d) == list(range(1, len(d) + 1))' history "$V") = True ]]
+	[[ $(vpcctl route show vpc "$V" | grep -c blackhole) = 20 ]]
+	sound
+}
+
+@test "ports of two VPCs on one host at once" {
+	cloud
+	local i pids=()
+	vpcctl vpc add "${V}x" vni $((VNI + 500)) range 10.0.0.0/16
+	vpcctl subnet add web vpc "${V}x" prefix 10.0.1.0/24
+	for i in "$V" "${V}x"; do
+		(for j in 1 2 3 4 5; do vpcctl port add p$j vpc "$i" subnet web host "${V}a" dev "$i-$j" > /dev/null || exit 1; done) 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	[[ $(json '(d[0]["ports"], d[0]["revision"])' host show "${V}a") = '(10, 11)' ]]
+	vpcctl db check
+}
+
+@test "rows changed behind the digest are found" {
+	cloud
+	sql "INSERT INTO route VALUES ($VNI, 1, 4, x'01000000', 8, 2147483648)"
+	run --separate-stderr vpcctl db check "$V"
+	[[ $status = 2 && $output =~ 'differs from its rows' && $stderr =~ "VPC $V" ]]
+	sql "DELETE FROM route WHERE vni = $VNI AND addr = x'01000000'"
+	sound
+}
+
+@test "accounts: the writer writes, the auditor only reads" {
+	cloud
+	VPC_WRITER_PASSWORD=w VPC_PUBLISHER_PASSWORD=p VPC_AUDITOR_PASSWORD=a vpcctl db init --accounts
+	conf vpc_writer w > "$BATS_TEST_TMPDIR/writer"
+	conf vpc_auditor a > "$BATS_TEST_TMPDIR/auditor"
+	conf vpc_auditor wrong > "$BATS_TEST_TMPDIR/wrong"
+	"$B/vpcctl" -c "$BATS_TEST_TMPDIR/writer" route add 1.0.0.0/8 vpc "$V" via blackhole
+	CONF=$BATS_TEST_TMPDIR/auditor refused 2 'denied' route add 2.0.0.0/8 vpc "$V" via blackhole
+	CONF=$BATS_TEST_TMPDIR/auditor vpcctl db check "$V"
+	run "$B/vpcctl" -c "$BATS_TEST_TMPDIR/wrong" vpc show
+	[[ $status = 2 && $output =~ 'Access denied' ]]
+	run vpcctl db init --accounts
+	[[ $status = 0 && $output =~ 'vpc_writer keeps its password' ]]
+}
+
+@test "no CDB, a silent CDB, a wrong configuration: one line" {
+	run "$B/vpcctl" -c /nonexistent vpc show
+	[[ $status = 2 && $output =~ /nonexistent ]]
+	printf '[cdb]\nprot = 1\n' > "$BATS_TEST_TMPDIR/c"
+	run "$B/vpcctl" -c "$BATS_TEST_TMPDIR/c" vpc show
+	[[ $status = 2 && $output =~ prot && ${#lines[@]} = 1 ]]
+	printf '[cdb]\nsocket = /nonexistent/s\n' > "$BATS_TEST_TMPDIR/c"
+	run "$B/vpcctl" -c "$BATS_TEST_TMPDIR/c" vpc show
+	[[ $status = 2 && $output =~ /nonexistent/s && ${#lines[@]} = 1 ]]
+	printf '%sdatabase = empty\n' "$(conf root "$VPC_CDB_PASSWORD")
+" > "$BATS_TEST_TMPDIR/c"
+	run "$B/vpcctl" -c "$BATS_TEST_TMPDIR/c" vpc show
+	[[ $status = 2 && $output =~ 'vpcctl db init' && ${#lines[@]} = 1 ]]
+	conf root "$VPC_CDB_PASSWORD" 1 > "$BATS_TEST_TMPDIR/c"
+	kill -STOP "$(< "$SVC/mariadb/pid")"
+	run timeout 30 "$B/vpcctl" -c "$BATS_TEST_TMPDIR/c" vpc show
+	kill -CONT "$(< "$SVC/mariadb/pid")"
+	[[ $status = 2 && ${#lines[@]} = 1 ]]
+	vpcctl vpc show
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Each class of difference between CDB and the kernel is found, named, and told apart from lag and from failure.
+#
+#      CDB ◀──────── vpc_reconcile ────────▶ kernel of h1, tampered with behind the agent's back
+#      h1 192.0.2.11: a 10.0.0.5 in red, table 1 of 30 routes
+#
+. "$(dirname "$0")/lib.sh"
+
+lab_up "$scenario"
+cloud_up 1
+cloud_vpc red 100 10.0.0.0/16
+cloud_guest red a h1 10.0.0.5
+lab_ctl nexthop add vpc red id 7 type gateway vtep 192.0.2.13
+lab_ctl nexthop add vpc red id 8 type gateway vtep 192.0.2.14
+for i in $(seq 30); do echo "172.16.$i.0/24 7"; done > "$lab_dir/routes"
+lab_ctl route import vpc red file "$lab_dir/routes"
+lab_synced red 100 h1
+
+# finding CLASS OBJECT: the audit finds this and nothing else.
+finding() {
+	expect 1 '' lab_reconcile h1 -j --settle 500 > "$lab_dir/report"
+	jq -e --arg class "$1" --arg object "$2" \
+		'[.vpcs[].findings[]] | map(select(.class != "digest")) | length == 1 and .[0].class == $class and .[0].object == $object' \
+		"$lab_dir/report" || { cat "$lab_dir/report"; lab_fail "not found: $1 $2"; }
+}
+
+# What the agent puts right by itself must not be put right before the audit has seen it.
+lab_agent_stop h1
+
+begin "consistent: exit 0, and --verify reads what forwarding reads"
+expect 0 '' lab_reconcile h1
+expect 0 '' lab_reconcile h1 --verify
+
+begin "a route that is missing in the kernel"
+lab_kernel route del 100 172.16.3.0/24 netns h1
+finding missing "route table 1 172.16.3.0/24"
+lab_kernel route set 100 172.16.3.0/24 nexthop 7 netns h1
+expect 0 '' lab_reconcile h1
+
+begin "a route that CDB does not have"
+lab_kernel route set 100 192.168.0.0/16 nexthop 8 netns h1
+finding excess "route table 1 192.168.0.0/16"
+lab_kernel route del 100 192.168.0.0/16 netns h1
+expect 0 '' lab_reconcile h1
+
+begin "a route to another nexthop"
+lab_kernel route set 100 172.16.4.0/24 nexthop 8 netns h1
+finding different "route table 1 172.16.4.0/24"
+lab_reconcile h1 | grep -F 'CDB has nexthop 7, the kernel has nexthop 8'
+lab_kernel route set 100 172.16.4.0/24 nexthop 7 netns h1
+expect 0 '' lab_reconcile h1
+
+begin "the kernel is behind: lag, which is no alarm"
+lab_ctl route add 172.17.0.0/16 vpc red via nexthop 7
+expect 0 '1 behind' lab_reconcile h1 -v
+
+begin "drift in a kernel that is also behind is still drift"
+lab_kernel route del 100 172.16.5.0/24 netns h1
+finding missing "route table 1 172.16.5.0/24"
+lab_kernel route set 100 172.16.5.0/24 nexthop 7 netns h1
+
+begin "a port that CDB has and the kernel has not, once it lasts"
+cloud_guest red b h1 10.0.0.6
+expect 1 'missing +port t-b' lab_reconcile h1 --settle 500
+
+begin "the agent is back and puts everything right"
+lab_kernel route del 100 172.16.6.0/24 netns h1
+lab_agent_start h1
+lab_synced red 100 h1
+wait_until "lab_reconcile h1" 30
+expect 0 '' lab_reconcile h1 --verify
+
+begin "a port whose VPC was deleted from CDB behind everybody's back is excess"
+lab_agent_stop h1
+lab_ctl port del b vpc red
+expect 1 'excess +port t-b' lab_reconcile h1 --settle 500
+lab_agent_start h1
+wait_until "lab_reconcile h1" 30
+
+begin "could not compare: an unknown host, no module's namespace, a wrong option"
+expect 2 'h77' lab_reconcile h77
+expect 2 '' vpc_reconcile -c "$(lab_conf)" -H h1 -n no-such-namespace
+expect 2 '' vpc_reconcile -c /nonexistent -H h1
+expect 2 "unexpected argument|unrecognized option" lab_reconcile h1 --no-such-option
