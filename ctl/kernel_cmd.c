@@ -20,7 +20,7 @@ static const char help[] =
 	"       vpcctl kernel explain from DEV to ADDRESS [src ADDRESS] [mac MAC] [ttl N]\n"
 	"       vpcctl kernel explain vni VNI vtep ADDRESS src ADDRESS to ADDRESS [ttl N]\n"
 	"\n"
-	"All of them take `netns NAME` to ask in another network namespace. Show and explain change nothing and send nothing.\n"
+	"All of them take `netns NAME` to ask in another network namespace. Show and explain change and send nothing.\n"
 	"`route set` and `route del` change this kernel behind the agent's back, at the same epoch, for emergencies:\n"
 	"vpc_reconcile reports it, and the agent undoes it when it next reads the VPC.\n";
 
@@ -50,7 +50,8 @@ static int host_show(struct ctl *ctl, int argc, char **argv)
 	snprintf(instance, sizeof(instance), "%016" PRIx64, host.instance);
 	if (!ctl->json) {
 		printf("vtep %s udp_port %u instance %s version %s\n",
-		       host.vtep4.family ? vpc_addr_format(&host.vtep4, text) : "none", host.udp_port, instance, host.version);
+		       host.vtep4.family ? vpc_addr_format(&host.vtep4, text) : "none", host.udp_port, instance,
+		       host.version);
 		return 0;
 	}
 	object = json_object_new_object();
@@ -69,7 +70,8 @@ static void print_vpc(struct ctl *ctl, const struct kernel_vpc *vpc)
 	struct json_object *object;
 
 	if (!ctl->json) {
-		printf("vni %u epoch %" PRIu64 " digest %s routes %" PRIu64 " nexthops %u tables %u ports %u memory %" PRIu64,
+		printf("vni %u epoch %" PRIu64 " digest %s routes %" PRIu64
+		       " nexthops %u tables %u ports %u memory %" PRIu64,
 		       vpc->vni, vpc->epoch, vpc_digest_format(&vpc->digest, digest), vpc->n_routes, vpc->n_nexthops,
 		       vpc->n_tables, vpc->n_ports, vpc->memory);
 		printf(vpc->quota ? " quota %" PRIu64 "\n" : "\n", vpc->quota);
@@ -118,8 +120,8 @@ static void print_port_text(const struct kernel_port *port)
 	const struct vpc_port *conf = &port->conf;
 	char mac[VPC_MAC_STRLEN], text[VPC_PREFIX_STRLEN];
 
-	printf("%s vni %u mac %s table %u flags 0x%x", conf->dev, conf->vni, vpc_mac_format(conf->mac, mac), conf->table,
-	       conf->flags);
+	printf("%s vni %u mac %s table %u flags 0x%x", conf->dev, conf->vni, vpc_mac_format(conf->mac, mac),
+	       conf->table, conf->flags);
 	if (conf->gateway.family)
 		printf(" gateway %s", vpc_addr_format(&conf->gateway, text));
 	for (size_t i = 0; i < conf->n_addrs; i++)
@@ -211,36 +213,48 @@ static int cmd_verify(struct ctl *ctl, int argc, char **argv)
 		json_object_object_add(object, "ok", json_object_new_boolean(same));
 		ctl_print(ctl, object);
 	} else if (same) {
-		printf("VPC %u epoch %" PRIu64 ": %" PRIu64 " routes and %u nexthops in the tables, digest %s: right\n", vni,
-		       vpc.epoch, vpc.n_routes, vpc.n_nexthops, kept);
+		printf("VPC %u epoch %" PRIu64 ": %" PRIu64 " routes and %u nexthops in the tables, digest %s: right\n",
+		       vni, vpc.epoch, vpc.n_routes, vpc.n_nexthops, kept);
 	}
-	return same ? 0 : vpc_err_set(&ctl->err, -EBADMSG,
-				      "VPC %u: the tables that forwarding reads have digest %s, the kernel keeps %s", vni,
-				      found_text, kept);
+	return same ? 0
+		    : vpc_err_set(&ctl->err, -EBADMSG,
+				  "VPC %u: the tables that forwarding reads have digest %s, the kernel keeps %s", vni,
+				  found_text, kept);
 }
 
 /* "show" is the only verb of some objects. */
-#define SHOW_ONLY(cmd, show)                                                                    \
-	static int cmd(struct ctl *ctl, int argc, char **argv)                                  \
-	{                                                                                       \
-		static const struct ctl_verb verbs[] = { { "show", show } };                    \
-                                                                                                \
-		return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);           \
-	}
+static int show_only(struct ctl *ctl, int (*show)(struct ctl *ctl, int argc, char **argv), int argc, char **argv)
+{
+	const struct ctl_verb verbs[] = { { "show", show } };
 
-SHOW_ONLY(cmd_host_show, host_show)
-SHOW_ONLY(cmd_vpc_show, vpc_show)
-SHOW_ONLY(cmd_port_show, port_show)
+	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
+}
+
+static int cmd_host_show(struct ctl *ctl, int argc, char **argv)
+{
+	return show_only(ctl, host_show, argc, argv);
+}
+
+static int cmd_vpc_show(struct ctl *ctl, int argc, char **argv)
+{
+	return show_only(ctl, vpc_show, argc, argv);
+}
+
+static int cmd_port_show(struct ctl *ctl, int argc, char **argv)
+{
+	return show_only(ctl, port_show, argc, argv);
+}
 
 int cmd_kernel(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct ctl_verb objects[] = {
-		{ "host", cmd_host_show },	{ "vpc", cmd_vpc_show },	{ "port", cmd_port_show },
-		{ "route", cmd_kernel_route },	{ "nexthop", cmd_kernel_nexthop }, { "stats", cmd_kernel_stats },
-		{ "verify", cmd_verify },	{ "explain", cmd_kernel_explain },
+		{ "host", cmd_host_show },     { "vpc", cmd_vpc_show },		  { "port", cmd_port_show },
+		{ "route", cmd_kernel_route }, { "nexthop", cmd_kernel_nexthop }, { "stats", cmd_kernel_stats },
+		{ "verify", cmd_verify },      { "explain", cmd_kernel_explain },
 	};
 
 	if (!argc)
-		return ctl_usage(ctl, "'kernel' needs an object: host, vpc, port, route, nexthop, stats, verify or explain");
+		return ctl_usage(ctl,
+				 "'kernel' needs an object: host, vpc, port, route, nexthop, stats, verify or explain");
 	return ctl_dispatch(ctl, objects, ARRAY_SIZE(objects), help, argc, argv);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the `vpcctl kernel` commands share. They ask this host's kernel and never CDB, so they work while all else is away.
+ * What the `vpcctl kernel` commands share. They ask this host's kernel and never CDB, so they work while all else is
+ * away.
  */
 #ifndef VPC_KERNEL_CTL_H
 #define VPC_KERNEL_CTL_H
@@ -12,9 +13,9 @@
 int kernel_ctl_open(struct ctl *ctl, struct ctl_arg *args, size_t n, int argc, char **argv, const char *const *netns,
 		    struct kernel **ret_kernel);
 
-int cmd_kernel_route(struct ctl *ctl, int argc, char **argv);	/* kernel_route_cmd.c */
+int cmd_kernel_route(struct ctl *ctl, int argc, char **argv); /* kernel_route_cmd.c */
 int cmd_kernel_nexthop(struct ctl *ctl, int argc, char **argv);
-int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv);	/* kernel_explain_cmd.c */
-int cmd_kernel_stats(struct ctl *ctl, int argc, char **argv);	/* kernel_stats_cmd.c */
+int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv); /* kernel_explain_cmd.c */
+int cmd_kernel_stats(struct ctl *ctl, int argc, char **argv); /* kernel_stats_cmd.c */
 
 #endif

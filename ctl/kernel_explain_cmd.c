@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vpcctl kernel explain: has the kernel run its forwarding code on a described packet, and prints each step and the verdict.
+ * vpcctl kernel explain: has the kernel run its forwarding code on a described packet, and prints each step and the
+ * verdict.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -98,13 +99,15 @@ static int default_source(struct ctl *ctl, struct kernel *k, struct kernel_looku
 
 	if (r)
 		return r;
-	r = vpc_err_set(&ctl->err, -ENOENT, "'%s' is not a port of this kernel, see `vpcctl kernel port show`", lookup->ifname);
+	r = vpc_err_set(&ctl->err, -ENOENT, "'%s' is not a port of this kernel, see `vpcctl kernel port show`",
+			lookup->ifname);
 	for (size_t i = 0; i < n; i++) {
 		const struct vpc_port *conf = &ports[i].conf;
 
 		if (strcmp(conf->dev, lookup->ifname))
 			continue;
-		r = vpc_err_set(&ctl->err, -EINVAL, "port '%s' has no address of that family: name one with src", conf->dev);
+		r = vpc_err_set(&ctl->err, -EINVAL, "port '%s' has no address of that family: name one with src",
+				conf->dev);
 		for (size_t j = 0; j < conf->n_addrs && r; j++)
 			if (conf->addrs[j].family == lookup->dst.family) {
 				lookup->src.family = conf->addrs[j].family;
@@ -135,10 +138,14 @@ int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv)
 	const char *netns = NULL, *from = NULL;
 	uint16_t ttl = 0;
 	struct ctl_arg args[] = {
-		{ "from", CTL_WORD, &from },	   { "vni", CTL_U32, &lookup.vni },
-		{ "vtep", CTL_ADDR, &lookup.outer_src }, { "src", CTL_ADDR, &lookup.src },
-		{ "to", CTL_ADDR, &lookup.dst, .required = true }, { "mac", CTL_MAC, lookup.src_mac },
-		{ "ttl", CTL_U16, &ttl },	   { "netns", CTL_WORD, &netns },
+		{ "from", CTL_WORD, &from },
+		{ "vni", CTL_U32, &lookup.vni },
+		{ "vtep", CTL_ADDR, &lookup.outer_src },
+		{ "src", CTL_ADDR, &lookup.src },
+		{ "to", CTL_ADDR, &lookup.dst, .required = true },
+		{ "mac", CTL_MAC, lookup.src_mac },
+		{ "ttl", CTL_U16, &ttl },
+		{ "netns", CTL_WORD, &netns },
 	};
 	int r;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vpcctl kernel route and nexthop: a VPC's content as this kernel has it, of one epoch; and changes behind the agent's back.
+ * vpcctl kernel route and nexthop: a VPC's content as this kernel has it, of one epoch; and changes behind the
+ * agent's back.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ static void print_route(struct ctl *ctl, const struct vpc_route *route)
 	struct json_object *object;
 
 	if (!ctl->json) {
-		printf("%s table %u nexthop %u\n", vpc_prefix_format(&route->prefix, prefix), route->table, route->nexthop);
+		printf("%s table %u nexthop %u\n", vpc_prefix_format(&route->prefix, prefix), route->table,
+		       route->nexthop);
 		return;
 	}
 	object = json_object_new_object();

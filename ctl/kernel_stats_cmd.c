@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vpcctl kernel stats: packets, bytes, and drops by reason, per namespace, VPC and port. Zero drop counters are not shown.
+ * vpcctl kernel stats: packets, bytes, and drops by reason, per namespace, VPC and port. Zero drop counters are not
+ * shown.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "kernel_ctl.h"
 
-static const char help[] = "Usage: vpcctl kernel stats show [VNI] [port DEV] [netns NAME]\n\n"
-			   "rx: from the port, or for a VPC from the wire; tx: to it. Drops are the port's where one is known, else\n"
-			   "the VPC's, else the namespace's.\n";
+static const char help[] =
+	"Usage: vpcctl kernel stats show [VNI] [port DEV] [netns NAME]\n\n"
+	"rx: from the port, or for a VPC from the wire; tx: to it. Drops are the port's where one is known, else\n"
+	"the VPC's, else the namespace's.\n";
 
 static void print_text(const struct kernel_stats *s)
 {
@@ -53,7 +55,9 @@ static int stats_show(struct ctl *ctl, int argc, char **argv)
 	const char *netns = NULL, *port = NULL;
 	uint32_t vni = 0;
 	size_t n = 0;
-	struct ctl_arg args[] = { { "VNI", CTL_U32, &vni }, { "port", CTL_WORD, &port }, { "netns", CTL_WORD, &netns } };
+	struct ctl_arg args[] = { { "VNI", CTL_U32, &vni },
+				  { "port", CTL_WORD, &port },
+				  { "netns", CTL_WORD, &netns } };
 	int r;
 
 	r = kernel_ctl_open(ctl, args, ARRAY_SIZE(args), argc, argv, &netns, &k);

@@ -38,8 +38,8 @@ int audit_run(const struct audit *audit, struct report *report)
 	else if (ret != -ENOMEM)
 		snprintf(report->reason, sizeof(report->reason), "%s", err.text);
 	if (!ret && audit->only_vni && !report->n_vpcs)
-		snprintf(report->reason, sizeof(report->reason), "VPC %u is neither in this kernel nor wanted on this host",
-			 audit->only_vni);
+		snprintf(report->reason, sizeof(report->reason),
+			 "VPC %u is neither in this kernel nor wanted on this host", audit->only_vni);
 	presence_clear(&presence);
 	report->duration_us = now_monotonic_us() - start;
 	return ret == -ENOMEM ? ret : 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The audit of one host: CDB against the kernel's tables, past ZooKeeper and the agent. Called by main.c; fills a report.
+ * The audit of one host: CDB against the kernel's tables, past ZooKeeper and the agent. Called by main.c; fills a
+ * report.
  *
- * content.c compares what has an epoch: a VPC's nexthops and routes, at the kernel's own epoch, so a change on its way is
- * lag and never drift. presence.c compares what has none (which VPCs and ports are here at all): a difference counts only
- * once it has stood for the settling time.
+ * content.c compares what has an epoch: a VPC's nexthops and routes, at the kernel's own epoch, so a change on its
+ * way is lag and never drift. presence.c compares what has none (which VPCs and ports are here at all): a difference
+ * counts only once it has stood for the settling time.
  */
 #ifndef VPC_AUDIT_H
 #define VPC_AUDIT_H

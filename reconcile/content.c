@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One VPC's content: the kernel's snapshot first, then CDB in one consistent snapshot, turned back to the kernel's epoch.
+ * One VPC's content: the kernel's snapshot first, then CDB in one consistent snapshot, turned back to the kernel's
+ * epoch.
  *
- * In this order CDB is never behind, unless it was restored from a backup, and that is said. The diff is lib/diff.c, the
- * same that the agent uses; nothing else is shared with it.
+ * In this order CDB is never behind, unless it was restored from a backup, and that is said. The diff is lib/diff.c,
+ * the same that the agent uses; nothing else is shared with it.
  */
 #include "audit.h"
 

@@ -36,7 +36,7 @@ static void usage(FILE *out)
 		     "  -v, --verbose          name the consistent VPCs, too\n"
 		     "  -h, --help             -\n"
 		     "      --version          -\n\n"
-		     "Exit status: 0 consistent or only behind, 1 drift, 2 could not compare (the reason is printed).\n");
+		     "Exit status: 0 consistent or only behind, 1 drift, 2 could not compare (it says why).\n");
 }
 
 static int number(const char *name, const char *text, unsigned int *ret)

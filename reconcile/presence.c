@@ -2,8 +2,9 @@
 /*
  * What has no epoch to be compared at: this host's VTEP, which VPCs the kernel has, and its ports.
  *
- * A change of these may be on its way through ZooKeeper while we look, and nothing says so. So both sides are read again
- * and again until nothing differs or the settling time is over, and only what differed at every look is reported.
+ * A change of these may be on its way through ZooKeeper while we look, and nothing says so. So both sides are read
+ * again and again until nothing differs or the settling time is over, and only what differed at every look is
+ * reported.
  */
 #include "audit.h"
 

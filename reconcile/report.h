@@ -2,8 +2,8 @@
 /*
  * What an audit found: filled by audit.c, printed by report_text.c and report_json.c, judged by main.c's exit status.
  *
- * A finding is one thing that differs. Findings are counted whole; only the first of each VPC are kept as text, so that a
- * table that is wrong in a million places costs no more than one that is wrong in a hundred.
+ * A finding is one thing that differs. Findings are counted whole; only the first of each VPC are kept as text, so
+ * that a table that is wrong in a million places costs no more than one that is wrong in a hundred.
  */
 #ifndef VPC_REPORT_H
 #define VPC_REPORT_H
@@ -63,7 +63,7 @@ void report_clear(struct report *report);
 
 /* The entry of @vni, added when it is not there. NULL: out of memory. Valid until the next new VPC. */
 struct report_vpc *report_vpc(struct report *report, uint32_t vni, const char *name);
-/* Counts and, below the limit, keeps a finding; sets RESULT_DRIFT unless comparing failed. Strings are copied. -ENOMEM. */
+/* Counts and, below the limit, keeps a finding; RESULT_DRIFT unless comparing failed. Strings are copied. -ENOMEM. */
 int report_add(const struct report *report, struct report_vpc *vpc, enum finding_class class, const char *object,
 	       const char *want, const char *have);
 /* Marks @vpc as not compared. */

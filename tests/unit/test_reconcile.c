@@ -21,7 +21,7 @@ static void state_fill(struct vpc_state *state, unsigned int n_routes)
 	state->epoch = 5;
 	assert_int_equal(vpc_state_add_nexthop(state, &nh), 0);
 	for (unsigned int i = 0; i < n_routes; i++) {
-		route.prefix = (struct vpc_prefix){ .family = AF_INET, .plen = 24, .bytes = { 10, i / 256, i % 256, 0 } };
+		route.prefix = (struct vpc_prefix){ .family = AF_INET, .plen = 24, .bytes = { 10, i / 256, i % 256 } };
 		assert_int_equal(vpc_state_add_route(state, &route), 0);
 	}
 	state->digest = vpc_digest_of_state(state);
@@ -160,7 +160,8 @@ static void nothing_compared_is_a_failure(void **state)
 
 static char seen[1024];
 
-static int note(enum finding_class class, uint32_t vni, const char *object, const char *want, const char *have, void *arg)
+static int note(enum finding_class class, uint32_t vni, const char *object, const char *want, const char *have,
+		void *arg)
 {
 	size_t len = strlen(seen);
 
@@ -180,7 +181,8 @@ static struct vpc_port port(const char *dev, uint32_t vni, struct vpc_prefix *ad
 static void presence_names_what_differs(void **state)
 {
 	struct vpc_prefix a[5];
-	struct vpc_port want[] = { port("tap1", 100, &a[0], 1), port("tap2", 100, &a[1], 2), port("tap3", 200, &a[2], 3) };
+	struct vpc_port want[] = { port("tap1", 100, &a[0], 1), port("tap2", 100, &a[1], 2),
+				   port("tap3", 200, &a[2], 3) };
 	struct kernel_port have[] = { { .conf = port("tap1", 100, &a[3], 1) }, { .conf = port("tap2", 100, &a[4], 9) },
 				      { .conf = port("tap9", 300, &a[2], 3) } };
 	struct kernel_vpc vpcs[] = { { .vni = 100 }, { .vni = 300 } };
