@@ -108,8 +108,7 @@ static void vpc_lookup_run(struct vpc_net *vnet, const struct vpc_lookup_request
 		.outer_saddr = req->outer_src.addr,
 	};
 
-	/* As the packet path has it: bottom halves off, under RCU. */
-	rcu_read_lock_bh();
+	rcu_read_lock();
 	flow.host = rcu_dereference(vnet->host);
 	flow.version = rcu_dereference(req->vpc->version);
 	if (req->port) {
@@ -119,7 +118,7 @@ static void vpc_lookup_run(struct vpc_net *vnet, const struct vpc_lookup_request
 	} else {
 		vpc_pipeline_from_wire(&flow, ret_decision, ret_trace);
 	}
-	rcu_read_unlock_bh();
+	rcu_read_unlock();
 }
 
 /* -- the answer ---------------------------------------------------------------------------------------------------- */
