@@ -28,7 +28,7 @@ struct zk *agent_zk(struct agent *a)
 	return session_zk(a->session);
 }
 
-/* -- the state of the whole ------------------------------------------------------------------------------------------ */
+/* -- the state of the whole ---------------------------------------------------------------------------------------- */
 
 static void agent_enter(struct agent *a, enum agent_state state, const char *text)
 {
@@ -106,7 +106,7 @@ void agent_status_changed(struct agent *a)
 	status_changed(a->status);
 }
 
-/* -- the kernel ------------------------------------------------------------------------------------------------------ */
+/* -- the kernel ---------------------------------------------------------------------------------------------------- */
 
 static void kernel_up(void *arg)
 {
@@ -171,7 +171,7 @@ static int kernel_take_over(struct agent *a, struct vpc_err *err)
 	return 0;
 }
 
-/* -- signals, beginning and end -------------------------------------------------------------------------------------- */
+/* -- signals, beginning and end ------------------------------------------------------------------------------------ */
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {

@@ -2,9 +2,10 @@
 /*
  * vpc_agent: makes this host's kernel what ZooKeeper says it should be, and says how far it is.
  *
- * One thread, one event loop. The parts: agent/session.c is the connection to ZooKeeper, agent/klink.c the one to the kernel,
- * agent/hostports.c follows the host's `ports`, agent/follow.c one VPC each, agent/status.c reports. They hold a pointer to this
- * struct and tell each other through the functions below; agent/agent.c keeps the state of the whole.
+ * One thread, one event loop. The parts: agent/session.c is the connection to ZooKeeper, agent/klink.c the one to the
+ * kernel, agent/hostports.c follows the host's `ports`, agent/follow.c one VPC each, agent/status.c reports. They
+ * hold a pointer to this struct and tell each other through the functions below; agent/agent.c keeps the state of the
+ * whole.
  */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
@@ -17,7 +18,7 @@
 #include "gate.h"
 
 #define AGENT_SNAPSHOTS_MAX 1 /* whole states in memory at the same time */
-#define AGENT_CATCHUPS_MAX  16 /* VPCs that read deltas at the same time */
+#define AGENT_CATCHUPS_MAX 16 /* VPCs that read deltas at the same time */
 
 struct follows;
 struct hostports;
@@ -55,8 +56,8 @@ struct agent {
 };
 
 /*
- * Reads the kernel's state and starts following ZooKeeper. @config is moved into the agent; @netns and @config_path may be
- * NULL and must outlive it. -ENOENT: the kernel has no family "vpc".
+ * Reads the kernel's state and starts following ZooKeeper. @config is moved into the agent; @netns and @config_path
+ * may be NULL and must outlive it. -ENOENT: the kernel has no family "vpc".
  */
 int agent_new(struct vpc_config *config, const char *config_path, const char *netns, struct agent **ret_agent,
 	      struct vpc_err *err);

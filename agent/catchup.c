@@ -2,8 +2,8 @@
 /*
  * The work on one VPC: deltas as they come, each one kernel transaction, or a whole snapshot in one.
  *
- * agent/follow.c decides (f->plan) and goes on when this ends. The kernel is asked inside the event loop and answers before
- * the call returns.
+ * agent/follow.c decides (f->plan) and goes on when this ends. The kernel is asked inside the event loop and answers
+ * before the call returns.
  */
 #include "follow_priv.h"
 
@@ -22,7 +22,7 @@ static double elapsed_ms(const struct follow *f)
 	return (now_monotonic_us() - f->started_us) / 1000.0;
 }
 
-/* -- deltas ---------------------------------------------------------------------------------------------------------- */
+/* -- deltas -------------------------------------------------------------------------------------------------------- */
 
 static void delta_path(uint64_t index, char *buf, void *arg)
 {
@@ -123,7 +123,7 @@ void follow_start_deltas(struct follow *f)
 		follow_fail(f, res);
 }
 
-/* -- snapshot -------------------------------------------------------------------------------------------------------- */
+/* -- snapshot ------------------------------------------------------------------------------------------------------ */
 
 static int snapshot_install(struct follow *f, const struct vpc_state *state)
 {

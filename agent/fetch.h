@@ -15,7 +15,8 @@ struct fetch_ops {
 	/* The znode's path into @buf (VPC_ZNODE_PATH_MAX). */
 	void (*path)(uint64_t index, char *buf, void *arg);
 	/*
-	 * One node, in order. @res: 0 or -ENOENT. A return other than 0 ends the fetch with it. Must not cancel the fetch.
+	 * One node, in order. @res: 0 or -ENOENT. A return other than 0 ends the fetch with it. Must not cancel the
+	 * fetch.
 	 * @data is NULL with -ENOENT.
 	 */
 	int (*item)(uint64_t index, int res, const char *data, size_t len, void *arg);

@@ -20,7 +20,7 @@ struct follows {
 	size_t n_unsettled, n_failing;
 };
 
-/* -- where one stands ------------------------------------------------------------------------------------------------ */
+/* -- where one stands ---------------------------------------------------------------------------------------------- */
 
 static void follow_unsettle(struct follow *f)
 {
@@ -34,10 +34,12 @@ void follow_settle(struct follow *f, bool failing)
 {
 	if (f->failing != failing) {
 		f->failing = failing;
-		if (failing)
+		if (failing) {
 			f->set->n_failing++;
-		else
+		} else {
 			f->set->n_failing--;
+			log_info("VPC %u: at HEAD again, epoch %" PRIu64, f->vni, f->have.epoch);
+		}
 	}
 	if (f->counted) {
 		f->counted = false;
@@ -124,7 +126,7 @@ int follow_read_kernel(struct follow *f)
 	return 0;
 }
 
-/* -- what next ------------------------------------------------------------------------------------------------------- */
+/* -- what next ----------------------------------------------------------------------------------------------------- */
 
 static void follow_reached(struct follow *f)
 {
@@ -247,7 +249,7 @@ static void follow_head(int res, const char *path, const char *data, size_t len,
 	follow_settle(f, true);
 }
 
-/* -- the set --------------------------------------------------------------------------------------------------------- */
+/* -- the set ------------------------------------------------------------------------------------------------------- */
 
 static void follow_free(struct follow *f)
 {
@@ -278,7 +280,10 @@ static struct follow *follow_new(struct follows *fs, uint32_t vni)
 	f->head_version = f->bad_version = f->missed_version = -1;
 	f->slot = (struct gate_slot){ .granted = follow_granted, .arg = f };
 	follow_unsettle(f);
-	/* What was taken over carries ports at once, whatever ZooKeeper says; what is not there yet is made when HEAD is. */
+	/*
+	 * What was taken over carries ports at once, whatever ZooKeeper says; what is not there yet is made when HEAD
+	 * is.
+	 */
 	if (agent_kernel(f->agent))
 		follow_read_kernel(f);
 	f->watch = watch_new(fs->agent->watches, vpc_path_vpc(vni, path), follow_head, f);

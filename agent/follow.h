@@ -2,8 +2,9 @@
 /*
  * Following VPCs: for each that this host needs, HEAD is watched and the kernel brought to its epoch.
  *
- * agent/hostports.c says which VPCs; a VPC's way is HEAD -> sync_next() -> deltas one by one, or a snapshot (agent/load.c,
- * agent/install.c). Whatever fails leaves the kernel's version standing and is tried again with backoff.
+ * agent/hostports.c says which VPCs; a VPC's way is HEAD -> sync_next() -> deltas one by one, or a snapshot
+ * (agent/load.c, agent/install.c). Whatever fails leaves the kernel's version standing and is tried again with
+ * backoff.
  */
 #ifndef AGENT_FOLLOW_H
 #define AGENT_FOLLOW_H

@@ -2,7 +2,8 @@
 /*
  * One followed VPC, as agent/follow.c (the set, HEAD, what next) and agent/catchup.c (the work) both know it.
  *
- * Work goes on for one VPC at a time in one phase; whatever ends it calls follow_rest() or follow_fail(), or steps again.
+ * Work goes on for one VPC at a time in one phase; whatever ends it calls follow_rest() or follow_fail(), or steps
+ * again.
  */
 #ifndef AGENT_FOLLOW_PRIV_H
 #define AGENT_FOLLOW_PRIV_H

@@ -35,7 +35,7 @@ struct hostports {
 	sd_event_source *timer, *defer;
 };
 
-/* -- the pass over the kernel ---------------------------------------------------------------------------------------- */
+/* -- the pass over the kernel -------------------------------------------------------------------------------------- */
 
 static int pass_host(struct hostports *hp, struct kernel *kernel, struct vpc_err *err)
 {
@@ -179,7 +179,7 @@ void hostports_kick(struct hostports *hp, bool all)
 	sd_event_source_set_enabled(hp->defer, SD_EVENT_ONESHOT);
 }
 
-/* -- the node -------------------------------------------------------------------------------------------------------- */
+/* -- the node ------------------------------------------------------------------------------------------------------ */
 
 static int vni_cmp(const void *a, const void *b)
 {

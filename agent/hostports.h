@@ -2,8 +2,9 @@
 /*
  * The host's `ports` node: which VTEP, which VPCs and which ports the kernel of this host must have.
  *
- * Following it tells agent/follow.c which VPCs to follow; a pass over the kernel then sets the VTEP, removes what the node does
- * not mention and sets the ports whose VPC has content. Until the node was read whole once, nothing is removed.
+ * Following it tells agent/follow.c which VPCs to follow; a pass over the kernel then sets the VTEP, removes what the
+ * node does not mention and sets the ports whose VPC has content. Until the node was read whole once, nothing is
+ * removed.
  */
 #ifndef AGENT_HOSTPORTS_H
 #define AGENT_HOSTPORTS_H

@@ -41,7 +41,9 @@ int install_state(struct kernel *kernel, const struct kernel_vpc *have, const st
 		return vpc_err_set(err, res, "VPC %u: out of memory", want->vni);
 	snprintf(delta.change, sizeof(delta.change), "%s", change);
 	res = kernel_apply(kernel, &delta, err);
-	/* The elements are right and the digest is not: the kernel's running sum is what was wrong. It starts afresh. */
+	/*
+	 * The elements are right and the digest is not: the kernel's running sum is what was wrong. It starts afresh.
+	 */
 	if (res == -EBADMSG)
 		return replace(kernel, have, want, change, ret_changes, err);
 	if (!res)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's link to vpc.ko: a command socket and an event socket in the host's namespace, opened again when the module
- * was removed, inserted or replaced under us.
+ * The agent's link to vpc.ko: a command socket and an event socket in the host's namespace, opened again when the
+ * module was removed, inserted or replaced under us.
  *
  * Which module answers is told by its instance number, looked at every two seconds and after every failed call.
  */

@@ -7,7 +7,10 @@
 
 #include "../lib/err.h"
 
-/* As modprobe does it, with what it depends on. 0 also when it is there already. -ENOENT: not installed for this kernel. */
+/*
+ * As modprobe does it, with what it depends on. 0 also when it is there already. -ENOENT: not installed for this
+ * kernel.
+ */
 int kmodule_load(struct vpc_err *err);
 
 #endif

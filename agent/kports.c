@@ -80,8 +80,9 @@ static int port_set(struct kernel *kernel, const struct vpc_port *port, struct v
 }
 
 /*
- * One round over the ports still to be set; those done are taken out of @steps. An address that another port still has is not a
- * failure yet. Return: 0, or the first failure; @ret_n: how many are left, @ret_taken: of these, for an address.
+ * One round over the ports still to be set; those done are taken out of @steps. An address that another port still
+ * has is not a failure yet. Return: 0, or the first failure; @ret_n: how many are left, @ret_taken: of these, for an
+ * address.
  */
 static int set_round(struct kernel *kernel, struct kports_step *steps, size_t n, size_t *ret_n, size_t *ret_taken,
 		     struct vpc_err *err)

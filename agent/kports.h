@@ -33,8 +33,8 @@ void kports_plan(const struct vpc_port *want, size_t n_want, struct kernel_port 
 		 size_t *ret_waiting);
 
 /*
- * Does it, goes on behind failures, logs what it does. @steps is changed. An address that moves between ports is set on its new
- * one after it left the old one; where ports swap addresses one of them is taken out in between.
+ * Does it, goes on behind failures, logs what it does. @steps is changed. An address that moves between ports is set
+ * on its new one after it left the old one; where ports swap addresses one of them is taken out in between.
  * Return: 0, or the first failure left, its text in @err.
  */
 int kports_run(struct kernel *kernel, struct kports_step *steps, size_t n, struct vpc_err *err);

@@ -2,8 +2,8 @@
 /*
  * The `status` and `alive` nodes; see status.h.
  *
- * Only this agent writes them, so they are set whatever their version, and created when they are not there. Both wait for the
- * publisher to make the host's folder; until then, and after any failure, the next interval tries again.
+ * Only this agent writes them, so they are set whatever their version, and created when they are not there. Both wait
+ * for the publisher to make the host's folder; until then, and after any failure, the next interval tries again.
  */
 #include "status.h"
 
@@ -45,7 +45,7 @@ static void status_said(struct status *st, const char *what, int res)
 		log_warn("ZooKeeper: %s", text);
 }
 
-/* -- alive ----------------------------------------------------------------------------------------------------------- */
+/* -- alive --------------------------------------------------------------------------------------------------------- */
 
 static void alive_done(int res, const char *path, void *arg);
 
@@ -77,7 +77,7 @@ static void alive_done(int res, const char *path, void *arg)
 		status_said(st, st->alive_path, res);
 }
 
-/* -- status ---------------------------------------------------------------------------------------------------------- */
+/* -- status -------------------------------------------------------------------------------------------------------- */
 
 static int status_format(struct status *st)
 {

@@ -165,8 +165,7 @@ void watches_changed(struct watches *ws, const char *path)
 {
 	struct watch *w;
 
-	LIST_FOREACH(w, &ws->buckets[path_bucket(path)], link)
-	{
+	LIST_FOREACH(w, &ws->buckets[path_bucket(path)], link) {
 		if (!strcmp(w->path, path)) {
 			watch_read(w);
 			return;
@@ -180,8 +179,7 @@ void watches_read_all(struct watches *ws)
 	size_t i;
 
 	for (i = 0; i < WATCH_BUCKETS; i++) {
-		LIST_FOREACH(w, &ws->buckets[i], link)
-		{
+		LIST_FOREACH(w, &ws->buckets[i], link) {
 			backoff_reset(&w->backoff);
 			watch_read(w);
 		}

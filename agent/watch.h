@@ -2,8 +2,8 @@
 /*
  * Following one znode: read it with a watch, read it again when it changes, comes or when the connection is back.
  *
- * agent/hostports.c follows the host's ports with it, agent/follow.c the HEAD of each VPC. Reads that fail are repeated with
- * backoff; versions are for the caller to compare, a node may be reported again unchanged.
+ * agent/hostports.c follows the host's ports with it, agent/follow.c the HEAD of each VPC. Reads that fail are
+ * repeated with backoff; versions are for the caller to compare, a node may be reported again unchanged.
  */
 #ifndef AGENT_WATCH_H
 #define AGENT_WATCH_H

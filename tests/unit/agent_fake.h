@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stand-ins for ZooKeeper (lib/zk.h), the kernel (lib/kernel.h) and the log (lib/log.h), in memory, for the agent's unit tests.
+ * Stand-ins for ZooKeeper (lib/zk.h), the kernel (lib/kernel.h) and the log (lib/log.h), in memory, for the agent's
+ * unit tests.
  *
- * They take the places of the library's own when a test is linked. ZooKeeper answers from zk_dispatch(), in the order asked, as
- * the real client does; the kernel keeps whole states and refuses what vpc.ko would.
+ * They take the places of the library's own when a test is linked. ZooKeeper answers from zk_dispatch(), in the order
+ * asked, as the real client does; the kernel keeps whole states and refuses what vpc.ko would.
  */
 #ifndef AGENT_FAKE_H
 #define AGENT_FAKE_H
@@ -12,7 +13,7 @@
 #include "../../lib/kernel.h"
 #include "../../lib/zk.h"
 
-/* -- ZooKeeper ------------------------------------------------------------------------------------------------------- */
+/* -- ZooKeeper ----------------------------------------------------------------------------------------------------- */
 
 void fake_zk_reset(void); /* an empty tree, nobody connected */
 void fake_zk_connect(void); /* the same session, or a new one after an expiry */
@@ -25,7 +26,7 @@ unsigned int fake_zk_gets(const char *part); /* reads of nodes with @part in the
 void fake_zk_hold(const char *part); /* no answers for these until NULL is given */
 bool fake_zk_session_owns(const char *path); /* an ephemeral of the session that is open now */
 
-/* -- the kernel ------------------------------------------------------------------------------------------------------ */
+/* -- the kernel ---------------------------------------------------------------------------------------------------- */
 
 /* What was called since fake_kernel_reset(), refusals included. */
 struct fake_calls {
@@ -45,7 +46,7 @@ void fake_kernel_skew(uint32_t vni); /* its running digest goes wrong, its table
 void fake_kernel_event(const struct kernel_event *event);
 void fake_kernel_lose_events(void);
 
-/* -- the log --------------------------------------------------------------------------------------------------------- */
+/* -- the log ------------------------------------------------------------------------------------------------------- */
 
 void fake_log_reset(void);
 unsigned int fake_log_count(const char *part); /* lines with @part in them since the reset */

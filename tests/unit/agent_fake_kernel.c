@@ -10,8 +10,8 @@
 #include "../../lib/digest.h"
 #include "../../lib/util.h"
 
-#define MAX_VPCS   512
-#define MAX_PORTS  512
+#define MAX_VPCS 512
+#define MAX_PORTS 512
 #define MAX_EVENTS 16
 
 struct kernel {
@@ -37,7 +37,7 @@ static size_t n_events;
 static bool events_lost;
 static struct kernel *event_socket;
 
-/* -- what tests do --------------------------------------------------------------------------------------------------- */
+/* -- what tests do ------------------------------------------------------------------------------------------------- */
 
 static void port_remove(size_t i)
 {
@@ -126,7 +126,7 @@ void fake_kernel_lose_events(void)
 	eventfd_write(event_socket->fd, 1);
 }
 
-/* -- lib/kernel.h ---------------------------------------------------------------------------------------------------- */
+/* -- lib/kernel.h -------------------------------------------------------------------------------------------------- */
 
 static int gone(struct vpc_err *err)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the whole-agent tests share: a publisher for the ZooKeeper in memory (agent_fake.h), and the agent on its event loop.
+ * What the whole-agent tests share: a publisher for the ZooKeeper in memory (agent_fake.h), and the agent on its
+ * event loop.
  *
  * Include after cmocka.h. Everything asserts; nothing returns an error.
  */

@@ -12,9 +12,11 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include "agent_rig.h"
 
-/* -- starting -------------------------------------------------------------------------------------------------------- */
+/* -- starting ------------------------------------------------------------------------------------------------------ */
 
 static void test_first_sync(void **state)
 {
@@ -186,7 +188,7 @@ static void test_nothing_deleted_on_ignorance(void **state)
 	finish(a, &p);
 }
 
-/* -- following ------------------------------------------------------------------------------------------------------- */
+/* -- following ----------------------------------------------------------------------------------------------------- */
 
 static void test_changes(void **state)
 {
@@ -305,6 +307,56 @@ static void test_many_vpcs(void **state)
 	agent_free(a);
 }
 
+struct heard {
+	int fd;
+	unsigned int ready, alive, isolated;
+};
+
+/* As systemd does; the socket's queue is short, and the agent waits for it. */
+static void heard_read(struct heard *h)
+{
+	char text[512];
+	ssize_t n;
+
+	while ((n = recv(h->fd, text, sizeof(text) - 1, 0)) > 0) {
+		text[n] = '\0';
+		h->ready += !!strstr(text, "READY=1");
+		h->alive += !!strstr(text, "WATCHDOG=1");
+		h->isolated += !!strstr(text, "STATUS=isolated: ZooKeeper: ");
+	}
+}
+
+/* What systemd hears: ready once live, and not again; the states; the watchdog. */
+static void test_notify(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct heard h = { .fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) };
+	struct agent *a;
+	socklen_t len;
+	struct pub p;
+
+	len = snprintf(addr.sun_path, sizeof(addr.sun_path), "@vpc-test-%d", getpid());
+	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+	setenv("WATCHDOG_USEC", "1000000", 1);
+	addr.sun_path[0] = '\0';
+	assert_int_equal(bind(h.fd, (struct sockaddr *)&addr, offsetof(struct sockaddr_un, sun_path) + len), 0);
+	a = start_live(&p, 100);
+	for (int round = 0; round < 3; round++) {
+		heard_read(&h);
+		fake_zk_disconnect();
+		run_until(a, a->state == AGENT_ISOLATED);
+		fake_zk_connect();
+		run_until(a, a->state == AGENT_LIVE);
+	}
+	run_until(a, (heard_read(&h), h.alive >= 2));
+	assert_int_equal(h.ready, 1);
+	assert_int_equal(h.isolated, 3);
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	finish(a, &p);
+	close(h.fd);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
@@ -314,7 +366,7 @@ int main(void)
 		TEST(test_take_over_old), TEST(test_nothing_deleted_on_ignorance),
 		TEST(test_changes),	  TEST(test_coalesced_delta),
 		TEST(test_ports_change),  TEST(test_port_waits_for_content),
-		TEST(test_many_vpcs),
+		TEST(test_many_vpcs),	  TEST(test_notify),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host's ports in the kernel (agent/kports.c): random lists of ports, planned and run against a kernel in memory, and compared
- * with what a naive reading of the rules says must come out.
+ * The host's ports in the kernel (agent/kports.c): random lists of ports, planned and run against a kernel in memory,
+ * and compared with what a naive reading of the rules says must come out.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -59,8 +59,8 @@ static void test_next(void **state)
 }
 
 /*
- * All small HEADs and kernels: repeated as the agent does it, the plan reaches HEAD, never by a delta that is not in the log, never
- * by going back, and stops there.
+ * All small HEADs and kernels: repeated as the agent does it, the plan reaches HEAD, never by a delta that is not in
+ * the log, never by going back, and stops there.
  */
 static void test_next_reaches_head(void **state)
 {
