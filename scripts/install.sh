@@ -30,7 +30,7 @@ for unit in scripts/systemd/*.service scripts/systemd/*.timer; do
 	chmod 644 "$destdir/etc/systemd/system/${unit##*/}"
 done
 # The working configuration, with its passwords, is the operator's own and is never overwritten.
-install -D -m 644 scripts/vpc.conf.example "$destdir/etc/vpc/vpc.conf.example"
+install -D -m 644 scripts/systemd/vpc.conf.example "$destdir/etc/vpc/vpc.conf.example"
 
 if [[ -z $destdir ]]; then
 	depmod "$KVER"
