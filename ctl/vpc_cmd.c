@@ -94,8 +94,11 @@ static int vpc_del(struct ctl *ctl, int argc, char **argv)
 		return r;
 	intent = ctl_intent(ctl);
 	r = intent_vpc_del(&intent, vpc, &result, &ctl->err);
-	if (!r)
+	if (!r && ctl->json)
 		ctl_print_result(ctl, &result);
+	else if (!r)
+		printf("VPC %u ended with epoch %llu, change %s\n", result.vni, (unsigned long long)result.epoch,
+		       result.change);
 	return r;
 }
 

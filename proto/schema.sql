@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- CDB: what the customers asked for, and the history of it. Compiled into vpcctl, which creates and upgrades it
--- (`vpcctl db init`, lib/cdb_init.c). Written by lib/cdb_change.c and the intent modules beside it, one transaction a change;
--- read by vpc_publisher and vpc_reconcile (lib/cdb_read.c).
+-- (`vpcctl db init`, lib/cdb_init.c). Written by lib/cdb_change.c and lib/intent*.c, one transaction a change; read by
+-- vpc_publisher and vpc_reconcile (lib/cdb_read.c).
 --
 -- Each "version N" line begins a step; a step that was released is never changed, later ones are added at the end.
 -- Statements are separated by blank lines, and each can be run again, so that an interrupted step is simply repeated.
@@ -71,6 +71,7 @@ CREATE TABLE IF NOT EXISTS nexthop (
 	nh_table INT UNSIGNED NOT NULL DEFAULT 0,
 	mac BINARY(6) NOT NULL DEFAULT x'000000000000',
 	PRIMARY KEY (vni, id),
+	UNIQUE KEY nexthop_by_id (id, vni),
 	CONSTRAINT nexthop_vpc FOREIGN KEY (vni) REFERENCES vpc (vni),
 	CONSTRAINT nexthop_id CHECK (id > 0),
 	CONSTRAINT nexthop_type CHECK (type BETWEEN 1 AND 8 AND type <> 5),
@@ -82,6 +83,8 @@ CREATE TABLE IF NOT EXISTS nexthop (
 	CONSTRAINT nexthop_table CHECK (nh_table <= 1023 AND (nh_table = 0 OR type = 4))
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
+-- The second key begins with nexthop: beginning with vni, the server would take it for the primary one whenever its
+-- statistics are old, and read the whole VPC for each single route that is changed.
 CREATE TABLE IF NOT EXISTS route (
 	vni INT UNSIGNED NOT NULL,
 	table_id INT UNSIGNED NOT NULL,
@@ -90,9 +93,9 @@ CREATE TABLE IF NOT EXISTS route (
 	plen TINYINT UNSIGNED NOT NULL,
 	nexthop INT UNSIGNED NOT NULL,
 	PRIMARY KEY (vni, table_id, family, addr, plen),
-	KEY route_nexthop (vni, nexthop),
+	KEY route_nexthop (nexthop, vni),
 	CONSTRAINT route_table_fk FOREIGN KEY (vni, table_id) REFERENCES route_table (vni, id),
-	CONSTRAINT route_nexthop_fk FOREIGN KEY (vni, nexthop) REFERENCES nexthop (vni, id),
+	CONSTRAINT route_nexthop_fk FOREIGN KEY (nexthop, vni) REFERENCES nexthop (id, vni),
 	CONSTRAINT route_family CHECK ((family = 4 AND LENGTH(addr) = 4 AND plen BETWEEN 0 AND 32)
 		OR (family = 6 AND LENGTH(addr) = 16 AND plen BETWEEN 0 AND 128)),
 	CONSTRAINT route_host_bits CHECK (CASE
@@ -209,6 +212,7 @@ CREATE TABLE IF NOT EXISTS change_op (
 	is_now VARBINARY(48) NULL,
 	PRIMARY KEY (vni, epoch, seq),
 	CONSTRAINT change_op_log_fk FOREIGN KEY (vni, epoch) REFERENCES change_log (vni, epoch),
+	CONSTRAINT change_op_either CHECK (was IS NOT NULL OR is_now IS NOT NULL),
 	CONSTRAINT change_op_kind CHECK (kind IN (1, 2) AND ORD(COALESCE(was, is_now)) = kind AND ORD(COALESCE(is_now, was)) = kind)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

@@ -81,9 +81,9 @@ cloud() {
 sound() { vpcctl db check "$V"; }
 
 @test "the library against the server, under the sanitizers" {
-	make -s "$B"/san/unit/test_cdb_{server,change}
-	"$B/san/unit/test_cdb_server" 3>&-
-	"$B/san/unit/test_cdb_change" 3>&-
+	make -s build/san/unit/test_cdb_{server,change} 3>&-
+	build/san/unit/test_cdb_server 3>&-
+	build/san/unit/test_cdb_change 3>&-
 }
 
 @test "objects, verbs and abbreviations" {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * CDB without a server: what is read is checked, canonical bytes are taken apart, the schema is split, changes
- * coalesce.
+ * CDB without a server: what is read is checked, canonical bytes are taken apart, the schema is split.
  */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-#include "../../lib/cdb_change_private.h"
 #include "../../lib/cdb_init.h"
 #include "../../lib/cdb_row.h"
 #include "../../lib/util.h"
@@ -275,47 +273,6 @@ static void test_schema_is_sound(void **state)
 	assert_true(n > 10);
 }
 
-static void put(struct cdb_change *change, const char *prefix, uint32_t was, uint32_t is)
-{
-	struct vpc_prefix parsed;
-
-	assert_int_equal(vpc_prefix_parse(prefix, &parsed, NULL), 0);
-	assert_int_equal(cdb_change_put_route(change, 1, &parsed, was, is), 0);
-}
-
-static void test_coalesce(void **state)
-{
-	static const struct vpc_nl_nexthop a = { .id = 1, .type = VPC_NEXTHOP_BLACKHOLE },
-					   b = { .id = 1, .type = VPC_NEXTHOP_PROHIBIT };
-	struct cdb_change change = {};
-
-	put(&change, "10.2.0.0/16", 0, 7); /* new, then another value: one operation */
-	put(&change, "10.2.0.0/16", 0, 8);
-	put(&change, "10.1.0.0/16", 5, 6); /* there and back: none */
-	put(&change, "10.1.0.0/16", 5, 5);
-	put(&change, "10.3.0.0/16", 0, 9); /* came and went: none */
-	put(&change, "10.3.0.0/16", 0, 0);
-	put(&change, "10.0.0.0/16", 4, 0); /* deleted */
-	put(&change, "10.4.0.0/16", 4, 4); /* no change at all */
-	assert_int_equal(cdb_change_put_nexthop(&change, &a, &b), 0);
-	assert_int_equal(cdb_change_put_nexthop(&change, &a, &a), 0);
-	cdb_change_coalesce(&change);
-	assert_int_equal(change.n_nexthops, 0);
-	assert_int_equal(change.n_routes, 2);
-	assert_int_equal(change.routes[0].was, 4);
-	assert_int_equal(change.routes[0].route.nexthop, 0);
-	assert_int_equal(change.routes[1].was, 0);
-	assert_int_equal(change.routes[1].route.nexthop, 8);
-
-	assert_int_equal(cdb_change_put_nexthop(&change, NULL, &a), 0);
-	assert_int_equal(cdb_change_put_nexthop(&change, NULL, &b), 0);
-	cdb_change_coalesce(&change);
-	assert_int_equal(change.n_nexthops, 1);
-	assert_int_equal(change.nexthops[0].is.type, VPC_NEXTHOP_PROHIBIT);
-	free(change.routes);
-	free(change.nexthops);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -326,7 +283,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_schema_split),
 		cmocka_unit_test(test_schema_is_sound),
-		cmocka_unit_test(test_coalesce),
+
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
