@@ -37,6 +37,7 @@ static const char usage[] = "usage: vpc_publisher [OPTION...]\n"
 			    "Publishes what CDB's outbox names to ZooKeeper.\n"
 			    "  -c, --config FILE           configuration (default " VPC_CONFIG_PATH ")\n"
 			    "      --once                  publish what is pending, then exit\n"
+			    "      --all                   compare every VPC and host with ZooKeeper first\n"
 			    "      --check-config          check the configuration, then exit\n"
 			    "      --garbage-delay SECONDS how long old snapshots stay readable (default 60)\n"
 			    "  -h, --help                  -V, --version\n";
