@@ -122,8 +122,9 @@ KMAKE = $(MAKE) -C /lib/modules/$(KVER)/build M=$(KMOD) $(if $(Q),--no-print-dir
 
 module: $(B)/vpc.ko
 
-$(B)/vpc.ko: $(KMOD)/vpc.ko
-	$(Q)cp $< $@
+# Whose kernel build/vpc.ko is for can change without a newer file: compared, not dated.
+$(B)/vpc.ko: $(KMOD)/vpc.ko FORCE
+	$(Q)cmp -s $< $@ || cp $< $@
 
 $(KMOD)/vpc.ko: $(KMOD_SRC)
 	$(if $(KVER),,$(error no kernel headers found: install linux-headers-amd64, or name a kernel with KVER=))
@@ -151,5 +152,6 @@ install: all
 clean:
 	$(Q)rm -rf $(B)
 
-.PHONY: all user unit module check style sparse install clean
+FORCE:
+.PHONY: FORCE all user unit module check style sparse install clean
 .SECONDARY:

@@ -48,6 +48,9 @@ cleanup() {
 
 echo "== Installing what is missing and building (the first time takes minutes)"
 scripts/deps.sh
+# What the module is built for is what boots.
+KVER=${KVER:-$(bootable_kernel)} || die "no kernel with image, modules and headers: what scripts/deps.sh installs is gone"
+export KVER
 make -s -j2 all
 echo "   done in $((SECONDS - start)) s"
 trap cleanup EXIT
@@ -65,6 +68,9 @@ if [[ -z $routes ]]; then
 	awk -f scripts/geoip-routes.awk -v regions="$dir/regions" /usr/share/zoneinfo/zone.tab "$geoip/geoip" > "$dir/routes"
 else
 	case $routes in *.gz) zcat "$routes" ;; *) cat "$routes" ;; esac > "$dir/routes"
+	! grep -q : "$dir/routes" || die "--routes $routes: the demonstration compares IPv4 routes only, and this has others"
+	[[ $(awk '/^[0-9]/ { print $2 }' "$dir/routes" | sort -u | wc -l) -ge 2 ]] ||
+		die "--routes $routes: the demonstration needs \"prefix nexthop-id\" lines with two nexthops or more"
 	awk '/^[^#]/ && !($2 in seen) { seen[$2] = 1; print $2, "gateway-" $2 }' "$dir/routes" > "$dir/regions"
 fi
 # A dozen addresses from all over it, each with the longest prefix that covers it: computed from the file alone, naively.
@@ -91,7 +97,7 @@ set -a
 . "$dir/services/env"
 set +a
 export VPC_DEMO_DIR=$top/$dir VPC_DEMO_SHELL=$shell
-vm=(scripts/vm.sh --mem 4096 --smp 2)
+vm=(scripts/vm.sh --kernel "$KVER" --mem 4096 --smp 2)
 if [[ $shell = 1 ]]; then vm+=(--tty); else vm+=(--timeout 1800); fi
 "${vm[@]}" -- scripts/demo-lab.sh
 echo "== The whole demonstration took $((SECONDS - start)) s. Next: scripts/check.sh runs the tests, --shell lets you play."
