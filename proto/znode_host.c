@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Codec of a host's nodes: "ports" (what it must have; the publisher writes, the agent reads) and "status" (what
- * it has; the agent writes, vpcctl --wait and vpc_reconcile read).
+ * it has; the agent writes, operators read).
  */
 #include "znode.h"
 

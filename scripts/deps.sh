@@ -29,6 +29,8 @@ installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2> /dev/null | s
 for package in "${packages[@]}"; do
 	grep -qxF "$package" <<< "$installed" || missing+=("$package")
 done
+# An image installed long ago and headers of today do not fit together: both are brought up to date.
+bootable_kernel > /dev/null || missing+=(linux-image-amd64 linux-headers-amd64)
 if [[ ${#missing[@]} = 0 ]] && geoip_dir > /dev/null; then
 	exit 0
 fi
