@@ -2,8 +2,8 @@
 /*
  * Differences between the kernels that vpc.ko is built for (Debian's 6.1 and later), and nothing else.
  *
- * Formatted refusals: since 6.2 an extack has a buffer of its own. Before, it only points to a text, which the core reads
- * after the command has returned, so a command with a formatted text sends its own acknowledgement (vpc_extack_end()).
+ * Formatted refusals: since 6.2 an extack has a buffer of its own. Before, it only points to a text, which the core
+ * reads after the command has returned, so a command with such a text acknowledges by itself (vpc_extack_end()).
  */
 #ifndef VPC_COMPAT_H
 #define VPC_COMPAT_H

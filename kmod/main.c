@@ -2,7 +2,7 @@
 /*
  * vpc.ko: the data plane of the VPC route system. This file is the ladder of init and exit steps, and nothing else.
  *
- * State lives in tables/, packets in datapath/, netlink in control/; doc/netlink.md and doc/architecture.md explain them.
+ * State is in tables/, packets are in datapath/, netlink in control/; see doc/architecture.md and doc/netlink.md.
  */
 #include <linux/module.h>
 #include <net/net_namespace.h>

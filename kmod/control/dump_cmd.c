@@ -135,9 +135,9 @@ int vpc_dump_done(struct netlink_callback *cb)
 	return 0;
 }
 
-/* -- arrays that grow inside a message ------------------------------------------------------------------------------ */
+/* -- arrays that grow inside a message ----------------------------------------------------------------------------- */
 
-/* Room for one more element of array attribute @type, which is begun where *array is NULL. NULL: the message is full. */
+/* Room for one more element of array @type, which is begun where *array is NULL. Return: NULL when the skb is full. */
 static void *vpc_dump_element(struct sk_buff *skb, struct nlattr **array, int type, size_t size)
 {
 	size_t header = *array ? 0 : NLA_HDRLEN;
@@ -238,8 +238,8 @@ static int vpc_dump_route6(const u8 *addr, u8 plen, u32 value, void *arg)
 }
 
 /*
- * Just before the first prefix that passes the filter, in the order of (address, length): the next shorter prefix at its
- * address, or where its last bit says that there is none, the last host before it.
+ * Just before the first prefix that passes the filter, in the order of (address, length): the next shorter prefix at
+ * its address, or where its last bit says that there is none, the last host before it.
  */
 static void vpc_dump_seek(struct vpc_dump *dump)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The multicast group "events": what happened, for agents that would rather be told than ask. Lost events are user space's
- * to notice (ENOBUFS), so nothing here can fail.
+ * The multicast group "events": what happened, for agents that would rather be told than ask. A lost event is for user
+ * space to notice (ENOBUFS), so nothing here can fail.
  */
 #ifndef VPC_CONTROL_EVENT_H
 #define VPC_CONTROL_EVENT_H

@@ -115,7 +115,7 @@ static const struct nla_policy vpc_lookup_cmd_policy[] = {
 	[VPC_A_LOOKUP] = NLA_POLICY_NESTED(vpc_lookup_policy),
 };
 
-/* -- one way in for all commands ------------------------------------------------------------------------------------- */
+/* -- one way in for all commands ----------------------------------------------------------------------------------- */
 
 #define VPC_LOCK_STATE	BIT(0)	/* vnet->lock */
 #define VPC_LOCK_RTNL	BIT(1)	/* taken first */
@@ -220,7 +220,7 @@ struct genl_family vpc_genl_family __ro_after_init = {
 	.resv_start_op = VPC_CMD_MAX + 1,
 };
 
-/* -- a closed socket takes its transactions with it ------------------------------------------------------------------- */
+/* -- a closed socket takes its transactions with it ---------------------------------------------------------------- */
 
 static int vpc_genl_released(struct notifier_block *nb, unsigned long event, void *ptr)
 {
@@ -259,7 +259,7 @@ void vpc_genl_exit(void)
 	netlink_unregister_notifier(&vpc_genl_notifier);
 }
 
-/* -- what commands share ----------------------------------------------------------------------------------------------- */
+/* -- what commands share ------------------------------------------------------------------------------------------- */
 
 int vpc_require(struct genl_info *info, int type, const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The generic netlink family and what its commands share. genl.c has the tables of commands and policies; one file a noun
- * has the commands; parse.c checks what came in; event.c tells the world.
+ * The generic netlink family and what its commands share. genl.c has the tables of commands and policies; one file a
+ * noun has the commands; parse.c checks what came in; event.c tells the world.
  */
 #ifndef VPC_CONTROL_GENL_H
 #define VPC_CONTROL_GENL_H
@@ -21,7 +21,7 @@ int vpc_netdev_init(void);
 void vpc_netdev_exit(void);
 /* Namespace exit: unbinds every port that is still bound. Takes RTNL and vnet->lock. */
 void vpc_netdev_detach_all(struct vpc_net *vnet);
-/* RTNL and vnet->lock held. Binds an absent @port to the device of its name, if there is one. Its errors are attach's. */
+/* RTNL and vnet->lock held. Binds an absent @port to the device of its name, if there is one. Errors: as attach's. */
 int vpc_netdev_attach(struct vpc_net *vnet, struct vpc_port *port, struct netlink_ext_ack *extack);
 
 /* Commands. Those that the table in genl.c says so for are called with vnet->lock (and RTNL) held. */

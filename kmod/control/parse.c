@@ -145,7 +145,7 @@ int vpc_parse_route4(const struct vpc_nl_route4 *route, struct netlink_ext_ack *
 	if (err)
 		return err;
 	if (route->plen > 32) {
-		vpc_refuse(extack, "route %pI4/%u in table %u: longer than 32 bits", route->addr, route->plen, route->table);
+		vpc_refuse(extack, "route %pI4/%u: longer than 32 bits", route->addr, route->plen);
 		return -EINVAL;
 	}
 	if (vpc_has_host_bits(route->addr, route->plen, sizeof(route->addr))) {

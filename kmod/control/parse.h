@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Checks of what user space sent, beyond what a policy can say. Pure: no state, no locks. -EINVAL or -EOPNOTSUPP, with a
- * text that names the thing.
+ * Checks of what user space sent, beyond what a policy can say. Pure: no state, no locks. -EINVAL or -EOPNOTSUPP, with
+ * a text that names the thing.
  */
 #ifndef VPC_CONTROL_PARSE_H
 #define VPC_CONTROL_PARSE_H

@@ -267,6 +267,10 @@ int vpc_cmd_port_get(struct vpc_net *vnet, struct genl_info *info)
 	void *hdr;
 	int err;
 
+	if (info->attrs[VPC_A_VNI]) {
+		vpc_refuse(info->extack, "VNI picks ports in a dump only");
+		return -EINVAL;
+	}
 	err = vpc_port_require(vnet, info, &port);
 	if (err)
 		return err;
@@ -309,6 +313,10 @@ int vpc_dump_ports(struct sk_buff *skb, struct netlink_callback *cb)
 	const struct vpc_port *port;
 	unsigned long index;
 
+	if (vpc_dump_attrs(cb)[VPC_A_PORT]) {
+		NL_SET_ERR_MSG(cb->extack, "PORT picks one port, and not in a dump");
+		return -EINVAL;
+	}
 	mutex_lock(&vnet->lock);
 	cb->seq = vnet->generation;
 	xa_for_each_start(&vnet->port_ids, index, port, ctx->index + 1) {

@@ -18,7 +18,8 @@ static int vpc_txn_require(struct vpc_net *vnet, struct genl_info *info, struct 
 		return err;
 	txn = vpc_txn_find(vnet, info->snd_portid, nla_get_u32(info->attrs[VPC_A_TXN]));
 	if (!txn) {
-		vpc_refuse(info->extack, "transaction %u is not open on this socket", nla_get_u32(info->attrs[VPC_A_TXN]));
+		vpc_refuse(info->extack, "transaction %u is not open on this socket",
+			   nla_get_u32(info->attrs[VPC_A_TXN]));
 		return -ENOENT;
 	}
 	*ret_txn = txn;
@@ -145,7 +146,8 @@ static int vpc_txn_each(struct vpc_txn *txn, struct genl_info *info)
 		if (!array)
 			continue;
 		if (nla_len(attr) % array->size) {
-			vpc_refuse(info->extack, "%s is not a whole number of elements: %d bytes", array->name, nla_len(attr));
+			vpc_refuse(info->extack, "%s is not a whole number of elements: %d bytes", array->name,
+				   nla_len(attr));
 			return -EINVAL;
 		}
 		for (at = 0; at < nla_len(attr); at += array->size) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The order-free digest of a VPC's elements (proto/vpc_canon.h), by the kernel's SipHash. Kept up to date by tables/txn.c.
+ * The order-free digest of a VPC's elements (proto/vpc_canon.h), by the kernel's SipHash; tables/txn.c keeps it.
  */
 #ifndef VPC_TABLES_DIGEST_H
 #define VPC_TABLES_DIGEST_H

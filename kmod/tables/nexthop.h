@@ -50,10 +50,10 @@ bool vpc_nhset_has_vtep(const struct vpc_nhset *set, u8 family, const u8 *addr);
 int vpc_nhset_set(struct vpc_nhset **set, const struct vpc_nl_nexthop *wire, struct vpc_nl_nexthop *ret_old);
 int vpc_nhset_del(struct vpc_nhset *set, u32 id, struct vpc_nl_nexthop *ret_old);	/* -ENOENT */
 int vpc_nhset_seal(struct vpc_nhset *set);	/* builds the VTEP index; last, before publishing. -ENOMEM */
-int vpc_nhset_ref_route(struct vpc_nhset **set, u32 id);	/* a route to @id came. -ENOMEM, -E2BIG; *set may move */
+int vpc_nhset_ref_route(struct vpc_nhset **set, u32 id);	/* a route to @id came. -ENOMEM, -E2BIG; *set moves */
 void vpc_nhset_unref_route(struct vpc_nhset *set, u32 id);	/* a route to @id went */
 u64 vpc_nhset_routes(const struct vpc_nhset *set, u32 id);	/* routes that refer to @id, even if it is not there */
-u32 vpc_nhset_missing(const struct vpc_nhset *set);		/* an id that routes refer to and that is not there, or 0 */
+u32 vpc_nhset_missing(const struct vpc_nhset *set);		/* an id that routes name and that is not there, or 0 */
 
 /* In no particular but stable order: the @pos-th nexthop of a sealed set, NULL past the last. */
 const struct vpc_nexthop *vpc_nhset_at(const struct vpc_nhset *set, u32 *pos);

@@ -2,8 +2,8 @@
 /*
  * Transactions: the next version of a VPC in the making. Called by control/txn_cmd.c, publishes through tables/vpc.c.
  *
- * The next version starts as a copy of the base's table array, which shares every trie node and the set of nexthops with
- * it, or as nothing (replace). The first change that touches the set copies it; the trie copies node by node.
+ * The next version starts as a copy of the base's table array, which shares every trie node and the set of nexthops
+ * with it, or as nothing (replace). The first change that touches the set copies it; the trie copies node by node.
  */
 #include "txn.h"
 #include "digest.h"

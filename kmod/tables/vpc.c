@@ -2,8 +2,8 @@
 /*
  * VPCs of a namespace and the versions of a VPC: how they come, how the current one is swapped, when the old are freed.
  *
- * A version that nobody holds any more is dead. Trie nodes that it shares with an older version which a dump still reads
- * must stay, so the list of versions is freed from its old end only, each after a grace period of its own.
+ * A version that nobody holds any more is dead. Trie nodes that it shares with an older version which a dump still
+ * reads must stay, so the list of versions is freed from its old end only, each after a grace period of its own.
  */
 #include "vpc.h"
 #include "mem.h"

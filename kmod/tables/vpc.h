@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The state of one network namespace: its VPCs, their versions, its own VTEP. What the data path reads and control changes.
+ * The state of one network namespace: its VPCs, their versions, its VTEP. Read by the data path, changed by control.
  *
  * DOC: Locking
  *
@@ -92,7 +92,7 @@ struct vpc_net {
 	struct rhashtable vpcs;		/* by VNI */
 	struct list_head vpc_list;	/* the same in order of creation, vnet->lock */
 	u64 next_serial;
-	u32 generation;			/* +1 when a VPC or port comes, goes or changes; list dumps that span one say so */
+	u32 generation;			/* +1 when a VPC or port comes, goes or changes: list dumps say so */
 	struct hlist_head ports;	/* struct vpc_port, vnet->lock */
 	struct xarray port_ids;		/* index -> struct vpc_port, read under RCU */
 	struct list_head txns;		/* open transactions, vnet->lock */
@@ -134,7 +134,7 @@ void vpc_version_put(struct vpc_version *version);	/* may be called from any con
 struct vpc_version *vpc_version_new(struct vpc *vpc, u32 capacity);
 /* Frees a version that was never published; its tries are the caller's to revert. */
 void vpc_version_discard(struct vpc_version *version);
-/* vnet->lock held. The one step in which a VPC moves on; @garbage is what @next no longer shares with the current one. */
+/* vnet->lock held. The one step in which a VPC moves on; @garbage: what @next does not share with the current one. */
 void vpc_version_publish(struct vpc_version *next, struct vpc_trie_garbage garbage);
 /* Where @id is among @version's tables, or where it would be inserted. */
 u32 vpc_version_table_pos(const struct vpc_version *version, u32 id, bool *ret_found);
