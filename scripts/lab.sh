@@ -34,6 +34,16 @@ wait_until() {
 	done
 }
 
+# Programs that are started often, and their libraries, come into memory: 9p is slow to open.
+lab_warm() {
+	local program programs=()
+	for program in vpcctl vpc_agent vpc_publisher vpc_reconcile zkcat jq ip ping socat bash grep sleep cat awk; do
+		programs+=("$(realpath "$(command -v "$program")")")
+	done
+	# To touch is to copy up into the overlay.
+	ldd "${programs[@]}" | grep -oE '/[^ ]+' | tr -d : | sort -u | xargs touch -c
+}
+
 # -- the module --------------------------------------------------------------------------------------------------------
 
 lab_module_load() {
@@ -60,10 +70,13 @@ lab_up() {
 
 # lab_host_add h1 192.0.2.11
 lab_host_add() {
-	local host=$1 address=$2
+	local host=$1 address=$2 mac
 	ip netns add "$host" || return
 	ip -n "$host" link set lo up
-	ip link add "u-$host" type veth peer name eth-u netns "$host" || return
+	# A MAC that stays the host's own: its neighbours remember it.
+	# shellcheck disable=SC2086
+	mac=$(printf '02:55:%02x:%02x:%02x:%02x' ${address//./ })
+	ip link add "u-$host" type veth peer name eth-u address "$mac" netns "$host" || return
 	ip link set "u-$host" master underlay up
 	ip -n "$host" addr add "$address/24" dev eth-u
 	ip -n "$host" link set eth-u up
@@ -238,9 +251,10 @@ lab_relay_cut() { lab_stop "relay-$1" KILL; }
 
 lab_ctl() { vpcctl -c "$(lab_conf)" "$@"; }
 lab_kernel() { vpcctl kernel "$@"; }
-# A column of one VPC: lab_cdb_epoch VPC; lab_kernel_epoch HOST VNI (empty when it is not there).
-lab_cdb_epoch() { lab_ctl -j vpc show "$1" | jq -r 'if type == "array" then .[0].epoch else .epoch end'; }
-lab_kernel_epoch() { vpcctl -j kernel vpc show "$2" netns "$1" 2> /dev/null | jq -r 'if type == "array" then .[0].epoch else .epoch end'; }
+# The epoch of a VPC: lab_cdb_epoch VPC; lab_kernel_epoch HOST VNI (empty when it is not there).
+lab_cdb_epoch() { lab_epoch_in "$(lab_ctl -j vpc show "$1")"; }
+lab_kernel_epoch() { lab_epoch_in "$(vpcctl -j kernel vpc show "$2" netns "$1" 2> /dev/null)"; }
+lab_epoch_in() { [[ $1 =~ \"epoch\":([0-9]+) ]] && echo "${BASH_REMATCH[1]}"; }
 
 # zkcat below this lab's root: lab_zkcat get /vpc/v1/fence
 lab_zkcat() { VPC_ZK_HOSTS=$lab_zk$lab_chroot zkcat "$@"; }

@@ -17,6 +17,8 @@ if [[ $# = 0 ]]; then
 fi
 
 trouble='BUG: |WARNING: |Oops|refcount_t: |Call Trace:|unregister_netdevice: waiting|blocked for more than|stall'
+bash -c '. scripts/lab.sh && lab_warm'
+
 passed=0 failed=0
 not_ok() {
 	echo "not ok - $1"

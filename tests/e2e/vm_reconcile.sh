@@ -34,22 +34,22 @@ expect 0 '' lab_reconcile h1
 expect 0 '' lab_reconcile h1 --verify
 
 begin "a route that is missing in the kernel"
-lab_kernel route del 100 172.16.3.0/24 netns h1
+lab_kernel route del 100 172.16.3.0/24 table 1 netns h1
 finding missing "route table 1 172.16.3.0/24"
-lab_kernel route set 100 172.16.3.0/24 nexthop 7 netns h1
+lab_kernel route set 100 172.16.3.0/24 nexthop 7 table 1 netns h1
 expect 0 '' lab_reconcile h1
 
 begin "a route that CDB does not have"
-lab_kernel route set 100 192.168.0.0/16 nexthop 8 netns h1
+lab_kernel route set 100 192.168.0.0/16 nexthop 8 table 1 netns h1
 finding excess "route table 1 192.168.0.0/16"
-lab_kernel route del 100 192.168.0.0/16 netns h1
+lab_kernel route del 100 192.168.0.0/16 table 1 netns h1
 expect 0 '' lab_reconcile h1
 
 begin "a route to another nexthop"
-lab_kernel route set 100 172.16.4.0/24 nexthop 8 netns h1
+lab_kernel route set 100 172.16.4.0/24 nexthop 8 table 1 netns h1
 finding different "route table 1 172.16.4.0/24"
 lab_reconcile h1 | grep -F 'CDB has nexthop 7, the kernel has nexthop 8'
-lab_kernel route set 100 172.16.4.0/24 nexthop 7 netns h1
+lab_kernel route set 100 172.16.4.0/24 nexthop 7 table 1 netns h1
 expect 0 '' lab_reconcile h1
 
 begin "the kernel is behind: lag, which is no alarm"
@@ -57,16 +57,16 @@ lab_ctl route add 172.17.0.0/16 vpc red via nexthop 7
 expect 0 '1 behind' lab_reconcile h1 -v
 
 begin "drift in a kernel that is also behind is still drift"
-lab_kernel route del 100 172.16.5.0/24 netns h1
+lab_kernel route del 100 172.16.5.0/24 table 1 netns h1
 finding missing "route table 1 172.16.5.0/24"
-lab_kernel route set 100 172.16.5.0/24 nexthop 7 netns h1
+lab_kernel route set 100 172.16.5.0/24 nexthop 7 table 1 netns h1
 
 begin "a port that CDB has and the kernel has not, once it lasts"
 cloud_guest red b h1 10.0.0.6
 expect 1 'missing +port t-b' lab_reconcile h1 --settle 500
 
 begin "the agent is back and puts everything right"
-lab_kernel route del 100 172.16.6.0/24 netns h1
+lab_kernel route del 100 172.16.6.0/24 table 1 netns h1
 lab_agent_start h1
 lab_synced red 100 h1
 wait_until "lab_reconcile h1" 30
