@@ -30,7 +30,7 @@ enum vpc_cmd {
 	VPC_CMD_UNSPEC,
 	VPC_CMD_HOST_SET,	/* HOST: this namespace's VTEP and UDP port; opens the tunnel socket */
 	VPC_CMD_HOST_GET,	/* -> HOST */
-	VPC_CMD_VPC_NEW,	/* VNI, QUOTA? -> nothing. -EEXIST when there */
+	VPC_CMD_VPC_NEW,	/* VNI, QUOTA?: create; NLM_F_REPLACE: create or change the quota */
 	VPC_CMD_VPC_DEL,	/* VNI. -EBUSY while ports are configured */
 	VPC_CMD_VPC_GET,	/* do: VNI; dump: all -> VNI, EPOCH, DIGEST, counts */
 	VPC_CMD_PORT_NEW,	/* PORT: create; NLM_F_REPLACE: create or change */

@@ -129,7 +129,7 @@ struct vpc_genl_command {
 static const struct vpc_genl_command vpc_genl_commands[VPC_CMD_MAX + 1] = {
 	[VPC_CMD_HOST_SET] = { vpc_cmd_host_set, VPC_LOCK_RTNL | VPC_LOCK_STATE },
 	[VPC_CMD_HOST_GET] = { vpc_cmd_host_get, VPC_LOCK_STATE },
-	[VPC_CMD_VPC_NEW] = { vpc_cmd_vpc_new, VPC_LOCK_STATE },
+	[VPC_CMD_VPC_NEW] = { vpc_cmd_vpc_new, VPC_LOCK_STATE, NLM_F_REPLACE | NLM_F_CREATE },
 	[VPC_CMD_VPC_DEL] = { vpc_cmd_vpc_del, VPC_LOCK_STATE },
 	[VPC_CMD_VPC_GET] = { vpc_cmd_vpc_get, VPC_LOCK_STATE },
 	[VPC_CMD_PORT_NEW] = { vpc_cmd_port_new, VPC_LOCK_RTNL | VPC_LOCK_STATE, NLM_F_REPLACE | NLM_F_CREATE },

@@ -19,6 +19,12 @@ int vpc_cmd_vpc_new(struct vpc_net *vnet, struct genl_info *info)
 	vni = nla_get_u32(info->attrs[VPC_A_VNI]);
 	if (info->attrs[VPC_A_QUOTA])
 		quota = nla_get_u64(info->attrs[VPC_A_QUOTA]);
+	vpc = vpc_lookup(vnet, vni);
+	if (vpc && info->nlhdr->nlmsg_flags & NLM_F_REPLACE) {
+		vpc->quota = quota;
+		vnet->generation++;
+		return 0;
+	}
 	err = vpc_new(vnet, vni, quota, &vpc);
 	if (err == -EEXIST)
 		vpc_refuse(info->extack, "VPC %u exists already", vni);

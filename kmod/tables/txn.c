@@ -230,7 +230,8 @@ static int vpc_txn_check_quota(const struct vpc_txn *txn, struct netlink_ext_ack
 	const struct vpc *vpc = vpc_txn_vpc(txn);
 	size_t bytes = vpc_txn_memory(txn);
 
-	if (!vpc->quota || bytes <= vpc->quota)
+	/* A quota that was lowered stops growth; what is there may change and shrink. */
+	if (!vpc->quota || bytes <= max_t(u64, vpc->quota, txn->base->memory))
 		return 0;
 	vpc_refuse(extack, "VPC %u would need %zu bytes, its quota is %llu", vpc->vni, bytes, vpc->quota);
 	return -EDQUOT;
