@@ -36,9 +36,13 @@ int audit_content(const struct audit *audit, struct report *report, uint32_t vni
 int audit_compare_states(const struct report *report, struct report_vpc *vpc, const struct vpc_state *want,
 			 const struct vpc_state *have);
 
-/* presence.c: the ports and VPCs that are here. */
+/*
+ * presence.c: the ports and VPCs that are here. @pending: a change of this host's ports is in CDB's outbox, so nothing
+ * below CDB can know of it yet.
+ */
 struct presence {
 	struct vpc_host_ports want;
+	bool pending;
 	struct kernel_host have_host;
 	struct kernel_port *have_ports;
 	size_t n_have_ports;
@@ -57,7 +61,10 @@ typedef int (*presence_fn)(enum finding_class class, uint32_t vni, const char *o
 			   const char *have, void *arg);
 int presence_compare(const struct presence *presence, uint32_t only_vni, presence_fn fn, void *arg);
 
-/* Compares until nothing differs or the settling time is over; adds what differed at every look. */
+/*
+ * Compares until nothing differs or the settling time is over; adds what differed at every look: as lag while the
+ * change is still in the outbox, or waits for its VPC, which the kernel has at an older epoch than CDB; else as drift.
+ */
 int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
 		   struct vpc_err *err);
 

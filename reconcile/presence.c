@@ -16,6 +16,7 @@
 #include "../lib/util.h"
 
 #define LOOK_INTERVAL_MS 250
+#define OUTBOX_PAGE	 1000
 
 /* The differences of one look. */
 struct look {
@@ -38,6 +39,40 @@ void presence_clear(struct presence *presence)
 	memset(presence, 0, sizeof(*presence));
 }
 
+/* Whether a change of this host's ports waits in the outbox. A full page of it counts: there is more behind. */
+static int load_pending(const struct audit *audit, bool *ret_pending, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_outbox *rows = NULL;
+	size_t n = 0;
+	bool pending;
+	int ret;
+
+	ret = cdb_outbox_list(audit->cdb, OUTBOX_PAGE, &rows, &n, err);
+	if (ret)
+		return ret;
+	pending = n == OUTBOX_PAGE;
+	for (size_t i = 0; i < n && !pending; i++)
+		pending = rows[i].kind == CDB_OUTBOX_HOST && !strcmp(rows[i].host, audit->host);
+	*ret_pending = pending;
+	return 0;
+}
+
+/* CDB's side, in one snapshot: what the outbox no longer has was published before what we compare with. */
+static int load_want(const struct audit *audit, struct presence *p, struct vpc_err *err)
+{
+	struct vpc_err end_err;
+	int ret, end;
+
+	ret = cdb_snapshot_begin(audit->cdb, err);
+	if (ret)
+		return ret;
+	ret = cdb_host_ports_load(audit->cdb, audit->host, &p->want, err);
+	if (!ret)
+		ret = load_pending(audit, &p->pending, err);
+	end = cdb_snapshot_end(audit->cdb, &end_err);
+	return ret ? ret : end ? vpc_err_set(err, end, "%s", end_err.text) : 0;
+}
+
 int presence_load(const struct audit *audit, struct presence *ret_presence, struct vpc_err *err)
 {
 	struct presence p = { 0 };
@@ -49,7 +84,7 @@ int presence_load(const struct audit *audit, struct presence *ret_presence, stru
 	if (!ret)
 		ret = kernel_port_list(audit->kernel, &p.have_ports, &p.n_have_ports, err);
 	if (!ret)
-		ret = cdb_host_ports_load(audit->cdb, audit->host, &p.want, err);
+		ret = load_want(audit, &p, err);
 	if (ret) {
 		presence_clear(&p);
 		return ret;
@@ -117,16 +152,17 @@ static int compare_host(const struct presence *p, presence_fn fn, void *arg)
 
 static int compare_vpcs(const struct presence *p, uint32_t only_vni, presence_fn fn, void *arg)
 {
-	uint32_t last = 0;
 	int ret = 0;
 
 	for (size_t i = 0; i < p->want.n_ports && !ret; i++) {
 		uint32_t vni = p->want.ports[i].vni;
+		bool again = false;
 
-		if (vni == last || (only_vni && vni != only_vni) || presence_has_vpc(p, vni))
+		for (size_t j = 0; j < i && !again; j++)
+			again = p->want.ports[j].vni == vni;
+		if (again || (only_vni && vni != only_vni) || presence_has_vpc(p, vni))
 			continue;
-		ret = fn(FINDING_MISSING, vni, "VPC", "it, with ports on this host", NULL, arg);
-		last = vni;
+		ret = fn(FINDING_MISSING, vni, "VPC", "it, with ports here", NULL, arg);
 	}
 	for (size_t i = 0; i < p->n_have_vpcs && !ret; i++) {
 		uint32_t vni = p->have_vpcs[i].vni;
@@ -208,21 +244,56 @@ static void look_intersect(struct look *standing, const struct look *now)
 	standing->n = kept;
 }
 
-static int report_standing(struct report *report, const struct look *standing)
+/* Whether the kernel has @vni at an older epoch than CDB: a port waits until its VPC has its content. */
+static int vpc_is_behind(const struct audit *audit, const struct presence *p, uint32_t vni, bool *ret_behind,
+			 struct vpc_err *err)
 {
-	for (size_t i = 0; i < standing->n; i++) {
-		const struct look_item *item = &standing->items[i];
-		struct report_vpc *vpc = report_vpc(report, item->vni, NULL);
-		int ret;
+	struct cdb_vpc vpc;
+	int ret;
 
-		if (!vpc)
-			return -ENOMEM;
-		ret = report_add(report, vpc, item->class, item->object, item->has_want ? item->want : NULL,
-				 item->has_have ? item->have : NULL);
-		if (ret)
+	*ret_behind = false;
+	for (size_t i = 0; i < p->n_have_vpcs; i++) {
+		if (p->have_vpcs[i].vni != vni)
+			continue;
+		ret = cdb_vpc_get(audit->cdb, vni, &vpc, err);
+		if (ret && ret != -ENOENT)
 			return ret;
+		*ret_behind = !ret && p->have_vpcs[i].epoch < vpc.epoch;
 	}
 	return 0;
+}
+
+static int report_item(const struct audit *audit, struct report *report, const struct presence *p,
+		       const struct look_item *item, struct vpc_err *err)
+{
+	struct report_vpc *vpc = report_vpc(report, item->vni, NULL);
+	char reason[160];
+	bool behind;
+	int ret;
+
+	if (!vpc)
+		return -ENOMEM;
+	ret = vpc_is_behind(audit, p, item->vni, &behind, err);
+	if (ret)
+		return ret;
+	if (p->pending || (behind && item->class != FINDING_EXCESS)) {
+		snprintf(reason, sizeof(reason), "%s is %s, its change %s", item->object,
+			 finding_class_name(item->class), p->pending ? "is not published yet" : "waits for the VPC's content");
+		report_lag(vpc, reason);
+		return 0;
+	}
+	return report_add(report, vpc, item->class, item->object, item->has_want ? item->want : NULL,
+			  item->has_have ? item->have : NULL);
+}
+
+static int report_standing(const struct audit *audit, struct report *report, const struct presence *p,
+			   const struct look *standing, struct vpc_err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < standing->n && !ret; i++)
+		ret = report_item(audit, report, p, &standing->items[i], err);
+	return ret;
 }
 
 int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
@@ -250,7 +321,7 @@ int audit_presence(const struct audit *audit, struct report *report, struct pres
 		poll(NULL, 0, LOOK_INTERVAL_MS);
 	}
 	if (!ret)
-		ret = report_standing(report, &standing);
+		ret = report_standing(audit, report, &presence, &standing, err);
 	free(standing.items);
 	free(now.items);
 	if (ret) {

@@ -99,6 +99,14 @@ int report_add(const struct report *report, struct report_vpc *vpc, enum finding
 	return finding_keep(vpc, class, object, want, have);
 }
 
+void report_lag(struct report_vpc *vpc, const char *reason)
+{
+	if (vpc->result > RESULT_LAG)
+		return;
+	vpc->result = RESULT_LAG;
+	snprintf(vpc->reason, sizeof(vpc->reason), "%s", reason);
+}
+
 void report_fail(struct report_vpc *vpc, const char *reason)
 {
 	vpc->result = RESULT_FAILED;

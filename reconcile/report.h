@@ -42,7 +42,7 @@ struct report_vpc {
 	enum vpc_result result;
 	uint64_t cdb_epoch, kernel_epoch;
 	size_t n_routes, n_nexthops;	/* compared, as CDB has them */
-	char reason[512];		/* RESULT_FAILED */
+	char reason[512];		/* RESULT_FAILED, RESULT_LAG */
 	uint64_t counts[FINDING_CLASSES];
 	struct finding *findings;	/* the first max_findings */
 	size_t n_findings, cap_findings;
@@ -66,6 +66,8 @@ struct report_vpc *report_vpc(struct report *report, uint32_t vni, const char *n
 /* Counts and, below the limit, keeps a finding; RESULT_DRIFT unless comparing failed. Strings are copied. -ENOMEM. */
 int report_add(const struct report *report, struct report_vpc *vpc, enum finding_class class, const char *object,
 	       const char *want, const char *have);
+/* What differs is still on its way: RESULT_LAG unless something is worse, with @reason. */
+void report_lag(struct report_vpc *vpc, const char *reason);
 /* Marks @vpc as not compared. */
 void report_fail(struct report_vpc *vpc, const char *reason);
 

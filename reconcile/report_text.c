@@ -37,11 +37,11 @@ static void print_findings(const struct report_vpc *vpc)
 
 		printf("  %-9s  %s:", finding_class_name(f->class), f->object);
 		if (f->want)
-			printf(" CDB has %s", f->want);
+			printf(f->class == FINDING_DIGEST ? " it is %s" : " CDB has %s", f->want);
 		if (f->want && f->have)
 			printf(",");
 		if (f->have)
-			printf(" the kernel has %s", f->have);
+			printf(f->class == FINDING_DIGEST ? " the kernel keeps %s" : " the kernel has %s", f->have);
 		printf("\n");
 	}
 	if (report_findings(vpc) > vpc->n_findings)
@@ -61,6 +61,8 @@ static void print_vpc(const struct report_vpc *vpc)
 		printf(", epoch %" PRIu64, vpc->kernel_epoch);
 	if (vpc->cdb_epoch > vpc->kernel_epoch && vpc->result != RESULT_FAILED)
 		printf(" of %" PRIu64 " (%" PRIu64 " behind)", vpc->cdb_epoch, vpc->cdb_epoch - vpc->kernel_epoch);
+	if (vpc->result == RESULT_LAG && vpc->reason[0])
+		printf(": %s", vpc->reason);
 	if (vpc->n_routes || vpc->n_nexthops)
 		printf(", %zu routes and %zu nexthops compared", vpc->n_routes, vpc->n_nexthops);
 	printf("\n");

@@ -148,6 +148,22 @@ static void results_outrank(void **state)
 	}
 }
 
+static void lag_is_named_and_hides_nothing(void **state)
+{
+	struct report report;
+	struct report_vpc *vpc;
+
+	report_init(&report, "h1", 10);
+	vpc = report_vpc(&report, 100, NULL);
+	report_lag(vpc, "port tap1 is missing, its change is not published yet");
+	assert_int_equal(report_result(&report), RESULT_LAG);
+	assert_int_equal(report_add(&report, vpc, FINDING_EXCESS, "port tap2", NULL, "x"), 0);
+	report_lag(vpc, "port tap3 is missing");
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	assert_null(strstr(vpc->reason, "tap3"));
+	report_clear(&report);
+}
+
 static void nothing_compared_is_a_failure(void **state)
 {
 	struct report report;
@@ -181,22 +197,23 @@ static struct vpc_port port(const char *dev, uint32_t vni, struct vpc_prefix *ad
 static void presence_names_what_differs(void **state)
 {
 	struct vpc_prefix a[5];
-	struct vpc_port want[] = { port("tap1", 100, &a[0], 1), port("tap2", 100, &a[1], 2),
-				   port("tap3", 200, &a[2], 3) };
+	/* VPC 200 has ports on both sides of VPC 100's, and is missing once. */
+	struct vpc_port want[] = { port("tap3", 200, &a[2], 3), port("tap1", 100, &a[0], 1),
+				   port("tap2", 100, &a[1], 2), port("tap4", 200, &a[2], 3) };
 	struct kernel_port have[] = { { .conf = port("tap1", 100, &a[3], 1) }, { .conf = port("tap2", 100, &a[4], 9) },
 				      { .conf = port("tap9", 300, &a[2], 3) } };
 	struct kernel_vpc vpcs[] = { { .vni = 100 }, { .vni = 300 } };
 	struct vpc_addr vtep = { .family = AF_INET, .bytes = { 192, 0, 2, 11 } };
 	struct presence p = {
-		.want = { .vtep = vtep, .udp_port = 4789, .ports = want, .n_ports = 3 },
+		.want = { .vtep = vtep, .udp_port = 4789, .ports = want, .n_ports = 4 },
 		.have_host = { .vtep4 = vtep, .udp_port = 4789 },
 		.have_ports = have, .n_have_ports = 3, .have_vpcs = vpcs, .n_have_vpcs = 2,
 	};
 
 	seen[0] = 0;
 	assert_int_equal(presence_compare(&p, 0, note, NULL), 0);
-	assert_string_equal(seen, "missing 200 VPC;excess 300 VPC;different 100 port tap2;missing 200 port tap3;"
-				  "excess 300 port tap9;");
+	assert_string_equal(seen, "missing 200 VPC;excess 300 VPC;missing 200 port tap3;different 100 port tap2;"
+				  "missing 200 port tap4;excess 300 port tap9;");
 	seen[0] = 0;
 	assert_int_equal(presence_compare(&p, 100, note, NULL), 0);
 	assert_string_equal(seen, "different 100 port tap2;");
@@ -214,6 +231,7 @@ int main(void)
 		cmocka_unit_test(kernel_digest_that_does_not_cover_its_dump),
 		cmocka_unit_test(all_are_counted_and_few_kept),
 		cmocka_unit_test(results_outrank),
+		cmocka_unit_test(lag_is_named_and_hides_nothing),
 		cmocka_unit_test(nothing_compared_is_a_failure),
 		cmocka_unit_test(presence_names_what_differs),
 	};
