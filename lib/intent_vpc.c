@@ -73,6 +73,15 @@ static int insert_tables(struct cdb_change *change, struct vpc_err *err)
 			cdb_change_vpc(change)->vni, cdb_change_vpc(change)->vni);
 }
 
+/* It becomes a number in znodes, which end at 2^63-1. */
+static int check_quota(uint64_t quota, struct vpc_err *err)
+{
+	if (quota > INT64_MAX)
+		return vpc_err_set(err, -EINVAL, "quota %llu is out of range: at most %lld bytes",
+				   (unsigned long long)quota, (long long)INT64_MAX);
+	return 0;
+}
+
 int intent_vpc_add(const struct intent *intent, const char *name, uint32_t vni, const struct vpc_prefix *ranges,
 		   size_t n_ranges, uint64_t quota, struct cdb_change_result *ret_result, struct vpc_err *err)
 {
@@ -85,7 +94,9 @@ int intent_vpc_add(const struct intent *intent, const char *name, uint32_t vni, 
 		return r;
 	if (!vni || vni > VPC_VNI_MAX)
 		return vpc_err_set(err, -EINVAL, "VNI %u is out of range: VNIs are 1..%u", vni, VPC_VNI_MAX);
-	r = cdb_change_begin_new(intent->cdb, vni, name, quota, intent->author, intent->summary, &change, err);
+	r = check_quota(quota, err);
+	if (!r)
+		r = cdb_change_begin_new(intent->cdb, vni, name, quota, intent->author, intent->summary, &change, err);
 	if (!r)
 		r = insert_tables(change, err);
 	if (!r)
@@ -140,8 +151,10 @@ static int set_name(struct cdb_change *change, const char *name, struct vpc_err 
 
 static int set_quota(struct cdb_change *change, uint64_t quota, struct vpc_err *err)
 {
-	if (cdb_change_vpc(change)->quota == quota)
-		return 0;
+	int r = check_quota(quota, err);
+
+	if (r || cdb_change_vpc(change)->quota == quota)
+		return r;
 	cdb_change_mark(change);
 	return cdb_exec(cdb_change_cdb(change), err, "UPDATE vpc SET quota = ? WHERE vni = ?", "Uu", quota,
 			cdb_change_vpc(change)->vni);

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS vpc (
 	UNIQUE KEY vpc_name (name),
 	CONSTRAINT vpc_vni CHECK (vni BETWEEN 1 AND 16777215),
 	CONSTRAINT vpc_name_form CHECK (name REGEXP '^[A-Za-z][A-Za-z0-9_.-]*$'),
-	CONSTRAINT vpc_epoch CHECK (epoch <= 9223372036854775807)
+	CONSTRAINT vpc_epoch CHECK (epoch <= 9223372036854775807),
+	CONSTRAINT vpc_quota CHECK (quota <= 9223372036854775807)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS vpc_range (
@@ -223,7 +224,9 @@ CREATE TABLE IF NOT EXISTS outbox (
 	vni INT UNSIGNED NULL,
 	host VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NULL,
 	created BIGINT UNSIGNED NOT NULL,
-	CONSTRAINT outbox_kind CHECK ((kind = 'vpc') = (vni IS NOT NULL) AND (kind = 'host') = (host IS NOT NULL))
+	CONSTRAINT outbox_kind CHECK ((kind = 'vpc') = (vni IS NOT NULL) AND (kind = 'host') = (host IS NOT NULL)),
+	CONSTRAINT outbox_vni CHECK (vni BETWEEN 1 AND 16777215),
+	CONSTRAINT outbox_host CHECK (host <> '')
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TRIGGER IF NOT EXISTS change_log_no_update BEFORE UPDATE ON change_log FOR EACH ROW
