@@ -43,8 +43,9 @@ static int map_errno(unsigned int code)
 	case ER_NO_REFERENCED_ROW:
 	case ER_NO_REFERENCED_ROW_2:
 	case ER_BAD_DB_ERROR:
-	case ER_NO_SUCH_TABLE:
 		return -ENOENT;
+	case ER_NO_SUCH_TABLE: /* must not pass for a missing row */
+		return -EPROTO;
 	case ER_CHECK_FAILED:
 	case ER_CHECK_MYSQL:
 	case ER_DATA_TOO_LONG:
@@ -60,6 +61,7 @@ static int map_errno(unsigned int code)
 	case ER_SIGNAL_EXCEPTION:
 		return -EPERM;
 	case ER_LOCK_DEADLOCK:
+		return -EDEADLK;
 	case ER_LOCK_WAIT_TIMEOUT:
 		return -EAGAIN;
 	case CR_SERVER_LOST:

@@ -10,8 +10,8 @@
  *
  * What the server returns must fit: NULL (save into b), a number out of range or a string too long is -EPROTO, naming
  * table and column. Errors of the server are mapped: -EEXIST duplicate key, -EBUSY still referenced, -ENOENT what is
- * referenced is absent, -EINVAL CHECK failed, -EACCES no right, -EAGAIN deadlock or lock timeout, -ETIMEDOUT and -EIO
- * connection lost.
+ * referenced is absent, -EPROTO no such table, -EINVAL CHECK failed, -EACCES no right, -EAGAIN lock timeout, -EDEADLK
+ * deadlock (the whole transaction was rolled back), -ETIMEDOUT and -EIO connection lost.
  */
 #ifndef VPC_CDB_STMT_H
 #define VPC_CDB_STMT_H

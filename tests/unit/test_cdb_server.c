@@ -73,6 +73,7 @@ static void test_schema_refuses(void **state)
 		{ "INSERT INTO vpc (vni, name) VALUES (16777216, 'large')", -EINVAL },
 		{ "INSERT INTO vpc (vni, name) VALUES (5, '5')", -EINVAL },
 		{ "INSERT INTO vpc (vni, name) VALUES (5, 'spoilt')", -EEXIST },
+		{ "INSERT INTO vpc (vni, name, quota) VALUES (5, 'q', 9223372036854775808)", -EINVAL },
 		{ "INSERT INTO vpc_range VALUES (100, 4, x'0b000001', 8)", -EINVAL },
 		{ "INSERT INTO vpc_range VALUES (100, 4, x'0b0000', 8)", -EINVAL },
 		{ "INSERT INTO vpc_range VALUES (100, 6, x'0b000000', 8)", -EINVAL },
@@ -96,6 +97,10 @@ static void test_schema_refuses(void **state)
 		{ "INSERT INTO host (name, family, vtep, udp_port) VALUES ('hx', 4, x'c000020d', 0)", -EINVAL },
 		{ "INSERT INTO outbox (kind, created) VALUES ('vpc', 0)", -EINVAL },
 		{ "INSERT INTO outbox (kind, vni, host, created) VALUES ('vpc', 1, 'x', 0)", -EINVAL },
+		{ "INSERT INTO outbox (kind, vni, created) VALUES ('vpc', 0, 0)", -EINVAL },
+		{ "INSERT INTO outbox (kind, vni, created) VALUES ('vpc', 16777216, 0)", -EINVAL },
+		{ "INSERT INTO outbox (kind, host, created) VALUES ('host', '', 0)", -EINVAL },
+		{ "INSERT INTO outbox (kind, vni, created) VALUES ('host', 1, 0)", -EINVAL },
 		{ "DELETE FROM nexthop WHERE vni = 100 AND id = 2147483648", -EBUSY },
 		{ "DELETE FROM vpc WHERE vni = 100", -EBUSY },
 		{ "UPDATE change_log SET author = 'nobody'", -EPERM },
@@ -170,6 +175,7 @@ static void test_unexpected_columns(void **state)
 	refused(cdb_get(rig_cdb, &err, "SELECT -1 AS x", ">u", &small), -EPROTO, "x is out of range");
 	assert_int_equal(cdb_get(rig_cdb, NULL, "SELECT vni FROM vpc WHERE vni = 4711", ">u", &small), -ENOENT);
 	refused(cdb_get(rig_cdb, &err, "SELECT nonsense", ">u", &small), -EIO, "nonsense");
+	refused(cdb_get(rig_cdb, &err, "SELECT vni FROM nowhere", ">u", &small), -EPROTO, "nowhere");
 }
 
 static void test_accounts(void **state)
@@ -242,9 +248,13 @@ static void test_snapshot(void **state)
 	struct cdb_change_result result;
 	struct cdb *reader;
 	struct cdb_vpc vpc;
-	uint64_t quota = 12345;
+	uint64_t quota = 12345, too_much = (uint64_t)INT64_MAX + 1;
 
 	rig_need_server();
+	refused(intent_vpc_set(&by, "100", &(struct intent_vpc_set){ .quota = &too_much }, &result, &err), -EINVAL,
+		"quota 9223372036854775808");
+	refused(intent_vpc_add(&by, "much", 101, NULL, 0, too_much, &result, &err), -EINVAL,
+		"quota 9223372036854775808");
 	reader = open_as("vpc_auditor", "it's a \"secret\\");
 	ok(cdb_snapshot_begin(reader, &err));
 	refused(cdb_snapshot_begin(reader, &err), -EBUSY, "open already");
