@@ -277,8 +277,10 @@ static int report_item(const struct audit *audit, struct report *report, const s
 	if (ret)
 		return ret;
 	if (p->pending || (behind && item->class != FINDING_EXCESS)) {
+		const char *why = p->pending ? "is not published yet" : "waits for the VPC's content";
+
 		snprintf(reason, sizeof(reason), "%s is %s, its change %s", item->object,
-			 finding_class_name(item->class), p->pending ? "is not published yet" : "waits for the VPC's content");
+			 finding_class_name(item->class), why);
 		report_lag(vpc, reason);
 		return 0;
 	}
