@@ -102,6 +102,12 @@ void follow_moved(struct follow *f)
 	}
 }
 
+/* A quota has no epoch of its own, but that of a HEAD that is refused for being old does not count. */
+static bool quota_differs(const struct follow *f, const struct kernel_vpc *have)
+{
+	return have->quota != f->head.quota && have->epoch <= f->head.epoch;
+}
+
 int follow_read_kernel(struct follow *f)
 {
 	struct kernel *kernel = agent_kernel(f->agent);
@@ -111,8 +117,8 @@ int follow_read_kernel(struct follow *f)
 
 	f->err.text[0] = '\0';
 	res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
-	if (res == -ENOENT && f->has_head) {
-		res = kernel_vpc_new(kernel, f->vni, f->head.quota, &f->err);
+	if (f->has_head && (res == -ENOENT || (!res && quota_differs(f, &have)))) {
+		res = kernel_vpc_set(kernel, f->vni, f->head.quota, &f->err);
 		if (!res)
 			res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
 	}

@@ -132,10 +132,19 @@ int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_e
 int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
 {
 	_cleanup_msg_ struct nl_msg *msg = NULL;
-	int r = kernel_msg_vpc_new(k->family, vni, quota, &msg);
+	int r = kernel_msg_vpc_new(k->family, NLM_F_ACK, vni, quota, &msg);
 
 	r = request(k, r, msg, NULL, NULL, err);
 	return r ? vpc_err_prefix(err, r, "VPC %u: creation refused", vni) : 0;
+}
+
+int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
+{
+	_cleanup_msg_ struct nl_msg *msg = NULL;
+	int r = kernel_msg_vpc_new(k->family, NLM_F_ACK | NLM_F_REPLACE | NLM_F_CREATE, vni, quota, &msg);
+
+	r = request(k, r, msg, NULL, NULL, err);
+	return r ? vpc_err_prefix(err, r, "VPC %u refused", vni) : 0;
 }
 
 int kernel_vpc_del(struct kernel *k, uint32_t vni, struct vpc_err *err)

@@ -87,7 +87,8 @@ void kernel_closep(struct kernel **k);
 int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, uint16_t udp_port, struct vpc_err *err);
 int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_err *err);
 
-int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err);
+int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err); /* -EEXIST */
+int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err); /* new, or another quota */
 int kernel_vpc_del(struct kernel *k, uint32_t vni, struct vpc_err *err);
 int kernel_vpc_get(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_err *err); /* -ENOENT */
 /* free() the array. */

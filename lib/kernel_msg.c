@@ -82,9 +82,9 @@ int kernel_msg_host_set(uint16_t family, const struct vpc_addr *vtep4, uint16_t 
 	return msg_finish(msg, false, ret_msg);
 }
 
-int kernel_msg_vpc_new(uint16_t family, uint32_t vni, uint64_t quota, struct nl_msg **ret_msg)
+int kernel_msg_vpc_new(uint16_t family, uint16_t flags, uint32_t vni, uint64_t quota, struct nl_msg **ret_msg)
 {
-	struct nl_msg *msg = msg_new(family, VPC_CMD_VPC_NEW, NLM_F_ACK, MSG_SMALL);
+	struct nl_msg *msg = msg_new(family, VPC_CMD_VPC_NEW, flags, MSG_SMALL);
 
 	if (!msg)
 		return -ENOMEM;

@@ -29,7 +29,7 @@ int kernel_msg_plain(uint16_t family, uint8_t cmd, uint16_t flags, struct nl_msg
 /* A command with VPC_A_VNI only: VPC_DEL, VPC_GET, VERIFY, dumps of routes and nexthops. */
 int kernel_msg_vni(uint16_t family, uint8_t cmd, uint16_t flags, uint32_t vni, struct nl_msg **ret_msg);
 int kernel_msg_host_set(uint16_t family, const struct vpc_addr *vtep4, uint16_t udp_port, struct nl_msg **ret_msg);
-int kernel_msg_vpc_new(uint16_t family, uint32_t vni, uint64_t quota, struct nl_msg **ret_msg);
+int kernel_msg_vpc_new(uint16_t family, uint16_t flags, uint32_t vni, uint64_t quota, struct nl_msg **ret_msg);
 int kernel_msg_port_set(uint16_t family, const struct vpc_port *port, struct nl_msg **ret_msg);
 int kernel_msg_port_del(uint16_t family, const char *dev, struct nl_msg **ret_msg);
 int kernel_msg_lookup(uint16_t family, const struct kernel_lookup *lookup, struct nl_msg **ret_msg);

@@ -30,7 +30,7 @@ bool fake_zk_session_owns(const char *path); /* an ephemeral of the session that
 
 /* What was called since fake_kernel_reset(), refusals included. */
 struct fake_calls {
-	unsigned int host_set, vpc_new, vpc_del, port_set, port_del, apply, replace, dump;
+	unsigned int host_set, vpc_set, vpc_del, port_set, port_del, apply, replace, dump;
 	size_t apply_ops; /* of the last kernel_apply() */
 };
 
@@ -39,6 +39,7 @@ extern struct fake_calls fake_calls;
 void fake_kernel_reset(void); /* present, empty, another instance */
 void fake_kernel_unload(void); /* every call fails until fake_kernel_reset() */
 struct vpc_state *fake_kernel_vpc(uint32_t vni); /* its tables, NULL: no such VPC */
+uint64_t fake_kernel_quota(uint32_t vni);
 const struct vpc_port *fake_kernel_port(const char *dev);
 void fake_kernel_put_vpc(const struct vpc_state *state); /* as if an agent before had left it */
 void fake_kernel_refuse(int code, unsigned int times); /* of the next transactions */

@@ -19,7 +19,8 @@ struct kernel {
 };
 
 struct fake_vpc {
-	struct vpc_state state; /* state.digest is the running one */
+	struct vpc_state state; /* state.digest is the running one; first, a pointer to it is one to this */
+	uint64_t quota;
 };
 
 struct fake_calls fake_calls;
@@ -72,6 +73,11 @@ struct vpc_state *fake_kernel_vpc(uint32_t vni)
 	return NULL;
 }
 
+uint64_t fake_kernel_quota(uint32_t vni)
+{
+	return ((struct fake_vpc *)fake_kernel_vpc(vni))->quota;
+}
+
 const struct vpc_port *fake_kernel_port(const char *dev)
 {
 	for (size_t i = 0; i < n_ports; i++)
@@ -97,6 +103,7 @@ void fake_kernel_put_vpc(const struct vpc_state *state)
 	struct vpc_state *there = fake_kernel_vpc(state->vni);
 
 	if (!there) {
+		vpcs[n_vpcs].quota = 0;
 		there = &vpcs[n_vpcs++].state;
 		vpc_state_init(there, state->vni);
 	}
@@ -170,14 +177,14 @@ int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_e
 	return gone(err);
 }
 
-int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
+int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
 {
-	fake_calls.vpc_new++;
+	fake_calls.vpc_set++;
 	if (!present)
 		return gone(err);
-	if (fake_kernel_vpc(vni))
-		return vpc_err_set(err, -EEXIST, "VPC %u is there", vni);
-	vpc_state_init(&vpcs[n_vpcs++].state, vni);
+	if (!fake_kernel_vpc(vni))
+		vpc_state_init(&vpcs[n_vpcs++].state, vni);
+	((struct fake_vpc *)fake_kernel_vpc(vni))->quota = quota;
 	return 0;
 }
 
@@ -187,7 +194,8 @@ static void vpc_fill(const struct vpc_state *state, struct kernel_vpc *ret)
 				    .epoch = state->epoch,
 				    .digest = state->digest,
 				    .n_routes = state->n_routes,
-				    .n_nexthops = state->n_nexthops };
+				    .n_nexthops = state->n_nexthops,
+				    .quota = fake_kernel_quota(state->vni) };
 	for (size_t i = 0; i < n_ports; i++)
 		ret->n_ports += ports[i].vni == state->vni;
 }
@@ -204,7 +212,7 @@ int kernel_vpc_del(struct kernel *k, uint32_t vni, struct vpc_err *err)
 	if (vpc.n_ports)
 		return vpc_err_set(err, -EBUSY, "VPC %u has %u ports", vni, vpc.n_ports);
 	vpc_state_clear(state);
-	*state = vpcs[--n_vpcs].state;
+	*(struct fake_vpc *)state = vpcs[--n_vpcs];
 	return 0;
 }
 

@@ -212,7 +212,7 @@ void assert_same(const struct pub *p)
 
 unsigned int writes(void)
 {
-	return fake_calls.host_set + fake_calls.vpc_new + fake_calls.vpc_del + fake_calls.port_set +
+	return fake_calls.host_set + fake_calls.vpc_set + fake_calls.vpc_del + fake_calls.port_set +
 	       fake_calls.port_del + fake_calls.apply + fake_calls.replace;
 }
 

@@ -283,6 +283,43 @@ static void test_port_waits_for_content(void **state)
 	finish(a, &p);
 }
 
+/* A quota has no epoch: it changes with HEAD alone, in a VPC that is there, and nothing else is written. */
+static void test_quota(void **state)
+{
+	struct agent *a;
+	struct pub p, old;
+
+	a = start_live(&p, 100);
+	assert_int_equal(fake_kernel_quota(100), 0);
+	fake_calls = (struct fake_calls){ 0 };
+	p.head.quota = 1 << 20;
+	pub_head(&p);
+	run_until(a, fake_kernel_quota(100) == 1 << 20);
+	pub_change(&p, 70);
+	run_until(a, reached(&p));
+	assert_int_equal(fake_calls.vpc_set, 1);
+	assert_int_equal(writes(), 2);
+	p.head.quota = 0;
+	pub_head(&p);
+	run_until(a, fake_kernel_quota(100) == 0);
+	/* A HEAD that is refused for its epoch is refused whole. */
+	pub_init(&old, 100);
+	old.head.quota = 5;
+	pub_head(&old);
+	run_until(a, fake_log_count("is older than the kernel's 2; refused"));
+	assert_int_equal(fake_kernel_quota(100), 0);
+	pub_clear(&old);
+	/* Taken over with another one than HEAD says. */
+	agent_free(a);
+	p.head.quota = 7;
+	pub_head(&p);
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	assert_int_equal(fake_kernel_quota(100), 7);
+	finish(a, &p);
+}
+
 static void test_many_vpcs(void **state)
 {
 	struct pub p[60];
@@ -367,6 +404,7 @@ int main(void)
 		TEST(test_changes),	  TEST(test_coalesced_delta),
 		TEST(test_ports_change),  TEST(test_port_waits_for_content),
 		TEST(test_many_vpcs),	  TEST(test_notify),
+		TEST(test_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,31 @@ static void test_request(void **arg)
 	}
 }
 
+/* What makes a VPC refuses one that is there; what sets it does not. */
+static void play_flags(struct fake_kernel *fake, const struct nlmsghdr *request, unsigned int n)
+{
+	uint16_t flags = NLM_F_REQUEST | NLM_F_ACK | (n ? NLM_F_REPLACE | NLM_F_CREATE : 0);
+	struct fake_msg msg;
+
+	assert_int_equal(request->nlmsg_flags, flags);
+	if (n)
+		return fake_send_ack(fake);
+	fake_error(&msg, -EEXIST, "VPC 100 exists already");
+	fake_send(fake, &msg);
+}
+
+static void test_vpc_set(void **arg)
+{
+	struct vpc_err err = { "" };
+	struct fake_kernel fake;
+
+	fake_start(&fake, 0, play_flags);
+	assert_int_equal(kernel_vpc_new(&fake.k, 100, 1 << 20, &err), -EEXIST);
+	assert_string_equal(err.text, "VPC 100: creation refused: kernel: VPC 100 exists already");
+	assert_int_equal(kernel_vpc_set(&fake.k, 100, 1 << 20, &err), 0);
+	fake_stop(&fake);
+}
+
 /* -- dumps --------------------------------------------------------------------------------------------------------- */
 
 enum {
@@ -419,7 +444,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request), cmocka_unit_test(test_dump),	     cmocka_unit_test(test_txn),
-		cmocka_unit_test(test_events),	cmocka_unit_test(test_refused_here),
+		cmocka_unit_test(test_events),	cmocka_unit_test(test_refused_here), cmocka_unit_test(test_vpc_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,8 +56,11 @@ static void test_golden_simple(void **arg)
 	check_golden(msg, HEAD(ACK, "04") "0800 0200 64000000");
 	assert_int_equal(kernel_msg_host_set(FAKE_FAMILY, &vtep, 4789, &msg), 0);
 	check_golden(msg, HEAD(ACK, "01") "1400 1680 0800 0100 c0000201 0600 0300 b512 0000");
-	assert_int_equal(kernel_msg_vpc_new(FAKE_FAMILY, 100, 1ULL << 40, &msg), 0);
+	assert_int_equal(kernel_msg_vpc_new(FAKE_FAMILY, NLM_F_ACK, 100, 1ULL << 40, &msg), 0);
 	check_golden(msg, HEAD(ACK, "03") "0800 0200 64000000 0c00 0700 0000000000010000");
+	assert_int_equal(kernel_msg_vpc_new(FAKE_FAMILY, NLM_F_ACK | NLM_F_REPLACE | NLM_F_CREATE, 100, 1 << 30, &msg),
+			 0);
+	check_golden(msg, HEAD("0505", "03") "0800 0200 64000000 0c00 0700 0000004000000000");
 }
 
 static void test_golden_port(void **arg)
