@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small things that every module needs: scoped cleanup, sizes, the clocks.
+ * Small things that every module needs: scoped cleanup, sizes, the clocks, a hash.
  */
 #ifndef VPC_UTIL_H
 #define VPC_UTIL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <stdio.h>
@@ -51,6 +52,17 @@ static inline uint64_t now_wall_ms(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* FNV-1a, 32 bits (Fowler, Noll, Vo): spreads names and addresses; not against an adversary. */
+static inline uint32_t fnv1a(const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+	uint32_t h = 0x811c9dc5;
+
+	while (n--)
+		h = (h ^ *p++) * 0x01000193;
+	return h;
 }
 
 #endif

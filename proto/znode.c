@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/util.h"
 #include "json.h"
 
 char *vpc_path_vpc(uint32_t vni, char *buf)
@@ -38,19 +39,9 @@ char *vpc_path_delta(uint32_t vni, uint64_t epoch, char *buf)
 	return buf;
 }
 
-/* FNV-1a, 32 bits (Fowler, Noll, Vo). */
-static uint32_t fnv1a(const char *text)
-{
-	uint32_t h = 0x811c9dc5;
-
-	for (; *text; text++)
-		h = (h ^ (uint8_t)*text) * 0x01000193;
-	return h;
-}
-
 char *vpc_path_host(const char *host, const char *leaf, char *buf)
 {
-	snprintf(buf, VPC_ZNODE_PATH_MAX, VPC_ZNODE_ROOT "/hosts/%02x/%s%s%s", fnv1a(host) & 0xff, host,
+	snprintf(buf, VPC_ZNODE_PATH_MAX, VPC_ZNODE_ROOT "/hosts/%02x/%s%s%s", fnv1a(host, strlen(host)) & 0xff, host,
 		 leaf ? "/" : "", leaf ? leaf : "");
 	return buf;
 }
