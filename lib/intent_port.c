@@ -66,19 +66,31 @@ static int check_mac(const uint8_t mac[6], struct vpc_err *err)
 	return 0;
 }
 
-/* The host's row is locked. Another VPC may have put a port there since our read view: this reads what is committed. */
+/* For the text alone: what another VPC has put there since our read view began, the unique key finds. */
 static int check_dev_free(const struct cdb_change *change, const struct intent_host *host, const char *dev,
 			  struct vpc_err *err)
 {
 	char name[64];
 	int r;
 
-	r = cdb_get(cdb_change_cdb(change), err, "SELECT name FROM port WHERE host = ? AND dev = ? LOCK IN SHARE MODE",
-		    "us>s", host->id, dev, name, sizeof(name));
+	r = cdb_get(cdb_change_cdb(change), err, "SELECT name FROM port WHERE host = ? AND dev = ?", "us>s", host->id,
+		    dev, name, sizeof(name));
 	if (!r)
 		return vpc_err_set(err, -EEXIST, "device %s of host %s belongs to port %s already", dev, host->name,
 				   name);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* The text of a row refused by the unique key that @text, the server's, names. */
+static int port_taken(const struct cdb_change *change, const char *name, const struct intent_host *host,
+		      const char *dev, const char *text, struct vpc_err *err)
+{
+	if (strstr(text, "for key 'port_dev'"))
+		return vpc_err_set(err, -EEXIST, "device %s of host %s belongs to another VPC's port already", dev,
+				   host->name);
+	if (strstr(text, "for key 'port_name'"))
+		return vpc_err_set(err, -EEXIST, "VPC %s has a port '%s' already", cdb_change_vpc(change)->name, name);
+	return vpc_err_set(err, -EEXIST, "port %s of VPC %s: %s", name, cdb_change_vpc(change)->name, text);
 }
 
 static int check_mac_free(const struct cdb_change *change, const uint8_t mac[6], struct vpc_err *err)
@@ -122,16 +134,40 @@ static int drop_host_nexthop(struct cdb_change *change, uint32_t host, struct vp
 	return r;
 }
 
-/* 02:00 and the IPv4 address, or 02 and the end of the IPv6 address: unique in the VPC as the address is, and told
- * apart by eye. */
-static void derive_mac(const struct vpc_prefix *addr, uint8_t ret_mac[6])
+/* 02:00 and the IPv4 address, or 02 and the end of the IPv6 address: told apart by eye. Behind the first @attempt, 02,
+ * its number and a hash of the address. */
+static void derive_mac(const struct vpc_prefix *addr, uint8_t attempt, uint8_t ret_mac[6])
 {
+	uint32_t hash = fnv1a(addr->bytes, sizeof(addr->bytes));
+
 	memset(ret_mac, 0, 6);
 	ret_mac[0] = 0x02;
-	if (addr->family == AF_INET6)
+	if (attempt) {
+		ret_mac[1] = attempt;
+		memcpy(ret_mac + 2, &hash, 4);
+	} else if (addr->family == AF_INET6) {
 		memcpy(ret_mac + 1, addr->bytes + 11, 5);
-	else
+	} else {
 		memcpy(ret_mac + 2, addr->bytes, 4);
+	}
+}
+
+/* The one asked for, or one that no port of the VPC has. */
+static int choose_mac(const struct cdb_change *change, const struct intent_port *port, const struct vpc_prefix *addr,
+		      uint8_t ret_mac[6], struct vpc_err *err)
+{
+	uint8_t attempt = 0;
+	int r;
+
+	if (port->mac) {
+		memcpy(ret_mac, port->mac, 6);
+		return check_mac_free(change, ret_mac, err);
+	}
+	do {
+		derive_mac(addr, attempt, ret_mac);
+		r = check_mac_free(change, ret_mac, err);
+	} while (r == -EEXIST && ++attempt);
+	return r;
 }
 
 static int insert_port(struct cdb_change *change, const struct intent_port *port, const struct intent_host *host,
@@ -139,13 +175,16 @@ static int insert_port(struct cdb_change *change, const struct intent_port *port
 {
 	struct cdb *cdb = cdb_change_cdb(change);
 	uint32_t vni = cdb_change_vpc(change)->vni, id;
+	struct vpc_err text = {};
 	int r;
 
-	r = cdb_exec(cdb, err,
+	r = cdb_exec(cdb, &text,
 		     "INSERT INTO port (vni, name, subnet, host, dev, mac, flags) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		     "ussusbu", vni, port->name, port->subnet, host->id, port->dev, mac, (size_t)6, port->flags);
 	if (r == -EEXIST)
-		return vpc_err_set(err, r, "VPC %s has a port '%s' already", cdb_change_vpc(change)->name, port->name);
+		return port_taken(change, port->name, host, port->dev, text.text, err);
+	if (r)
+		return vpc_err_set(err, r, "%s", text.text);
 	id = cdb_insert_id(cdb);
 	for (size_t i = 0; i < addrs->n && !r; i++) {
 		const struct vpc_prefix *addr = &addrs->list[i];
@@ -174,7 +213,7 @@ static int check_port(const struct intent_port *port, struct vpc_err *err)
 	return r;
 }
 
-int intent_port_add(const struct intent *intent, const char *vpc, const struct intent_port *port,
+static int add_port(const struct intent *intent, const char *vpc, const struct intent_port *port,
 		    struct cdb_change_result *ret_result, struct vpc_err *err)
 {
 	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
@@ -184,9 +223,7 @@ int intent_port_add(const struct intent *intent, const char *vpc, const struct i
 	uint8_t mac[6];
 	int r;
 
-	r = check_port(port, err);
-	if (!r)
-		r = intent_begin(intent, vpc, &change, err);
+	r = intent_begin(intent, vpc, &change, err);
 	if (!r)
 		r = intent_subnet_find(change, port->subnet, &subnet, err);
 	if (!r)
@@ -195,18 +232,21 @@ int intent_port_add(const struct intent *intent, const char *vpc, const struct i
 		r = check_dev_free(change, &host, port->dev, err);
 	if (!r)
 		r = intent_addrs_choose(change, &subnet, port, &addrs, err);
-	if (r)
-		return r;
-	if (port->mac)
-		memcpy(mac, port->mac, 6);
-	else
-		derive_mac(&addrs.list[0], mac);
-	r = check_mac_free(change, mac, err);
+	if (!r)
+		r = choose_mac(change, port, &addrs.list[0], mac, err);
 	if (!r)
 		r = insert_port(change, port, &host, mac, &addrs, err);
 	if (!r)
 		r = set_host_nexthop(change, &host, err);
 	return r ?: cdb_change_commit(&change, ret_result, err);
+}
+
+int intent_port_add(const struct intent *intent, const char *vpc, const struct intent_port *port,
+		    struct cdb_change_result *ret_result, struct vpc_err *err)
+{
+	int r = check_port(port, err);
+
+	return r ?: intent_retry(add_port(intent, vpc, port, ret_result, err));
 }
 
 /* The port's addresses, from one nexthop to another (0: none). */
@@ -251,21 +291,30 @@ static int lock_hosts(struct cdb_change *change, const struct port_row *port, co
 	return r ?: intent_host_find(cdb_change_cdb(change), host.name, ret_host, err);
 }
 
-int intent_port_set(const struct intent *intent, const char *vpc, const char *name, const struct intent_port_set *set,
+static int update_port(struct cdb_change *change, uint32_t id, const char *name, const struct intent_host *host,
+		       const char *dev, const uint8_t mac[6], uint32_t flags, struct vpc_err *err)
+{
+	struct vpc_err text = {};
+	int r;
+
+	r = cdb_exec(cdb_change_cdb(change), &text,
+		     "UPDATE port SET host = ?, dev = ?, mac = ?, flags = ? WHERE id = ?", "usbuu", host->id, dev, mac,
+		     (size_t)6, flags, id);
+	if (r == -EEXIST)
+		return port_taken(change, name, host, dev, text.text, err);
+	return r ? vpc_err_set(err, r, "%s", text.text) : 0;
+}
+
+static int set_port(const struct intent *intent, const char *vpc, const char *name, const struct intent_port_set *set,
 		    struct cdb_change_result *ret_result, struct vpc_err *err)
 {
 	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
 	bool new_host, new_dev, new_mac, new_flags;
 	struct intent_host host;
 	struct port_row port;
-	int r = 0;
+	int r;
 
-	if (set->dev)
-		r = check_dev(set->dev, err);
-	if (!r && set->mac)
-		r = check_mac(set->mac, err);
-	if (!r)
-		r = intent_begin(intent, vpc, &change, err);
+	r = intent_begin(intent, vpc, &change, err);
 	if (!r)
 		r = find_port(change, name, &port, err);
 	if (r)
@@ -283,15 +332,26 @@ int intent_port_set(const struct intent *intent, const char *vpc, const char *na
 	if (!r && new_mac)
 		r = check_mac_free(change, set->mac, err);
 	if (!r)
-		r = cdb_exec(intent->cdb, err, "UPDATE port SET host = ?, dev = ?, mac = ?, flags = ? WHERE id = ?",
-			     "usbuu", host.id, set->dev ?: port.dev, new_mac ? set->mac : port.mac, (size_t)6,
-			     new_flags ? *set->flags : port.flags, port.id);
+		r = update_port(change, port.id, name, &host, set->dev ?: port.dev, new_mac ? set->mac : port.mac,
+				new_flags ? *set->flags : port.flags, err);
 	if (!r && new_host)
 		r = move_port(change, &port, &host, err);
 	return r ?: cdb_change_commit(&change, ret_result, err);
 }
 
-int intent_port_del(const struct intent *intent, const char *vpc, const char *name,
+int intent_port_set(const struct intent *intent, const char *vpc, const char *name, const struct intent_port_set *set,
+		    struct cdb_change_result *ret_result, struct vpc_err *err)
+{
+	int r = 0;
+
+	if (set->dev)
+		r = check_dev(set->dev, err);
+	if (!r && set->mac)
+		r = check_mac(set->mac, err);
+	return r ?: intent_retry(set_port(intent, vpc, name, set, ret_result, err));
+}
+
+static int del_port(const struct intent *intent, const char *vpc, const char *name,
 		    struct cdb_change_result *ret_result, struct vpc_err *err)
 {
 	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
@@ -313,4 +373,10 @@ int intent_port_del(const struct intent *intent, const char *vpc, const char *na
 	if (!r)
 		r = drop_host_nexthop(change, port.host, err);
 	return r ?: cdb_change_commit(&change, ret_result, err);
+}
+
+int intent_port_del(const struct intent *intent, const char *vpc, const char *name,
+		    struct cdb_change_result *ret_result, struct vpc_err *err)
+{
+	return intent_retry(del_port(intent, vpc, name, ret_result, err));
 }

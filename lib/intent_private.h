@@ -33,6 +33,20 @@ struct intent_host {
 	struct vpc_addr vtep;
 };
 
+/*
+ * One change as one call, again when the server has rolled it back to end a deadlock, which is nobody's fault. The call
+ * must not have done anything but that change.
+ */
+#define INTENT_TRIES 10
+#define intent_retry(call)                                   \
+	({                                                   \
+		int retry_r, retry_left = INTENT_TRIES;      \
+		do                                           \
+			retry_r = (call);                    \
+		while (retry_r == -EDEADLK && --retry_left); \
+		retry_r;                                     \
+	})
+
 void intent_prefixes_clear(struct intent_prefixes *prefixes);
 void intent_ids_clear(struct intent_ids *ids);
 

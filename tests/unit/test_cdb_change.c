@@ -239,6 +239,128 @@ static void test_two_writers(void **state)
 	rig_assert_same(&before, &after);
 }
 
+#define ADDERS 4
+
+/* Each adder has a VPC, a subnet and a host of its own, and yet all write into the same tables. */
+static void setup_adder(unsigned int who)
+{
+	struct vpc_addr vtep = { .family = AF_INET, .bytes = { 198, 51, 100, who + 1 } };
+	const struct vpc_prefix subnet = rig_prefix("10.7.0.0/16");
+	const struct intent by = rig_intent();
+	struct cdb_change_result result;
+	char name[16];
+
+	snprintf(name, sizeof(name), "adder%u", who);
+	rig_vpc_new(name, 500 + who);
+	ok(intent_subnet_add(&by, name, "s", &subnet, 1, &result, &err));
+	ok(intent_host_add(&by, name, &vtep, 4789, &err));
+}
+
+static int add_ports(unsigned int who)
+{
+	struct intent by = rig_intent();
+	struct cdb *own = NULL;
+	struct vpc_err err;
+	char host[16];
+
+	snprintf(host, sizeof(host), "adder%u", who);
+	if (cdb_open(&rig_config, &own, &err))
+		return 1;
+	by.cdb = own;
+	for (unsigned int i = 0; i < WRITES; i++) {
+		struct cdb_change_result result;
+		char name[16];
+		int r;
+
+		snprintf(name, sizeof(name), "p%u", i);
+		r = intent_port_add(&by, host, &(struct intent_port){ name, "s", host, name }, &result, &err);
+		/* The host's last port goes and comes, and its nexthop with it. */
+		if (!r && !i)
+			r = intent_port_del(&by, host, name, &result, &err);
+		if (r) {
+			fprintf(stderr, "adder %u, port %u: %d, %s\n", who, i, r, err.text);
+			return 1;
+		}
+	}
+	cdb_close(own);
+	return 0;
+}
+
+static void test_ports_at_once(void **state)
+{
+	pid_t pids[ADDERS];
+	int status;
+
+	rig_need_server();
+	for (unsigned int i = 0; i < ADDERS; i++)
+		setup_adder(i);
+	for (unsigned int i = 0; i < ADDERS; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (!pids[i])
+			_exit(add_ports(i));
+	}
+	for (unsigned int i = 0; i < ADDERS; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	for (unsigned int i = 0; i < ADDERS; i++) {
+		_cleanup_(vpc_state_clear) struct vpc_state after;
+
+		rig_load(500 + i, &after);
+		assert_int_equal(after.n_routes, WRITES); /* the range's, and all ports' but the first one's */
+	}
+}
+
+static int add_same_device(void)
+{
+	struct intent by = rig_intent();
+	struct cdb_change_result result;
+	struct cdb *own = NULL;
+	struct vpc_err err;
+	int r;
+
+	if (cdb_open(&rig_config, &own, &err))
+		return 1;
+	by.cdb = own;
+	r = intent_port_add(&by, "adder0", &(struct intent_port){ "late", "s", "adder2", "same" }, &result, &err);
+	cdb_close(own);
+	return r == -EEXIST && strstr(err.text, "device same of host adder2 belongs to another VPC's port") ? 0 : 1;
+}
+
+/* A port of another VPC takes the device after the second change's read view began: the unique key finds it. */
+static void test_same_device_at_once(void **state)
+{
+	struct cdb_change *change = NULL;
+	struct cdb_change_result result;
+	uint32_t waiting = 0, host;
+	int status;
+	pid_t pid;
+
+	rig_need_server();
+	ok(cdb_change_begin(rig_cdb, 501, "tester", "first", &change, &err));
+	ok(cdb_get(rig_cdb, &err, "SELECT id FROM host WHERE name = 'adder2'", ">u", &host));
+	ok(cdb_change_touch_host(change, host, &err));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(add_same_device());
+	while (!waiting && !waitpid(pid, &status, WNOHANG)) {
+		ok(cdb_get(rig_cdb, &err,
+			   "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'", ">u",
+			   &waiting));
+		usleep(10000);
+	}
+	assert_int_equal(waiting, 1);
+	ok(cdb_exec(rig_cdb, &err,
+		    "INSERT INTO port (vni, name, subnet, host, dev, mac) VALUES (501, 'first', 's', ?, 'same', "
+		    "x'02ff00000001')",
+		    "u", host));
+	ok(cdb_change_commit(&change, &result, &err));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void clear_outbox(void)
 {
 	ok(cdb_exec(rig_cdb, &err, "DELETE FROM outbox", ""));
@@ -453,10 +575,16 @@ int main(void)
 {
 	/* One after the other on one database: later ones use the VPCs of earlier ones. */
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_coalesce),     cmocka_unit_test(test_random_changes),
-		cmocka_unit_test(test_past_refused), cmocka_unit_test(test_abort),
-		cmocka_unit_test(test_two_writers),  cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_vpc_again),    cmocka_unit_test(test_import),
+		cmocka_unit_test(test_coalesce),
+		cmocka_unit_test(test_random_changes),
+		cmocka_unit_test(test_past_refused),
+		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_two_writers),
+		cmocka_unit_test(test_ports_at_once),
+		cmocka_unit_test(test_same_device_at_once),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_vpc_again),
+		cmocka_unit_test(test_import),
 	};
 
 	return cmocka_run_group_tests(tests, rig_setup, rig_teardown);
