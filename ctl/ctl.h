@@ -19,10 +19,10 @@ struct ctl {
 	bool json, pretty;
 	const char *config_path; /* NULL: the default */
 	const char *author;
-	char summary[256]; /* the command as given, for the history */
+	char summary[512]; /* the command as given; the history keeps its first 255 bytes, no character cut in two */
 	struct vpc_config config;
 	struct cdb *cdb; /* ctl_cdb() */
-	bool list_started; /* output of a list: a comma comes before the next element */
+	bool list_started; /* output of a list: it has an element, a comma comes before the next */
 	bool usage; /* the command line's shape was wrong */
 	struct vpc_err err;
 };
@@ -87,7 +87,9 @@ bool ctl_given(const struct ctl_arg *args, size_t n, const char *name);
 
 /* Each takes over @object. */
 void ctl_print(struct ctl *ctl, struct json_object *object); /* the whole output */
-void ctl_list_begin(struct ctl *ctl); /* JSON only: the list's brackets; nothing as text */
+/* JSON only; nothing as text. Nothing is written before the first element or the end, so what is refused before leaves
+ * no bracket behind. What fails is not ended: a part is no whole list. */
+void ctl_list_begin(struct ctl *ctl);
 void ctl_list_add(struct ctl *ctl, struct json_object *object);
 void ctl_list_end(struct ctl *ctl);
 

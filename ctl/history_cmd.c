@@ -213,6 +213,7 @@ int cmd_history(struct ctl *ctl, int argc, char **argv)
 	}
 	if (!r && !n)
 		return vpc_err_set(&ctl->err, -ENOENT, "VPC %s has no such history", name);
-	ctl_list_end(ctl);
+	if (!r)
+		ctl_list_end(ctl);
 	return r;
 }

@@ -162,7 +162,8 @@ static int host_show(struct ctl *ctl, int argc, char **argv)
 		if (r)
 			return r;
 	}
-	ctl_list_end(ctl);
+	if (!r)
+		ctl_list_end(ctl);
 	return r;
 }
 

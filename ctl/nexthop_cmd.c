@@ -131,7 +131,8 @@ static int nexthop_show(struct ctl *ctl, int argc, char **argv)
 		else
 			printf("%u %s\n", nh.id, vpc_nexthop_format(&nh, text));
 	}
-	ctl_list_end(ctl);
+	if (!r)
+		ctl_list_end(ctl);
 	return r;
 }
 

@@ -25,14 +25,11 @@ void ctl_print(struct ctl *ctl, struct json_object *object)
 void ctl_list_begin(struct ctl *ctl)
 {
 	ctl->list_started = false;
-	if (ctl->json)
-		fputs("[", stdout);
 }
 
 void ctl_list_add(struct ctl *ctl, struct json_object *object)
 {
-	if (ctl->list_started)
-		fputs(",", stdout);
+	fputs(ctl->list_started ? "," : "[", stdout);
 	if (ctl->pretty)
 		fputs("\n", stdout);
 	fputs(to_string(ctl, object), stdout);
@@ -42,8 +39,12 @@ void ctl_list_add(struct ctl *ctl, struct json_object *object)
 
 void ctl_list_end(struct ctl *ctl)
 {
-	if (ctl->json)
-		puts(ctl->pretty && ctl->list_started ? "\n]" : "]");
+	if (!ctl->json)
+		return;
+	if (!ctl->list_started)
+		puts("[]");
+	else
+		puts(ctl->pretty ? "\n]" : "]");
 }
 
 void ctl_add_string(struct json_object *object, const char *key, const char *value)

@@ -160,7 +160,8 @@ static int subnet_show(struct ctl *ctl, int argc, char **argv)
 		if (r)
 			return r;
 	}
-	ctl_list_end(ctl);
+	if (!r)
+		ctl_list_end(ctl);
 	return r;
 }
 

@@ -120,7 +120,8 @@ static int table_show(struct ctl *ctl, int argc, char **argv)
 	while (!(r = cdb_rows_next(rows, &more, &ctl->err)) && more)
 		if (!args[0].given || found == id)
 			print_table(ctl, found, name, routes, subnets);
-	ctl_list_end(ctl);
+	if (!r)
+		ctl_list_end(ctl);
 	return r;
 }
 
