@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "util.h"
+#include "../proto/znode.h"
 
 /* clang-format off */
 enum key_type {
@@ -65,6 +66,7 @@ struct config_load {
 	FILE *file;
 	const char *path;
 	unsigned int line, err_line;
+	bool commented; /* the line has a comment behind its value */
 	bool seen[ARRAY_SIZE(keys)];
 	struct vpc_config *config;
 	struct vpc_err *err;
@@ -91,14 +93,6 @@ static bool servers_valid(const char *text)
 			return false;
 	}
 	return n;
-}
-
-static bool name_valid(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len && len < 64 && isalnum((unsigned char)text[0]) &&
-	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == len;
 }
 
 static bool number_read(const struct config_key *key, const char *text, unsigned int *ret)
@@ -157,7 +151,7 @@ static int key_store(const struct config_key *key, const char *text, struct vpc_
 			return vpc_err_set(err, -EINVAL, "'%.80s' is not host:port[,host:port...]", text);
 		return string_replace(field, text, err);
 	case KEY_NAME:
-		if (!name_valid(text))
+		if (!vpc_host_name_valid(text))
 			return vpc_err_set(err, -EINVAL,
 					   "'%.80s' is not a host's name (1 to 63 letters, digits, '.', '_', '-')",
 					   text);
@@ -193,6 +187,10 @@ static int config_take(struct config_load *load, const char *section, const char
 			continue;
 		if (load->seen[i])
 			r = vpc_err_set(load->err, -EINVAL, "given twice");
+		else if (keys[i].type == KEY_SECRET && load->commented)
+			r = vpc_err_set(load->err, -EINVAL,
+					"a blank and ';' begin a comment, which could be the rest of the secret: "
+					"neither is possible here");
 		else
 			r = key_store(&keys[i], value, load->config, load->err);
 		load->seen[i] = true;
@@ -226,6 +224,15 @@ static bool section_known(const char *line)
 	return !end;
 }
 
+/* As inih sees it. */
+static bool has_comment(const char *line)
+{
+	for (; *line; line++)
+		if (isspace((unsigned char)line[0]) && line[1] == ';')
+			return true;
+	return false;
+}
+
 /*
  * inih's reader. Leading blanks go, because inih would take an indented line as more of the value above. An overlong
  * line, which inih would read as two, and a NUL, which would hide the rest, end the file with a message.
@@ -253,6 +260,7 @@ static char *config_reader(char *buf, int size, void *stream)
 	}
 	buf[len++] = '\n';
 	buf[len] = 0;
+	load->commented = has_comment(buf);
 	if (*buf == '[' && !section_known(buf)) {
 		load->err_line = load->line;
 		vpc_err_set(load->err, -EINVAL, "%.*s: unknown section (known: zookeeper, cdb, agent, log)",

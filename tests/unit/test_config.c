@@ -70,7 +70,7 @@ static void test_all_keys(void **arg)
 {
 	static const char text[] = "[zookeeper]\nhosts = zk1:2181,[2001:db8::1]:2182/chroot\nsession_timeout_ms=5000\n"
 				   "[cdb]\n\thost = db.example\n  port = 3307 ; the proxy\nsocket = /run/my.sock\r\n"
-				   "user = vpc_agent\npassword = a = b'\"#\ndatabase = vpc2\ntimeout_s = 3\n"
+				   "user = vpc_agent\npassword = a = b;c'\"#\ndatabase = vpc2\ntimeout_s = 3\n"
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
 				   "[log]\nlevel = debug";
 	struct vpc_config config;
@@ -82,7 +82,7 @@ static void test_all_keys(void **arg)
 	assert_int_equal(config.cdb_port, 3307);
 	assert_string_equal(config.cdb_socket, "/run/my.sock");
 	assert_string_equal(config.cdb_user, "vpc_agent");
-	assert_string_equal(config.cdb_password, "a = b'\"#");
+	assert_string_equal(config.cdb_password, "a = b;c'\"#");
 	assert_string_equal(config.cdb_database, "vpc2");
 	assert_int_equal(config.cdb_timeout_s, 3);
 	assert_string_equal(config.host, "host-1.example_2");
@@ -150,6 +150,9 @@ static void test_wrong(void **arg)
 		{ "[log]\nlevel = 7\n", "'7' is not a level" },
 		{ "[cdb]\nhost = " X200 "\n", ":2: the line is too long" },
 		{ "# " X200 "\n[cdb]\nports = 1\n", ":1: the line is too long" },
+		{ "[cdb]\npassword = ab ;cd\n", ":2: [cdb] password: a blank and ';' begin a comment" },
+		{ "[cdb]\npassword = ab\t; the writer's\n", ":2: [cdb] password: a blank and ';'" },
+		{ "[cdb]\npassword = ;cd\n", ":2: [cdb] password: a blank and ';'" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
