@@ -53,12 +53,23 @@ static int insert_host(struct cdb *cdb, const char *name, const struct vpc_addr 
 	return r ?: tell(cdb, name, err);
 }
 
+/* Not cdb_name_check(): a host is mostly called as the machine is, and that may be "10-0-0-5". */
+static int check_name(const char *name, struct vpc_err *err)
+{
+	if (!vpc_host_name_valid(name))
+		return vpc_err_set(err, -EINVAL,
+				   "host name '%.64s': give a letter or digit, then letters, digits, '_', '.' or '-', at "
+				   "most %d in all",
+				   name, VPC_HOST_NAME_MAX);
+	return 0;
+}
+
 int intent_host_add(const struct intent *intent, const char *name, const struct vpc_addr *vtep, uint16_t udp_port,
 		    struct vpc_err *err)
 {
 	int r;
 
-	r = cdb_name_check("host", name, err);
+	r = check_name(name, err);
 	if (!r)
 		r = intent_vtep_check(vtep, err);
 	if (!r && !udp_port)

@@ -80,6 +80,7 @@ CREATE TABLE IF NOT EXISTS nexthop (
 	CONSTRAINT nexthop_vtep CHECK (CASE WHEN type IN (2, 3)
 		THEN (family = 4 AND LENGTH(vtep) = 4) OR (family = 6 AND LENGTH(vtep) = 16)
 		ELSE family = 0 AND LENGTH(vtep) = 0 AND mac = x'000000000000' END),
+	CONSTRAINT nexthop_vtep_given CHECK (vtep NOT IN (x'00000000', x'00000000000000000000000000000000')),
 	CONSTRAINT nexthop_vni CHECK (nh_vni <= 16777215 AND (nh_vni = 0 OR type IN (2, 3, 4)) AND (nh_vni > 0 OR type <> 4)),
 	CONSTRAINT nexthop_table CHECK (nh_table <= 1023 AND (nh_table = 0 OR type = 4))
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
@@ -140,8 +141,9 @@ CREATE TABLE IF NOT EXISTS host (
 	ports_revision BIGINT UNSIGNED NOT NULL DEFAULT 1,
 	UNIQUE KEY host_name (name),
 	UNIQUE KEY host_vtep (vtep),
-	CONSTRAINT host_name_form CHECK (name REGEXP '^[A-Za-z][A-Za-z0-9_.-]*$'),
+	CONSTRAINT host_name_form CHECK (name REGEXP '^[A-Za-z0-9][A-Za-z0-9_.-]*$'),
 	CONSTRAINT host_vtep_family CHECK ((family = 4 AND LENGTH(vtep) = 4) OR (family = 6 AND LENGTH(vtep) = 16)),
+	CONSTRAINT host_vtep_given CHECK (vtep NOT IN (x'00000000', x'00000000000000000000000000000000')),
 	CONSTRAINT host_udp_port CHECK (udp_port > 0),
 	CONSTRAINT host_revision CHECK (ports_revision BETWEEN 1 AND 9223372036854775807)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
