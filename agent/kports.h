@@ -16,6 +16,10 @@ enum kports_action {
 struct kports_step {
 	enum kports_action action;
 	const struct vpc_port *port; /* DEL: the kernel's; SET: the wanted */
+	const struct vpc_port *old; /* SET: what it changes, NULL: a new port */
+	/* of kports_run() */
+	int error; /* of the last try; 0: set */
+	bool out; /* taken out, for ports that swap addresses */
 };
 
 /**
@@ -34,7 +38,8 @@ void kports_plan(const struct vpc_port *want, size_t n_want, struct kernel_port 
 
 /*
  * Does it, goes on behind failures, logs what it does. @steps is changed. An address that moves between ports is set
- * on its new one after it left the old one; where ports swap addresses one of them is taken out in between.
+ * on its new one after it left the old one; ports that swap addresses are taken out in between, and no others; what is
+ * refused then is put back.
  * Return: 0, or the first failure left, its text in @err.
  */
 int kports_run(struct kernel *kernel, struct kports_step *steps, size_t n, struct vpc_err *err);

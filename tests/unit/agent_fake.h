@@ -36,6 +36,9 @@ struct fake_calls {
 
 extern struct fake_calls fake_calls;
 
+/* A flag of a port that the kernel does not know. */
+#define FAKE_PORT_F_REFUSED (1U << 31)
+
 void fake_kernel_reset(void); /* present, empty, another instance */
 void fake_kernel_unload(void); /* every call fails until fake_kernel_reset() */
 struct vpc_state *fake_kernel_vpc(uint32_t vni); /* its tables, NULL: no such VPC */

@@ -271,6 +271,8 @@ int kernel_port_set(struct kernel *k, const struct vpc_port *port, struct vpc_er
 		return vpc_err_set(err, -ENOENT, "port %s: no VPC %u", port->dev, port->vni);
 	if (there && there->vni != port->vni)
 		return vpc_err_set(err, -EBUSY, "port %s is in VPC %u", port->dev, there->vni);
+	if (port->flags & FAKE_PORT_F_REFUSED)
+		return vpc_err_set(err, -EINVAL, "port %s: unknown flags", port->dev);
 	if (owner)
 		return vpc_err_set(err, -EEXIST, "port %s: port %s has the address", port->dev, owner->dev);
 	if (there)

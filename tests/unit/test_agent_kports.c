@@ -193,12 +193,80 @@ static void test_refused(void **state)
 	fake_kernel_reset();
 }
 
+/* Ports are refused for their own sake or collide with one that stays; those that work are not touched. */
+static void test_working_ports_stay(void **state)
+{
+	struct kernel *kernel = reset();
+	struct vpc_port old[] = { make(0, 1, 1), make(1, 1, 2), make(2, 1, 3), make(3, 1, 4) };
+	/* tap0 and tap1 want what tap2 keeps, tap3 something that the kernel does not know. */
+	struct vpc_port want[] = { make(0, 1, 3), make(1, 1, 3), make(2, 1, 3), make(3, 1, 5), make(4, 1, 3) };
+	size_t n, waiting;
+
+	assert_int_equal(bring(kernel, old, 4, 7, &n, &waiting), 0);
+	want[3].flags = FAKE_PORT_F_REFUSED;
+	assert_int_equal(bring(kernel, want, 5, 7, &n, &waiting), -EEXIST);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(vpc_port_equal(fake_kernel_port(old[i].dev), &old[i]));
+	assert_null(fake_kernel_port("tap4"));
+	assert_int_equal(fake_calls.port_del, 0);
+	clear(old, 4);
+	clear(want, 5);
+	kernel_close(kernel);
+	fake_kernel_reset();
+}
+
+/* A circle of ports that swap is broken and closed again, beside one that fails for another reason. */
+static void test_swap_beside_failure(void **state)
+{
+	struct kernel *kernel = reset();
+	struct vpc_port old[] = { make(0, 1, 1), make(1, 1, 2), make(2, 1, 3) };
+	struct vpc_port want[] = { make(0, 1, 2), make(1, 1, 1), make(2, 1, 4) };
+	size_t n, waiting;
+
+	assert_int_equal(bring(kernel, old, 3, 7, &n, &waiting), 0);
+	want[2].flags = FAKE_PORT_F_REFUSED;
+	assert_int_equal(bring(kernel, want, 3, 7, &n, &waiting), -EINVAL);
+	assert_true(vpc_port_equal(fake_kernel_port("tap0"), &want[0]));
+	assert_true(vpc_port_equal(fake_kernel_port("tap1"), &want[1]));
+	assert_true(vpc_port_equal(fake_kernel_port("tap2"), &old[2]));
+	clear(old, 3);
+	clear(want, 3);
+	kernel_close(kernel);
+	fake_kernel_reset();
+}
+
+/* Taken out for a circle, and still refused then: back to what it was. */
+static void test_restored(void **state)
+{
+	struct kernel *kernel = reset();
+	struct vpc_port old[] = { make(0, 1, 1), make(1, 1, 2), make(2, 1, 3) };
+	struct vpc_port want[] = { make(0, 1, 2), make(1, 1, 1), make(2, 1, 3) };
+	size_t n, waiting;
+
+	assert_int_equal(bring(kernel, old, 3, 7, &n, &waiting), 0);
+	/* tap1 also wants what tap2 keeps: the circle cannot be closed. */
+	want[1].addrs = reallocarray(want[1].addrs, 2, sizeof(*want[1].addrs));
+	want[1].addrs[want[1].n_addrs++] = old[2].addrs[0];
+	assert_int_equal(bring(kernel, want, 3, 7, &n, &waiting), -EEXIST);
+	for (size_t i = 0; i < 3; i++) {
+		assert_non_null(fake_kernel_port(old[i].dev));
+		assert_true(vpc_port_equal(fake_kernel_port(old[i].dev), &old[i]));
+	}
+	clear(old, 3);
+	clear(want, 3);
+	kernel_close(kernel);
+	fake_kernel_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_working_ports_stay),
+		cmocka_unit_test(test_swap_beside_failure),
+		cmocka_unit_test(test_restored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
