@@ -10,29 +10,27 @@
 
 int vpc_err_set(struct vpc_err *err, int code, const char *fmt, ...)
 {
+	char text[sizeof(err->text)]; /* the old text may be among the arguments */
 	va_list ap;
 
 	if (!err)
 		return code;
 	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	strcpy(err->text, text);
 	return code;
 }
 
 int vpc_err_prefix(struct vpc_err *err, int code, const char *fmt, ...)
 {
-	char old[sizeof(err->text)];
+	char text[sizeof(err->text)];
 	va_list ap;
-	size_t len;
 
 	if (!err)
 		return code;
-	memcpy(old, err->text, sizeof(old));
 	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	len = strlen(err->text);
-	snprintf(err->text + len, sizeof(err->text) - len, ": %s", old);
-	return code;
+	return vpc_err_set(err, code, "%s: %s", text, err->text);
 }
