@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CDB access (libmariadb, prepared statements only). lib/cdb.c connects and migrates; lib/cdb_read.c reads consistent snapshots (publisher,
- * reconcile, vpcctl show); lib/cdb_change.c makes one change of one VPC as one database transaction (vpcctl).
+ * CDB access (libmariadb, prepared statements only). lib/cdb.c connects and migrates; lib/cdb_read.c reads consistent
+ * snapshots (publisher, reconcile, vpcctl show); lib/cdb_change.c makes one change of one VPC as one database
+ * transaction (vpcctl).
  *
- * A lost connection or a refused statement is -errno with the server's text in @err; nothing is retried here. A reader that
- * fails in the middle returns an error and no data.
+ * A lost connection or a refused statement is -errno with the server's text in @err; nothing is retried here. A reader
+ * that fails in the middle returns an error and no data.
  */
 #ifndef VPC_CDB_H
 #define VPC_CDB_H
@@ -19,7 +20,8 @@ int cdb_open(const struct vpc_config *config, struct cdb **ret_cdb, struct vpc_e
 void cdb_close(struct cdb *cdb);
 void cdb_closep(struct cdb **cdb);
 
-/* Creates or upgrades the schema (proto/schema.sql, compiled in; table schema_version). @ret_from: the version found, 0: empty. */
+/* Creates or upgrades the schema (proto/schema.sql, compiled in; table schema_version). @ret_from: the version found,
+ * 0: empty. */
 int cdb_init(struct cdb *cdb, unsigned int *ret_from, unsigned int *ret_to, struct vpc_err *err);
 /* -EPROTO when the schema's version is not the one this program knows. */
 int cdb_check_schema(struct cdb *cdb, struct vpc_err *err);
@@ -41,19 +43,28 @@ struct cdb_vpc {
 int cdb_vpc_list(struct cdb *cdb, struct cdb_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err);
 int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);	/* -ENOENT */
 int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);
+/* Every host's name. free() the array. */
+int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err);
+/* For those who delete what is not there any more: "no" is an answer of the table's, never a table that is missing. */
+int cdb_vpc_exists(struct cdb *cdb, uint32_t vni, bool *ret_exists, struct vpc_err *err);
+int cdb_host_exists(struct cdb *cdb, const char *host, bool *ret_exists, struct vpc_err *err);
 
 /* The VPC's nexthops and routes, sorted, with epoch and digest as stored. -ENOENT. Inside a snapshot. */
 int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
-/* Turns a state back to what it was at @epoch (<= state->epoch) through change_op. -ERANGE when the history does not reach back. */
+/* Turns a state back to what it was at @epoch (<= state->epoch) through change_op. -ERANGE when the history does not
+ * reach back. */
 int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err);
+/* The VPC's digest at an epoch, as recorded. -ENOENT: the history has no such epoch. */
+int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_digest *ret_digest, struct vpc_err *err);
 /* The delta of one epoch, as recorded. -E2BIG when it has more than @max_ops operations. -ENOENT. */
 int cdb_delta_load(struct cdb *cdb, uint32_t vni, uint64_t epoch, size_t max_ops, struct vpc_delta *ret_delta,
 		   struct vpc_err *err);
 /* Everything that the host must have. -ENOENT: CDB knows no such host. */
 int cdb_host_ports_load(struct cdb *cdb, const char *host, struct vpc_host_ports *ret_ports, struct vpc_err *err);
 
-/* Outbox: what still has to be published; rows are deleted once it is. */
-enum cdb_outbox_kind { CDB_OUTBOX_VPC, CDB_OUTBOX_HOST };
+/* Outbox: what still has to be published; rows are deleted once it is. One that names neither VPC nor host is BAD: it
+ * stays until somebody has looked at it. */
+enum cdb_outbox_kind { CDB_OUTBOX_VPC, CDB_OUTBOX_HOST, CDB_OUTBOX_BAD };
 struct cdb_outbox {
 	uint64_t id;
 	enum cdb_outbox_kind kind;

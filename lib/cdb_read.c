@@ -92,6 +92,75 @@ int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_v
 	return 0;
 }
 
+int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	_cleanup_free_ char(*names)[64] = NULL;
+	char name[sizeof(*names)];
+	size_t n = 0;
+	bool more;
+	int r;
+
+	r = cdb_query(cdb, &rows, err, "SELECT name FROM host ORDER BY name", ">s", name, sizeof(name));
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		if (grow(&names, n, sizeof(*names)))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		strcpy(names[n++], name);
+	}
+	if (r)
+		return r;
+	*ret_names = names;
+	*ret_n = n;
+	names = NULL;
+	return 0;
+}
+
+int cdb_vpc_exists(struct cdb *cdb, uint32_t vni, bool *ret_exists, struct vpc_err *err)
+{
+	uint32_t n;
+	int r;
+
+	r = cdb_get(cdb, err, "SELECT COUNT(*) FROM vpc WHERE vni = ?", "u>u", vni, &n);
+	if (r)
+		return r == -ENOENT ? -EPROTO : r;
+	*ret_exists = n;
+	return 0;
+}
+
+int cdb_host_exists(struct cdb *cdb, const char *host, bool *ret_exists, struct vpc_err *err)
+{
+	uint32_t n;
+	int r;
+
+	r = cdb_get(cdb, err, "SELECT COUNT(*) FROM host WHERE name = ?", "s>u", host, &n);
+	if (r)
+		return r == -ENOENT ? -EPROTO : r;
+	*ret_exists = n;
+	return 0;
+}
+
+int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_digest *ret_digest, struct vpc_err *err)
+{
+	uint64_t h0, h1;
+	uint32_t n;
+	int r;
+
+	/* Always one row, so that a missing table is not taken for a missing epoch. */
+	r = cdb_get(cdb, err,
+		    "SELECT COUNT(*), COALESCE(MAX(digest0), 0), COALESCE(MAX(digest1), 0) FROM change_log "
+		    "WHERE vni = ? AND epoch = ?",
+		    "uU>uUU", vni, epoch, &n, &h0, &h1);
+	if (r)
+		return r == -ENOENT ? -EPROTO : r;
+	if (!n)
+		return vpc_err_set(err, -ENOENT, "VPC %u has no epoch %llu in its history", vni,
+				   (unsigned long long)epoch);
+	*ret_digest = (struct vpc_digest){ { h0, h1 } };
+	return 0;
+}
+
 static int load_host(struct cdb *cdb, struct vpc_host_ports *ports, uint32_t *ret_id, struct vpc_err *err)
 {
 	uint32_t id, family, udp_port;
@@ -237,11 +306,11 @@ int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, s
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
-		row.kind = strcmp(kind, "host") ? CDB_OUTBOX_VPC : CDB_OUTBOX_HOST;
-		if ((strcmp(kind, "vpc") && strcmp(kind, "host")) ||
-		    (row.kind == CDB_OUTBOX_VPC ? !row.vni || row.vni > VPC_VNI_MAX : !*row.host))
-			return vpc_err_set(err, -EPROTO, "CDB: outbox row %llu: kind '%s' without its VNI or host",
-					   (unsigned long long)row.id, kind);
+		row.kind = CDB_OUTBOX_BAD;
+		if (!strcmp(kind, "vpc") && row.vni && row.vni <= VPC_VNI_MAX)
+			row.kind = CDB_OUTBOX_VPC;
+		else if (!strcmp(kind, "host") && *row.host)
+			row.kind = CDB_OUTBOX_HOST;
 		if (grow(&list, n, sizeof(row)))
 			return vpc_err_set(err, -ENOMEM, "out of memory");
 		list[n++] = row;

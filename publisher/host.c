@@ -10,22 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/cdb_stmt.h"
 #include "../lib/log.h"
 #include "../lib/util.h"
 
 /* As pub_vpc_gone(). */
 static int host_gone(struct publisher *p, const char *host, struct vpc_err *err)
 {
-	uint32_t there;
+	bool there;
 	int r;
 
-	r = pub_cdb(p, cdb_get(p->cdb, err, "SELECT COUNT(*) FROM host WHERE name = ?", "s>u", host, &there));
+	r = pub_cdb(p, cdb_host_exists(p->cdb, host, &there, err));
 	if (r)
-		return r == -ENOENT ? -EPROTO : r;
-	if (there)
-		return vpc_err_set(err, -EAGAIN, "host %s came back meanwhile", host);
-	return 0;
+		return r;
+	return there ? vpc_err_set(err, -EAGAIN, "host %s came back meanwhile", host) : 0;
 }
 
 static int remove_host(struct publisher *p, const char *host, struct vpc_err *err)

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/cdb_stmt.h"
 #include "../lib/digest.h"
 #include "../lib/log.h"
 #include "../lib/util.h"
@@ -75,8 +74,9 @@ static int delete_leftover(struct publisher *p, const char *path, struct vpc_err
 	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = path, .version = -1 } };
 	int r;
 
-	log_warn("%s is in the way and is replaced", path);
 	r = pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
+	if (!r)
+		log_warn("%s is in the way and is replaced", path);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -126,6 +126,37 @@ static int load_delta(struct publisher *p, uint32_t vni, uint64_t epoch, struct 
 	return r == -ENOENT ? -E2BIG : r; /* a history with a hole: only a snapshot leads over it */
 }
 
+/* One more delta, which @to becomes the HEAD of; a batch that is full is written first, up to @head. */
+static int batch_add(struct publisher *p, struct batch *batch, struct pub_head *head, const struct vpc_delta *delta,
+		     struct vpc_head *to, struct vpc_err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int r;
+
+	r = vpc_delta_format(delta, &text, &len);
+	if (r)
+		return vpc_err_set(err, r, "VPC %" PRIu32 ": the delta of epoch %" PRIu64 " cannot be written: %s",
+				   delta->vni, delta->epoch, strerror(-r));
+	if (batch->n && (batch->n == PUB_LOG_MAX || batch->bytes + len > PUB_MULTI_MAX)) {
+		r = batch_write(p, batch, head, to, err);
+		if (r)
+			return r;
+	}
+	to->epoch = delta->epoch;
+	to->digest = delta->digest;
+	to->time_ms = now_wall_ms();
+	memcpy(to->change, delta->change, sizeof(to->change));
+	vpc_path_delta(delta->vni, delta->epoch, batch->paths[batch->n]);
+	batch->ops[batch->n + 1] = (struct zk_op){
+		.type = ZK_OP_CREATE, .path = batch->paths[batch->n], .data = text, .len = len
+	};
+	batch->texts[batch->n++] = text;
+	batch->bytes += len;
+	text = NULL;
+	return 0;
+}
+
 int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err)
 {
 	_cleanup_(batch_free) struct batch *batch = calloc(1, sizeof(*batch));
@@ -134,32 +165,14 @@ int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc 
 
 	if (!batch)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
+	to.quota = vpc->quota;
 	while (to.epoch < vpc->epoch) {
 		struct vpc_delta delta;
-		char *text;
-		size_t len;
 
 		r = load_delta(p, vpc->vni, to.epoch + 1, &delta, err);
 		if (r)
 			return r;
-		r = vpc_delta_format(&delta, &text, &len);
-		if (!r && batch->n && (batch->n == PUB_LOG_MAX || batch->bytes + len > PUB_MULTI_MAX))
-			r = batch_write(p, batch, head, &to, err);
-		if (!r) {
-			to.epoch = delta.epoch;
-			to.digest = delta.digest;
-			to.time_ms = now_wall_ms();
-			to.quota = vpc->quota;
-			memcpy(to.change, delta.change, sizeof(to.change));
-			vpc_path_delta(vpc->vni, delta.epoch, batch->paths[batch->n]);
-			batch->texts[batch->n] = text;
-			batch->bytes += len;
-			batch->ops[++batch->n] = (struct zk_op){
-				.type = ZK_OP_CREATE, .path = batch->paths[batch->n - 1], .data = text, .len = len
-			};
-		} else if (r != -E2BIG) {
-			vpc_err_prefix(err, r, "VPC %" PRIu32 ", epoch %" PRIu64, vpc->vni, delta.epoch);
-		}
+		r = batch_add(p, batch, head, &delta, &to, err);
 		vpc_delta_clear(&delta);
 		if (r)
 			return r;
@@ -178,8 +191,8 @@ static int parted(uint32_t vni, uint64_t epoch, uint64_t cdb_epoch, struct vpc_e
 	return vpc_err_set(
 		err, -ESTALE,
 		"VPC %" PRIu32 ": ZooKeeper's epoch %" PRIu64 " is not in CDB's history (CDB is at %" PRIu64
-		"): was CDB restored from a backup? Not published; restore the right CDB, or delete %s to have it "
-		"published anew",
+		"): was CDB restored from a backup? Not published; restore the right CDB, or raise the VPC's epoch "
+		"there and delete %s (doc/operations.md, \"Epochs never go back\")",
 		vni, epoch, cdb_epoch, vpc_path_vpc(vni, path));
 }
 
@@ -187,22 +200,18 @@ static int parted(uint32_t vni, uint64_t epoch, uint64_t cdb_epoch, struct vpc_e
 static int check_history(struct publisher *p, const struct pub_head *head, const struct cdb_vpc *vpc,
 			 struct vpc_err *err)
 {
-	struct vpc_delta delta;
-	bool same;
-	int r;
+	struct vpc_digest digest = vpc->digest;
+	int r = 0;
 
 	if (head->head.epoch > vpc->epoch)
 		return parted(vpc->vni, head->head.epoch, vpc->epoch, err);
-	if (head->head.epoch == vpc->epoch)
-		return vpc_digest_equal(&head->head.digest, &vpc->digest)
-			       ? 0
-			       : parted(vpc->vni, head->head.epoch, vpc->epoch, err);
-	r = load_delta(p, vpc->vni, head->head.epoch, &delta, err);
-	if (r)
-		return r == -E2BIG ? 0 : r; /* too long to compare; the agents' commit compares */
-	same = vpc_digest_equal(&head->head.digest, &delta.digest);
-	vpc_delta_clear(&delta);
-	return same ? 0 : parted(vpc->vni, head->head.epoch, vpc->epoch, err);
+	if (head->head.epoch < vpc->epoch)
+		r = pub_cdb(p, cdb_epoch_digest(p->cdb, vpc->vni, head->head.epoch, &digest, err));
+	if (r && r != -ENOENT)
+		return r;
+	return !r && vpc_digest_equal(&head->head.digest, &digest)
+		       ? 0
+		       : parted(vpc->vni, head->head.epoch, vpc->epoch, err);
 }
 
 /* A quota is no part of the epoch. */
@@ -256,13 +265,13 @@ int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
 
 int pub_vpc_gone(struct publisher *p, uint32_t vni, struct vpc_err *err)
 {
-	uint32_t there;
+	bool there;
 	int r;
 
 	/* Not no answer, but the answer "no": a table that is missing must not take the VPC away from every host. */
-	r = pub_cdb(p, cdb_get(p->cdb, err, "SELECT COUNT(*) FROM vpc WHERE vni = ?", "u>u", vni, &there));
+	r = pub_cdb(p, cdb_vpc_exists(p->cdb, vni, &there, err));
 	if (r)
-		return r == -ENOENT ? -EPROTO : r;
+		return r;
 	return there ? -EEXIST : 0;
 }
 
