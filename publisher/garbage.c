@@ -3,31 +3,39 @@
  * Old snapshots and deltas. Readers follow HEAD and may still be reading what it named a moment ago, so what it
  * names no longer is deleted after a delay. What is due is known in memory only: the first time that a publisher
  * touches a VPC, and after each new snapshot, it looks at the VPC's children, so that nothing is left over for
- * good when it is killed.
+ * good when it is killed. A node is due once, however often it is seen; one that cannot be deleted lets the others
+ * go first and is tried again later.
  */
 #include "publisher.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "../lib/log.h"
 #include "../lib/util.h"
 
 #define DELETE_AT_ONCE 100 /* nodes in one multi */
 #define COLLECT_MAX 16 /* nodes in one round: publishing goes on in between */
+#define AGAIN_US 1000000 /* no sooner is a deletion that failed tried again */
 
-struct entry {
-	struct entry *next;
+struct node {
+	TAILQ_ENTRY(node) link;
 	uint64_t due_us;
 	uint32_t vni;
+	int failed; /* how the last try ended, and has been reported */
 	char name[24]; /* "s7", "l9" */
 };
 
+TAILQ_HEAD(queue, node);
+
 struct pub_garbage {
-	struct entry *first, *last; /* all have the same delay, so they are in order */
+	struct queue queue; /* by due_us */
+	void *tree; /* tsearch(3): the same entries, by VPC and name */
 	uint64_t delay_us;
 	uint8_t touched[(VPC_VNI_MAX + 1) / 8];
 };
@@ -38,26 +46,38 @@ int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage)
 
 	if (!garbage)
 		return -ENOMEM;
+	TAILQ_INIT(&garbage->queue);
 	garbage->delay_us = (uint64_t)delay_s * 1000000;
 	*ret_garbage = garbage;
 	return 0;
 }
 
-static void take_first(struct pub_garbage *garbage)
+static int entry_cmp(const void *a, const void *b)
 {
-	struct entry *entry = garbage->first;
+	const struct node *x = a, *y = b;
 
-	garbage->first = entry->next;
-	if (!garbage->first)
-		garbage->last = NULL;
-	free(entry);
+	return x->vni != y->vni ? (x->vni < y->vni ? -1 : 1) : strcmp(x->name, y->name);
 }
 
 void pub_garbage_free(struct pub_garbage *garbage)
 {
-	while (garbage && garbage->first)
-		take_first(garbage);
+	if (garbage)
+		tdestroy(garbage->tree, free);
 	free(garbage);
+}
+
+/* From the end: only entries that failed have another delay than the rest. */
+static void enqueue(struct pub_garbage *garbage, struct node *entry, uint64_t delay_us)
+{
+	struct node *before = TAILQ_LAST(&garbage->queue, queue);
+
+	entry->due_us = now_monotonic_us() + delay_us;
+	while (before && before->due_us > entry->due_us)
+		before = TAILQ_PREV(before, queue, link);
+	if (before)
+		TAILQ_INSERT_AFTER(&garbage->queue, before, entry, link);
+	else
+		TAILQ_INSERT_HEAD(&garbage->queue, entry, link);
 }
 
 /* Is the child part of what HEAD offers? Names that are none of ours count as named: they are left alone. */
@@ -76,21 +96,21 @@ static bool named(const struct vpc_head *head, const char *name)
 
 static int add(struct pub_garbage *garbage, uint32_t vni, const char *name)
 {
-	struct entry *entry;
+	struct node *entry, **found;
 
 	if (strlen(name) >= sizeof(entry->name))
 		return 0;
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
-	entry->due_us = now_monotonic_us() + garbage->delay_us;
 	entry->vni = vni;
 	strcpy(entry->name, name);
-	if (garbage->last)
-		garbage->last->next = entry;
-	else
-		garbage->first = entry;
-	garbage->last = entry;
+	found = tsearch(entry, &garbage->tree, entry_cmp);
+	if (!found || *found != entry) {
+		free(entry);
+		return found ? 0 : -ENOMEM;
+	}
+	enqueue(garbage, entry, garbage->delay_us);
 	return 0;
 }
 
@@ -164,27 +184,47 @@ int pub_delete_tree(struct publisher *p, const char *path, struct vpc_err *err)
 	return r ? r : pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
 }
 
+/* Deletes it, if HEAD still does not name it. */
+static int collect_one(struct publisher *p, const struct node *entry, struct vpc_err *err)
+{
+	char path[VPC_ZNODE_PATH_MAX + 32];
+	struct pub_head head;
+	int r;
+
+	r = pub_head_read(p, entry->vni, &head, err);
+	if (r || head.state != PUB_HEAD_GOOD || named(&head.head, entry->name))
+		return r;
+	vpc_path_vpc(entry->vni, path);
+	snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", entry->name);
+	r = pub_delete_tree(p, path, err);
+	if (!r)
+		log_debug("%s: deleted", path);
+	return r;
+}
+
 int pub_garbage_collect(struct publisher *p, struct vpc_err *err)
 {
 	struct pub_garbage *garbage = p->garbage;
-	char path[VPC_ZNODE_PATH_MAX + 32];
-	struct pub_head head;
-	struct entry *entry;
+	struct node *entry;
 	int r, i;
 
-	for (i = 0; i < COLLECT_MAX && (entry = garbage->first) && entry->due_us <= now_monotonic_us(); i++) {
-		r = pub_head_read(p, entry->vni, &head, err);
-		if (r)
+	for (i = 0; i < COLLECT_MAX; i++) {
+		entry = TAILQ_FIRST(&garbage->queue);
+		if (!entry || entry->due_us > now_monotonic_us())
+			break;
+		r = collect_one(p, entry, err);
+		if (r && (p->stop || p->fenced || p->zk_trouble))
 			return r;
-		if (head.state == PUB_HEAD_GOOD && !named(&head.head, entry->name)) {
-			vpc_path_vpc(entry->vni, path);
-			snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", entry->name);
-			r = pub_delete_tree(p, path, err);
-			if (r)
-				return r;
-			log_debug("%s: deleted", path);
+		TAILQ_REMOVE(&garbage->queue, entry, link);
+		if (!r) {
+			tdelete(entry, &garbage->tree, entry_cmp);
+			free(entry);
+			continue;
 		}
-		take_first(garbage);
+		if (r != entry->failed)
+			log_warn("%s: it is not deleted, trying again later", err->text);
+		entry->failed = r;
+		enqueue(garbage, entry, garbage->delay_us > AGAIN_US ? garbage->delay_us : AGAIN_US);
 	}
 	return 0;
 }
