@@ -3,7 +3,7 @@
  * The publisher's loop: wait until CDB and ZooKeeper are both there, take the fence, then round after round read
  * the whole outbox, publish each VPC and host that it names once, delete the rows that this covers. Never "rows
  * after the last one": ids are given out before they are committed. Either server may go away at any time; that is
- * one line in the log, and waiting.
+ * one line in the log, and waiting. --all adds a list of all VPCs and hosts, made once, to the rows.
  */
 #include "publisher.h"
 
@@ -14,7 +14,6 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
-#include "../lib/cdb_stmt.h"
 #include "../lib/log.h"
 #include "../lib/util.h"
 
@@ -22,6 +21,7 @@
 #define ROWS_MAX 10000 /* of the outbox in one round */
 #define WAIT_FIRST_MS 100
 #define WAIT_LONGEST_MS 5000
+#define CONNECT_MS 1000 /* ZooKeeper may take that long before it counts as away */
 #define ONCE_WAIT_US 30000000 /* --once: how long servers may be away */
 #define ONCE_TRIES 3
 #define SUMMARY_US 10000000
@@ -39,6 +39,22 @@ static void pause_ms(struct publisher *p, unsigned int ms)
 		poll(&pfd, 1, until <= now ? 0 : (int)((until - now + 999) / 1000));
 		zk_dispatch(p->zk);
 	}
+}
+
+/* After a failure: longer each time, until a round is as it should be. */
+static void back_off(struct publisher *p)
+{
+	pause_ms(p, p->wait_ms);
+	p->wait_ms = p->wait_ms * 2 < WAIT_LONGEST_MS ? p->wait_ms * 2 : WAIT_LONGEST_MS;
+}
+
+/* Reports what keeps us from working, once. */
+static void trouble(struct publisher *p, const char *what, const char *text)
+{
+	if (!strcmp(p->trouble, text))
+		return;
+	log_err("%s, trying again: %s", what, text);
+	strcpy(p->trouble, text);
 }
 
 static void summary(struct publisher *p, bool now)
@@ -63,26 +79,21 @@ static void drop_cdb(struct publisher *p)
 
 static int connect_cdb(struct publisher *p, struct vpc_err *err)
 {
-	struct vpc_err now = {};
 	int r;
 
 	if (p->cdb)
 		return 0;
-	r = cdb_open(p->config, &p->cdb, &now);
+	r = cdb_open(p->config, &p->cdb, err);
 	if (!r) {
-		r = cdb_check_schema(p->cdb, &now);
+		r = cdb_check_schema(p->cdb, err);
 		if (r)
 			drop_cdb(p);
 	}
 	if (r) {
-		if (!p->cdb_away || strcmp(err->text, now.text))
-			log_err("CDB is not there, trying again: %s", now.text);
-		p->cdb_away = true;
-		*err = now;
+		p->cdb_good = false;
+		trouble(p, "CDB is not there", err->text);
 		return r;
 	}
-	log_info("connected to CDB");
-	p->cdb_away = false;
 	pub_retry_all_due(p->retry);
 	return 0;
 }
@@ -93,36 +104,56 @@ static int connect_zk(struct publisher *p, struct vpc_err *err)
 
 	if (zk_connected(p->zk))
 		return 0;
-	r = zk_connect_wait(p->zk, WAIT_FIRST_MS);
-	return r ? vpc_err_set(err, r, "ZooKeeper at %s does not answer", p->config->zk_hosts) : 0;
+	r = zk_connect_wait(p->zk, CONNECT_MS);
+	if (!r)
+		return 0;
+	vpc_err_set(err, r, "ZooKeeper at %s does not answer", p->config->zk_hosts);
+	if (!p->zk_away && !p->stop)
+		log_warn("%s, trying again", err->text);
+	p->zk_away = true;
+	return r;
+}
+
+static int take_fence(struct publisher *p, struct vpc_err *err)
+{
+	int r;
+
+	p->zk_trouble = false;
+	r = pub_fence_take(p, err);
+	if (!r)
+		sd_notify(0, "READY=1\nSTATUS=publishing");
+	else if (p->zk_trouble && !p->stop && zk_connected(p->zk))
+		trouble(p, "the fence cannot be taken", err->text);
+	return r;
 }
 
 /* Both servers and the fence. Waits as long as it takes, or with --once some time. */
 static int connect_all(struct publisher *p, struct vpc_err *err)
 {
 	uint64_t end = now_monotonic_us() + ONCE_WAIT_US;
-	unsigned int wait_ms = WAIT_FIRST_MS;
 	int r = -EINTR;
 
-	err->text[0] = '\0';
 	while (!p->stop) {
 		r = connect_zk(p, err);
 		if (!r)
 			r = connect_cdb(p, err);
 		if (!r && !p->has_fence) {
-			r = pub_fence_take(p, err);
+			r = take_fence(p, err);
 			if (r && !p->zk_trouble)
 				return r;
-			if (!r)
-				sd_notify(0, "READY=1\nSTATUS=publishing");
 		}
 		if (!r || (p->once && now_monotonic_us() > end))
 			return r;
-		pause_ms(p, wait_ms);
-		wait_ms = wait_ms * 2 < WAIT_LONGEST_MS ? wait_ms * 2 : WAIT_LONGEST_MS;
+		back_off(p);
 	}
 	return r;
 }
+
+enum key_state {
+	KEY_LEFT,
+	KEY_GONE, /* the VPC is to be removed */
+	KEY_DONE,
+};
 
 struct round {
 	size_t done, left; /* keys */
@@ -159,6 +190,9 @@ static int publish(struct publisher *p, const struct cdb_outbox *key, bool *ret_
 	int r;
 
 	*ret_gone = false;
+	if (key->kind == CDB_OUTBOX_BAD)
+		return vpc_err_set(err, -EPROTO, "CDB: outbox row %" PRIu64 " names no VPC and no host: delete it",
+				   key->id);
 	if (key->kind == CDB_OUTBOX_HOST)
 		return pub_host(p, key->host, err);
 	r = pub_vpc(p, key->vni, err);
@@ -169,7 +203,8 @@ static int publish(struct publisher *p, const struct cdb_outbox *key, bool *ret_
 	return r == -EEXIST ? -EAGAIN : r;
 }
 
-static void key_done(struct publisher *p, const struct cdb_outbox *rows, size_t n, struct round *round)
+static void key_done(struct publisher *p, const struct cdb_outbox *rows, size_t n, enum key_state *state,
+		     struct round *round)
 {
 	struct vpc_err err = {};
 
@@ -178,11 +213,13 @@ static void key_done(struct publisher *p, const struct cdb_outbox *rows, size_t 
 		return;
 	}
 	pub_retry_done(p->retry, rows);
-	round->done += rows[n - 1].id != 0; /* what --all added is no progress, or it would never end */
+	*state = KEY_DONE;
+	round->done++;
 }
 
 /* First all that exists, then the VPCs that are gone: by then no host's ports speak of them. */
-static void publish_rows(struct publisher *p, const struct cdb_outbox *rows, size_t n, bool *gone, struct round *round)
+static void publish_rows(struct publisher *p, const struct cdb_outbox *rows, size_t n, enum key_state *states,
+			 struct round *round)
 {
 	size_t i, next;
 	int pass, r;
@@ -190,19 +227,22 @@ static void publish_rows(struct publisher *p, const struct cdb_outbox *rows, siz
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < n && !round->broken && !p->stop; i = next) {
 			struct vpc_err err = {};
+			bool gone = false;
 
 			for (next = i + 1; next < n && !pub_outbox_cmp(&rows[i], &rows[next]); next++)
 				;
-			if (pass ? !gone[i] : !pub_retry_due(p->retry, &rows[i])) {
+			if (pass ? states[i] != KEY_GONE : !pub_retry_due(p->retry, &rows[i])) {
 				round->left += !pass;
 				continue;
 			}
 			p->zk_trouble = false;
-			r = pass ? pub_vpc_remove(p, rows[i].vni, &err) : publish(p, &rows[i], &gone[i], &err);
+			r = pass ? pub_vpc_remove(p, rows[i].vni, &err) : publish(p, &rows[i], &gone, &err);
 			if (r)
 				key_failed(p, &rows[i], next - i, err.text, round);
-			else if (pass || !gone[i])
-				key_done(p, &rows[i], next - i, round);
+			else if (gone)
+				states[i] = KEY_GONE;
+			else
+				key_done(p, &rows[i], next - i, &states[i], round);
 		}
 	}
 }
@@ -215,88 +255,133 @@ static int row_cmp(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* One more row, which is in no table: the ids there begin with 1. */
-static int add_row(struct cdb_outbox **rows, size_t *n, const struct cdb_outbox *row)
+/* --all: as if every VPC and host were in the outbox, in rows without an id: the ids there begin with 1. */
+static int list_all(struct publisher *p, struct vpc_err *err)
 {
-	struct cdb_outbox *bigger = reallocarray(*rows, *n + 1, sizeof(*bigger));
-
-	if (!bigger)
-		return -ENOMEM;
-	*rows = bigger;
-	bigger[(*n)++] = *row;
-	return 0;
-}
-
-/* --all: as if every VPC and host were in the outbox. */
-static int add_all(struct publisher *p, struct cdb_outbox **rows, size_t *n, struct vpc_err *err)
-{
-	_cleanup_(cdb_rows_freep) struct cdb_rows *hosts = NULL;
 	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
-	struct cdb_outbox row = { .kind = CDB_OUTBOX_VPC };
-	size_t i, n_vpcs;
-	bool more;
+	_cleanup_free_ char(*hosts)[64] = NULL;
+	size_t i, n_vpcs, n_hosts;
+	struct cdb_outbox *rows;
 	int r;
 
 	r = cdb_vpc_list(p->cdb, &vpcs, &n_vpcs, err);
-	for (i = 0; !r && i < n_vpcs; i++) {
-		row.vni = vpcs[i].vni;
-		r = add_row(rows, n, &row);
-	}
-	row = (struct cdb_outbox){ .kind = CDB_OUTBOX_HOST };
 	if (!r)
-		r = cdb_query(p->cdb, &hosts, err, "SELECT name FROM host", ">s", row.host, sizeof(row.host));
-	while (!r && !(r = cdb_rows_next(hosts, &more, err)) && more)
-		r = add_row(rows, n, &row);
-	return r == -ENOMEM ? vpc_err_set(err, r, "out of memory") : r;
+		r = cdb_host_list(p->cdb, &hosts, &n_hosts, err);
+	if (r)
+		return r;
+	rows = calloc(n_vpcs + n_hosts + 1, sizeof(*rows));
+	if (!rows)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < n_vpcs; i++)
+		rows[i] = (struct cdb_outbox){ .kind = CDB_OUTBOX_VPC, .vni = vpcs[i].vni };
+	for (i = 0; i < n_hosts; i++) {
+		rows[n_vpcs + i].kind = CDB_OUTBOX_HOST;
+		strcpy(rows[n_vpcs + i].host, hosts[i]);
+	}
+	p->listed = rows;
+	p->n_listed = n_vpcs + n_hosts;
+	p->all = false;
+	return 0;
+}
+
+/* The outbox, and what is left of --all's list. */
+static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_outbox *rows = NULL;
+	struct cdb_outbox *both;
+	size_t n;
+	int r;
+
+	r = cdb_outbox_list(p->cdb, ROWS_MAX, &rows, &n, err);
+	if (!r && p->all)
+		r = list_all(p, err);
+	if (r)
+		return r;
+	both = reallocarray(rows, n + p->n_listed + 1, sizeof(*both));
+	if (!both)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	rows = NULL;
+	if (p->n_listed)
+		memcpy(both + n, p->listed, p->n_listed * sizeof(*both));
+	qsort(both, n + p->n_listed, sizeof(*both), row_cmp);
+	*ret_rows = both;
+	*ret_n = n + p->n_listed;
+	return 0;
+}
+
+/* Of the list stays what is not done; the row without an id is its key's first. */
+static void keep_listed(struct publisher *p, const struct cdb_outbox *rows, size_t n, const enum key_state *states)
+{
+	size_t i;
+
+	p->n_listed = 0;
+	for (i = 0; p->listed && i < n; i++)
+		if (!rows[i].id && states[i] != KEY_DONE)
+			p->listed[p->n_listed++] = rows[i];
+	if (p->n_listed)
+		return;
+	free(p->listed);
+	p->listed = NULL;
 }
 
 static int run_round(struct publisher *p, struct round *round, struct vpc_err *err)
 {
+	_cleanup_free_ enum key_state *states = NULL;
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
-	_cleanup_free_ bool *gone = NULL;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	*round = (struct round){};
-	r = cdb_outbox_list(p->cdb, ROWS_MAX, &rows, &n, err);
-	if (!r && p->all)
-		r = add_all(p, &rows, &n, err);
+	r = read_rows(p, &rows, &n, err);
 	if (r) {
-		log_err("%s", err->text);
+		trouble(p, "CDB cannot be read", err->text);
 		drop_cdb(p);
+		p->cdb_good = false;
 		round->broken = true;
+		strcpy(round->text, err->text);
 		return 0;
 	}
-	gone = calloc(n + 1, sizeof(*gone));
-	if (!gone)
+	if (!p->cdb_good)
+		log_info("connected to CDB");
+	p->cdb_good = true;
+	p->trouble[0] = '\0';
+	states = calloc(n + 1, sizeof(*states));
+	if (!states)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
-	if (n)
-		qsort(rows, n, sizeof(*rows), row_cmp);
-	publish_rows(p, rows, n, gone, round);
-	if (!round->broken && !round->left)
-		p->all = false;
+	publish_rows(p, rows, n, states, round);
+	keep_listed(p, rows, n, states);
 	if (!round->broken && !p->stop && !p->once) {
 		p->zk_trouble = false;
-		r = pub_garbage_collect(p, err);
-		if (r && !p->fenced && !p->zk_trouble)
-			log_warn("%s", err->text);
+		pub_garbage_collect(p, err);
 	}
-	return p->fenced ? vpc_err_set(err, -EPERM, "%s", round->broken ? round->text : err->text) : 0;
+	if (!p->fenced)
+		return 0;
+	return round->broken ? vpc_err_set(err, -EPERM, "%s", round->text) : -EPERM;
 }
 
 int pub_run(struct publisher *p, struct vpc_err *err)
 {
+	uint64_t good_us = now_monotonic_us();
 	struct round round;
 	int r = 0, tries = 0;
 
+	p->wait_ms = WAIT_FIRST_MS;
 	while (!p->stop) {
 		r = connect_all(p, err);
 		if (!r)
 			r = run_round(p, &round, err);
 		if (r || p->stop)
 			break;
+		if (round.broken) {
+			if (p->once && now_monotonic_us() - good_us > ONCE_WAIT_US)
+				return vpc_err_set(err, -EAGAIN, "%s", round.text);
+			back_off(p);
+			continue;
+		}
+		p->wait_ms = WAIT_FIRST_MS;
+		good_us = now_monotonic_us();
 		summary(p, p->once && !round.left && !round.done);
-		if (p->once && !round.broken && !round.done) {
+		if (p->once && !round.done) {
 			if (!round.left)
 				return 0;
 			if (++tries == ONCE_TRIES)
@@ -304,8 +389,8 @@ int pub_run(struct publisher *p, struct vpc_err *err)
 						   round.left);
 			pub_retry_all_due(p->retry);
 		}
-		if (round.broken || !round.done)
-			pause_ms(p, round.broken ? WAIT_FIRST_MS : IDLE_MS);
+		if (!round.done)
+			pause_ms(p, IDLE_MS);
 	}
 	summary(p, true);
 	return p->stop ? 0 : r;

@@ -148,9 +148,11 @@ static void on_state(struct zk *zk, enum zk_state state, void *arg)
 	case ZK_CONNECTING:
 		if (!p->stop)
 			log_warn("connection to ZooKeeper at %s lost, trying again", p->config->zk_hosts);
+		p->zk_away = true;
 		break;
 	case ZK_CONNECTED:
 		log_info("connected to ZooKeeper");
+		p->zk_away = false;
 		break;
 	case ZK_EXPIRED:
 		log_warn("ZooKeeper session expired, starting another");
@@ -223,6 +225,7 @@ int main(int argc, char **argv)
 		zk_close(zk);
 		pub_retry_free(p->retry);
 		pub_garbage_free(p->garbage);
+		free(p->listed);
 	}
 	vpc_config_clear(&config);
 	return status;

@@ -39,7 +39,9 @@ struct pub_counts {
 struct publisher {
 	const struct vpc_config *config;
 	bool once;
-	bool all;			/* --all: every VPC and host, until all have been compared */
+	bool all;			/* --all: every VPC and host is still to be listed */
+	struct cdb_outbox *listed;	/* and these of them are still to be compared */
+	size_t n_listed;
 	volatile sig_atomic_t stop;
 	struct zk *zk;
 	struct cdb *cdb;		/* NULL: not connected */
@@ -51,14 +53,18 @@ struct publisher {
 
 	bool zk_trouble;		/* the last failure was ZooKeeper's: no connection, no answer */
 	bool cdb_trouble;		/* the last failure was the connection to CDB */
-	bool cdb_away;			/* and has been reported */
+	bool cdb_good;			/* it has answered, and this has been reported */
+	bool zk_away;			/* no connection, and this has been reported */
+	char trouble[sizeof(((struct vpc_err *)NULL)->text)];	/* why there are no rounds: what was reported last */
+	unsigned int wait_ms;		/* before the next try */
 	struct pub_garbage *garbage;
 	struct pub_retry *retry;
 	struct pub_counts counts;	/* since the last summary */
 	uint64_t summary_us;		/* when that was */
 };
 
-/* loop.c: until stopped, with once until the outbox is empty: 0. -EPERM: fenced off. -EAGAIN: once, and something is left. */
+/* loop.c: until stopped, with once until the outbox is empty: 0. -EPERM: fenced off. -EAGAIN: once, and something is
+ * left. */
 int pub_run(struct publisher *p, struct vpc_err *err);
 
 /* fence.c */
@@ -115,7 +121,7 @@ int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage);
 void pub_garbage_free(struct pub_garbage *garbage);
 /* Notes everything below the VPC that HEAD does not name. Once for each VPC, unless @again. */
 int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err);
-/* Deletes some of what is due. */
+/* Deletes some of what is due. What cannot be deleted is reported here; an error means no connection, or fenced off. */
 int pub_garbage_collect(struct publisher *p, struct vpc_err *err);
 /* Deletes a node, its children, and the children of snapshots among them. */
 int pub_delete_tree(struct publisher *p, const char *path, struct vpc_err *err);

@@ -31,6 +31,8 @@ int pub_outbox_cmp(const struct cdb_outbox *a, const struct cdb_outbox *b)
 		return a->kind < b->kind ? -1 : 1;
 	if (a->kind == CDB_OUTBOX_HOST)
 		return strcmp(a->host, b->host);
+	if (a->kind == CDB_OUTBOX_BAD)
+		return a->id < b->id ? -1 : a->id > b->id;
 	return a->vni < b->vni ? -1 : a->vni > b->vni;
 }
 
