@@ -175,6 +175,12 @@ import() {
 	local first i
 	first=$(head_field 102 snapshot)
 	for ((i = 0; i < 70; i++)); do echo "route add 172.20.$i.0/24 vpc v102 via blackhole"; done | vpcctl_lines
+	# The first of two batches cannot be written.
+	zkcat put "$(head_path 102)/l$((first + 1))/stuck" ''
+	run -2 once
+	logged "l$((first + 1)): the node has children"
+	[[ $(head_field 102 epoch) = "$first" ]]
+	zkcat rm "$(head_path 102)/l$((first + 1))/stuck"
 	once
 	in_step 102
 	(($(head_field 102 snapshot) > first))
@@ -307,10 +313,49 @@ publish_until_ended() {
 	make_vpc 108
 	scripts/services.sh stop "$SVC"
 	publisher
+	wait_for logged "ZooKeeper at .* does not answer, trying again"
 	scripts/services.sh start "$SVC" zookeeper
 	wait_for logged "CDB is not there"
 	scripts/services.sh start "$SVC"
 	wait_for in_step 108
+	[[ $(grep -c "does not answer" "$LOG") = 1 ]]
+}
+
+# Some connections to CDB that are not those of the polling.
+reconnected() {
+	POLLS=$((POLLS + 1))
+	(($(connections) > BEFORE + POLLS + 3))
+}
+connections() { sql "SHOW GLOBAL STATUS LIKE 'Connections'" | cut -f 2; }
+
+@test "an outbox that cannot be read is reported once, and tried again" {
+	make_vpc 119
+	sql 'RENAME TABLE outbox TO outbox_hidden'
+	BEFORE=$(connections) POLLS=0
+	publisher
+	wait_for reconnected
+	sql 'RENAME TABLE outbox_hidden TO outbox'
+	wait_for in_step 119
+	[[ $(grep -c "outbox' doesn't exist" "$LOG") = 1 ]]
+	[[ $(grep -c "connected to CDB" "$LOG") = 1 ]]
+}
+
+@test "a row of the outbox that names nothing is reported once and left, others go on" {
+	make_vpc 120
+	sql "SET check_constraint_checks = 0;
+		INSERT INTO outbox (kind, vni, created) VALUES ('vpc', 0, 0), ('vpc', 16777216, 0);
+		INSERT INTO outbox (kind, host, created) VALUES ('host', '', 0)"
+	publisher
+	wait_for in_step 120
+	vpcctl route add 172.16.0.0/12 vpc v120 via blackhole
+	wait_for in_step 120
+	wait_for outbox_is 3
+	[[ $(grep -c "outbox row [0-9]* names no VPC and no host" "$LOG") = 3 ]]
+	kill "$PUB"
+	wait "$PUB"
+	run -2 once
+	sql 'DELETE FROM outbox'
+	once
 }
 
 @test "a malformed HEAD is named and published anew; one that is ahead of CDB is left alone, others go on" {
@@ -333,7 +378,11 @@ publish_until_ended() {
 	kill "$PUB"
 	wait "$PUB"
 	run -2 once
-	# Told what to do, the operator deletes the node.
+	# Told what to do, the operator raises the epoch, makes a change, and deletes the node.
+	sql 'UPDATE vpc SET epoch = 1001 WHERE vni = 110'
+	vpcctl route add 172.17.0.0/16 vpc v110 via blackhole
+	run -2 once
+	[[ $(zkcat get "$(head_path 110)") = "$ahead" ]]
 	zkcat ls "$(head_path 110)" | while read -r name; do
 		zkcat ls "$(head_path 110)/$name" | while read -r chunk; do zkcat rm "$(head_path 110)/$name/$chunk"; done
 		zkcat rm "$(head_path 110)/$name"
@@ -341,11 +390,19 @@ publish_until_ended() {
 	zkcat rm "$(head_path 110)"
 	once
 	in_step 110
+	[[ $(head_field 110 epoch) = 1002 ]]
+	vpcctl route del 172.17.0.0/16 vpc v110
+	once
+	in_step 110
+	[[ $(head_field 110 snapshot) = 1002 ]]
 	outbox_is 0
 }
 
 @test "HEAD of another history (CDB restored and gone on) is not built upon" {
 	make_vpc 112
+	# More than a delta holds: the history is compared all the same.
+	vpcctl nexthop add vpc v112 id 1 type blackhole
+	import 112 7000 64
 	once
 	local good
 	good=$(zkcat get "$(head_path 112)")
@@ -392,6 +449,30 @@ publish_until_ended() {
 	[[ $(grep -c 'CDB: VPC 114' "$LOG") = 1 ]]
 }
 
+@test "a node that cannot be deleted is reported once, others go on, and once it can be it is deleted once" {
+	make_vpc 121
+	vpcctl nexthop add vpc v121 id 1 type blackhole
+	import 121 7000 64
+	once
+	local first second
+	first=$(head_field 121 snapshot)
+	zkcat put "$(head_path 121)/s$first/c000/stuck" ''
+	publisher --garbage-delay 0
+	import 121 7000 65
+	wait_for in_step 121
+	second=$(head_field 121 snapshot)
+	import 121 7000 66
+	wait_for in_step 121
+	wait_for gone "$(head_path 121)" "s$second"
+	[[ $(grep -c "it is not deleted" "$LOG") = 1 ]]
+	logged "s$first/c000: .*it is not deleted"
+	zkcat rm "$(head_path 121)/s$first/c000/stuck"
+	wait_for gone "$(head_path 121)" "s$first"
+	vpcctl route del 100.66.0.7/32 vpc v121
+	wait_for in_step 121
+	[[ $(grep -c "s$first: deleted" "$LOG") = 1 ]]
+}
+
 @test "a missing table is an error, not the end of a VPC or a host" {
 	make_vpc 116
 	once
@@ -427,13 +508,53 @@ publish_until_ended() {
 	[[ $(zkcat get "$path") = *tap1* ]]
 }
 
-@test "a fence that cannot be read stops it with status 1" {
+@test "--all compares everything once; what fails is tried again by itself" {
+	make_vpc 122
+	make_vpc 123
+	once
+	local path
+	path=$(host_path h123)/ports
+	vpcctl route add 172.16.0.0/12 vpc v122 via blackhole
+	sql 'DELETE FROM outbox; UPDATE vpc SET digest0 = digest0 + 1 WHERE vni = 122'
+	zkcat rm "$path"
+	publisher --all
+	wait_for zkcat get "$path"
+	logged "VPC 122, epoch"
+	zkcat rm "$path"
+	vpcctl route add 172.16.0.0/12 vpc v123 via blackhole
+	wait_for in_step 123
+	run -2 zkcat get "$path"
+	sql 'UPDATE vpc SET digest0 = digest0 - 1 WHERE vni = 122'
+	wait_for in_step 122
+	kill "$PUB"
+	wait "$PUB"
+	once --all
+	zkcat get "$path"
+}
+
+@test "a fence that cannot be read stops it with status 1, whatever failed before" {
 	local fence
 	once
 	fence=$(zkcat get /vpc/v1/fence)
 	zkcat put /vpc/v1/fence '{"v":1,"term":-1}'
 	run -1 "$B/vpc_publisher" -c "$CONF"
 	[[ $output = *"/vpc/v1/fence: term: -1"* ]]
+	# CDB keeps it waiting until ZooKeeper hangs, so that the fence is first met by a lost connection.
+	local status=0
+	sed 's/^hosts.*/&\nsession_timeout_ms = 3000/' "$CONF" > "$BATS_TEST_TMPDIR/short.conf"
+	chmod 600 "$BATS_TEST_TMPDIR/short.conf"
+	kill -STOP "$(< "$SVC/mariadb/pid")"
+	: > "$LOG"
+	publisher -c "$BATS_TEST_TMPDIR/short.conf"
+	wait_for logged "connected to ZooKeeper"
+	kill -STOP "$(< "$SVC/zookeeper/pid")"
+	kill -CONT "$(< "$SVC/mariadb/pid")"
+	wait_for logged "connection to ZooKeeper .* lost"
+	kill -CONT "$(< "$SVC/zookeeper/pid")"
+	wait_for ended "$PUB"
+	wait "$PUB" || status=$?
+	[[ $status = 1 ]]
+	logged "/vpc/v1/fence: term: -1"
 	zkcat put /vpc/v1/fence "$fence"
 }
 
