@@ -43,17 +43,16 @@ static bool plen_read(const char *text, unsigned int max, uint8_t *ret)
 	return true;
 }
 
-/* Clears what lies beyond @plen; whether anything did. */
-static bool bytes_mask(uint8_t *bytes, size_t size, unsigned int plen)
+bool vpc_prefix_mask(struct vpc_prefix *prefix)
 {
 	bool had = false;
 
-	for (size_t i = 0; i < size; i++) {
-		unsigned int bits = plen > i * 8 ? plen - i * 8 : 0;
-		uint8_t mask = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+	for (size_t i = prefix->plen / 8; i < sizeof(prefix->bytes); i++) {
+		unsigned int bits = prefix->plen > i * 8 ? prefix->plen - i * 8 : 0;
+		uint8_t mask = 0xff00 >> bits;
 
-		had |= bytes[i] & ~mask;
-		bytes[i] &= mask;
+		had |= prefix->bytes[i] & (uint8_t)~mask;
+		prefix->bytes[i] &= mask;
 	}
 	return had;
 }
@@ -76,7 +75,7 @@ int vpc_prefix_parse(const char *text, struct vpc_prefix *ret, struct vpc_err *e
 	if (slash && !plen_read(slash + 1, prefix.plen, &prefix.plen))
 		return vpc_err_set(err, -EINVAL, "'%.80s' is not a prefix: its length must be 0 to %u", text,
 				   vpc_family_bits(addr.family));
-	if (bytes_mask(prefix.bytes, sizeof(prefix.bytes), prefix.plen))
+	if (vpc_prefix_mask(&prefix))
 		return vpc_err_set(err, -EINVAL, "'%.80s' has bits beyond its length, did you mean %s?", text,
 				   vpc_prefix_format(&prefix, meant));
 	*ret = prefix;

@@ -49,6 +49,8 @@ int vpc_prefix_cmp(const struct vpc_prefix *a, const struct vpc_prefix *b);
 bool vpc_prefix_contains(const struct vpc_prefix *outer, const struct vpc_prefix *inner);
 bool vpc_prefix_overlaps(const struct vpc_prefix *a, const struct vpc_prefix *b);
 bool vpc_prefix_has_addr(const struct vpc_prefix *prefix, const struct vpc_addr *addr);
+/* Clears what lies beyond the length; whether anything did. */
+bool vpc_prefix_mask(struct vpc_prefix *prefix);
 struct vpc_prefix vpc_addr_to_prefix(const struct vpc_addr *addr); /* full length */
 
 #endif

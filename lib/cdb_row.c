@@ -37,22 +37,10 @@ int cdb_addr_check(const char *table, uint32_t vni, uint32_t family, const struc
 	return 0;
 }
 
-static bool host_bits_clear(const struct vpc_prefix *prefix)
-{
-	unsigned int byte = prefix->plen / 8, bits = prefix->plen % 8;
-
-	if (byte < 16 && bits && prefix->bytes[byte] & (0xff >> bits))
-		return false;
-	for (byte += !!bits; byte < 16; byte++)
-		if (prefix->bytes[byte])
-			return false;
-	return true;
-}
-
 int cdb_prefix_check(const char *table, uint32_t vni, uint32_t family, const struct cdb_bin *bytes, uint32_t plen,
 		     struct vpc_prefix *ret_prefix, struct vpc_err *err)
 {
-	struct vpc_prefix prefix;
+	struct vpc_prefix prefix, masked;
 	struct vpc_addr addr;
 	int r;
 
@@ -64,37 +52,11 @@ int cdb_prefix_check(const char *table, uint32_t vni, uint32_t family, const str
 	prefix.family = addr.family;
 	prefix.plen = plen;
 	memcpy(prefix.bytes, addr.bytes, sizeof(prefix.bytes));
-	if (!host_bits_clear(&prefix))
+	masked = prefix;
+	if (vpc_prefix_mask(&masked))
 		return bad_row(table, vni, bytes, "bits beyond the prefix length", plen, err);
 	*ret_prefix = prefix;
 	return 0;
-}
-
-static bool has_vtep(uint8_t type)
-{
-	return type == VPC_NEXTHOP_HOST || type == VPC_NEXTHOP_GATEWAY;
-}
-
-/* What the kernel would refuse, or the digest would not cover. NULL: sound. */
-static const char *nexthop_fault(const struct vpc_nl_nexthop *nh)
-{
-	static const uint8_t none[16];
-
-	if (!nh->id)
-		return "id 0";
-	if (nh->type < VPC_NEXTHOP_LOCAL || nh->type > VPC_NEXTHOP_MAX || nh->type == VPC_NEXTHOP_GROUP)
-		return "unknown type";
-	if (has_vtep(nh->type) != (nh->family != 0))
-		return "VTEP and type do not fit";
-	if (!has_vtep(nh->type) && memcmp(nh->mac, none, sizeof(nh->mac)))
-		return "MAC and type do not fit";
-	if (nh->vni > VPC_VNI_MAX || (nh->vni && !has_vtep(nh->type) && nh->type != VPC_NEXTHOP_PEER))
-		return "VNI out of range";
-	if (nh->type == VPC_NEXTHOP_PEER && !nh->vni)
-		return "peer without VNI";
-	if (nh->table >= VPC_TABLES_MAX || (nh->table && nh->type != VPC_NEXTHOP_PEER))
-		return "table out of range";
-	return NULL;
 }
 
 int cdb_nexthop_check(uint32_t vni, const struct cdb_nexthop_row *row, struct vpc_nl_nexthop *ret_nh,
@@ -115,7 +77,7 @@ int cdb_nexthop_check(uint32_t vni, const struct cdb_nexthop_row *row, struct vp
 		nh.family = vtep.family;
 		memcpy(nh.addr, vtep.bytes, sizeof(nh.addr));
 	}
-	fault = nexthop_fault(&nh);
+	fault = vpc_nexthop_fault(&nh);
 	if (fault)
 		return vpc_err_set(err, -EPROTO, "CDB: nexthop %u of VPC %u: %s", row->id, vni, fault);
 	*ret_nh = nh;
@@ -144,7 +106,7 @@ static int parse_nexthop(const uint8_t *p, size_t len, struct vpc_nl_nexthop *re
 	nh.type = p[5];
 	p += 6;
 	len -= 6;
-	if (has_vtep(nh.type)) {
+	if (nh.type == VPC_NEXTHOP_HOST || nh.type == VPC_NEXTHOP_GATEWAY) {
 		addr_len = len ? canon_addr_len(p[0]) : 0;
 		if (!addr_len || len != 1 + addr_len + 4 + 6)
 			return -EPROTO;
@@ -160,7 +122,7 @@ static int parse_nexthop(const uint8_t *p, size_t len, struct vpc_nl_nexthop *re
 	} else if (len) {
 		return -EPROTO;
 	}
-	if (nexthop_fault(&nh))
+	if (vpc_nexthop_fault(&nh))
 		return -EPROTO;
 	*ret_nh = nh;
 	return 0;
@@ -179,7 +141,7 @@ static int parse_route(const uint8_t *p, size_t len, struct vpc_route *ret_route
 	route.prefix.plen = p[6];
 	memcpy(route.prefix.bytes, p + 7, addr_len);
 	route.nexthop = get_u32(p + 7 + addr_len);
-	if (route.table >= VPC_TABLES_MAX || route.prefix.plen > addr_len * 8 || !host_bits_clear(&route.prefix) ||
+	if (route.table >= VPC_TABLES_MAX || route.prefix.plen > addr_len * 8 || vpc_prefix_mask(&route.prefix) ||
 	    !route.nexthop)
 		return -EPROTO;
 	*ret_route = route;

@@ -161,14 +161,13 @@ static bool all_zero(const uint8_t *bytes, size_t n)
 	return true;
 }
 
-/* What is wrong with a nexthop, or NULL. Fields not used by its type must be 0: the digest does not cover them. */
-static const char *nexthop_fault(const struct vpc_nl_nexthop *nh)
+const char *vpc_nexthop_fault(const struct vpc_nl_nexthop *nh)
 {
 	bool has_vtep = nh->type == VPC_NEXTHOP_HOST || nh->type == VPC_NEXTHOP_GATEWAY;
 
 	if (!nh->id)
 		return "its id is 0";
-	if (!nh->type || nh->type > VPC_NEXTHOP_MAX)
+	if (!nh->type || nh->type > VPC_NEXTHOP_MAX || nh->type == VPC_NEXTHOP_GROUP)
 		return "its type is unknown";
 	if (nh->vni > VPC_VNI_MAX)
 		return "its VNI is more than 24 bits";
@@ -183,22 +182,22 @@ static const char *nexthop_fault(const struct vpc_nl_nexthop *nh)
 	}
 	if (nh->family || !all_zero(nh->addr, sizeof(nh->addr)) || !all_zero(nh->mac, sizeof(nh->mac)))
 		return "only a host or a gateway has a VTEP";
-	if (nh->type == VPC_NEXTHOP_PEER)
-		return nh->vni ? NULL : "the peer's VNI is missing";
-	return nh->vni || nh->table ? "its type has neither VNI nor table" : NULL;
+	if (nh->type != VPC_NEXTHOP_PEER)
+		return nh->vni || nh->table ? "its type has neither VNI nor table" : NULL;
+	if (!nh->vni)
+		return "the peer's VNI is missing";
+	return nh->table >= VPC_TABLES_MAX ? "its table is out of range" : NULL;
 }
 
 static const char *prefix_fault(const struct vpc_prefix *prefix)
 {
-	unsigned int full = prefix->plen / 8, rest = prefix->plen % 8;
+	struct vpc_prefix masked = *prefix;
 
 	if (prefix->family != AF_INET && prefix->family != AF_INET6)
 		return "its address family is unknown";
 	if (prefix->plen > vpc_family_bits(prefix->family))
 		return "its prefix length is too large";
-	if (rest && (uint8_t)(prefix->bytes[full++] << rest))
-		return "it has bits beyond its length";
-	return all_zero(prefix->bytes + full, sizeof(prefix->bytes) - full) ? NULL : "it has bits beyond its length";
+	return vpc_prefix_mask(&masked) ? "it has bits beyond its length" : NULL;
 }
 
 int vpc_state_check(const struct vpc_state *state, struct vpc_err *err)
@@ -207,7 +206,7 @@ int vpc_state_check(const struct vpc_state *state, struct vpc_err *err)
 	uint32_t known = 0; /* the last nexthop found: neighbours mostly share theirs */
 
 	for (size_t i = 0; i < state->n_nexthops; i++) {
-		const char *fault = nexthop_fault(&state->nexthops[i]);
+		const char *fault = vpc_nexthop_fault(&state->nexthops[i]);
 
 		if (fault)
 			return vpc_err_set(err, -EINVAL, "VPC %u: nexthop %u: %s", state->vni, state->nexthops[i].id,

@@ -114,6 +114,9 @@ bool vpc_port_equal(const struct vpc_port *a, const struct vpc_port *b); /* id i
 
 int vpc_nexthop_cmp(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexthop *b); /* by id */
 bool vpc_nexthop_equal(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexthop *b); /* all but op */
+/* What is wrong with one ("its type is unknown"), whoever brings it; NULL: nothing. Fields that its type does not use
+ * must be 0, because the digest does not cover them. */
+const char *vpc_nexthop_fault(const struct vpc_nl_nexthop *nh);
 int vpc_route_cmp(const struct vpc_route *a, const struct vpc_route *b); /* by (table, prefix) */
 
 /* "gateway 192.0.2.1 vni 7" ...; into @buf, which is returned. */

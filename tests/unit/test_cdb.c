@@ -71,12 +71,14 @@ static void test_prefix_check(void **state)
 
 static void test_nexthop_check(void **state)
 {
+	static const char none[16];
 	static const struct {
 		uint32_t id, type, family;
 		size_t vtep_len;
 		uint32_t nh_vni, nh_table;
 		const char *mac;
 		int expected;
+		bool no_vtep;
 	} cases[] = {
 		{ VPC_NEXTHOP_ID_LOCAL, VPC_NEXTHOP_LOCAL, 0, 0, 0, 0, NO_MAC, 0 },
 		{ 1, VPC_NEXTHOP_GATEWAY, 4, 4, 0, 0, NO_MAC, 0 },
@@ -93,6 +95,8 @@ static void test_nexthop_check(void **state)
 		{ 1, VPC_NEXTHOP_GATEWAY, 5, 4, 0, 0, NO_MAC, -EPROTO },
 		{ 1, VPC_NEXTHOP_GATEWAY, 0, 4, 0, 0, NO_MAC, -EPROTO },
 		{ 1, VPC_NEXTHOP_BLACKHOLE, 4, 4, 0, 0, NO_MAC, -EPROTO },
+		{ 1, VPC_NEXTHOP_GATEWAY, 4, 4, 0, 0, NO_MAC, -EPROTO, .no_vtep = true },
+		{ 1, VPC_NEXTHOP_GATEWAY, 6, 16, 0, 0, NO_MAC, -EPROTO, .no_vtep = true },
 		{ 1, VPC_NEXTHOP_GATEWAY, 4, 4, VPC_VNI_MAX + 1, 0, NO_MAC, -EPROTO }, /* VNI */
 		{ 1, VPC_NEXTHOP_BLACKHOLE, 0, 0, 7, 0, NO_MAC, -EPROTO },
 		{ 1, VPC_NEXTHOP_PEER, 0, 0, 0, 3, NO_MAC, -EPROTO },
@@ -110,7 +114,7 @@ static void test_nexthop_check(void **state)
 		struct vpc_nl_nexthop nh = {};
 		struct vpc_err err = {};
 
-		row.vtep = bin("\xc0\0\2\1\0\0\0\0\0\0\0\0\0\0\0\1", cases[i].vtep_len);
+		row.vtep = bin(cases[i].no_vtep ? none : "\xc0\0\2\1\0\0\0\0\0\0\0\0\0\0\0\1", cases[i].vtep_len);
 		row.mac = bin(cases[i].mac, 6);
 		if (cdb_nexthop_check(7, &row, &nh, &err) != cases[i].expected)
 			fail_msg("case %zu: %s", i, err.text);

@@ -104,12 +104,14 @@ static void sound_state(struct vpc_state *state)
 BREAK(id, s->nexthops[0].id = 0)
 BREAK(type, s->nexthops[0].type = 0)
 BREAK(type_high, s->nexthops[0].type = VPC_NEXTHOP_MAX + 1)
+BREAK(type_group, s->nexthops[3].type = VPC_NEXTHOP_GROUP)
 BREAK(vni, s->nexthops[0].vni = VPC_VNI_MAX + 1)
 BREAK(family, s->nexthops[0].family = 3)
 BREAK(vtep, memset(s->nexthops[0].addr, 0, 16))
 BREAK(vtep_long, s->nexthops[0].addr[4] = 1)
 BREAK(gateway_table, s->nexthops[1].table = 1)
 BREAK(peer_vni, s->nexthops[2].vni = 0)
+BREAK(peer_table, s->nexthops[2].table = VPC_TABLES_MAX)
 BREAK(peer_addr, s->nexthops[2].addr[0] = 1)
 BREAK(plain_vni, s->nexthops[3].vni = 1)
 BREAK(plain_table, s->nexthops[3].table = 1)
@@ -134,12 +136,14 @@ static void test_check(void **arg)
 		{ break_id, "nexthop 0: its id is 0" },
 		{ break_type, "nexthop 1: its type is unknown" },
 		{ break_type_high, "nexthop 1: its type is unknown" },
+		{ break_type_group, "nexthop 4: its type is unknown" },
 		{ break_vni, "nexthop 1: its VNI" },
 		{ break_family, "nexthop 1: its VTEP" },
 		{ break_vtep, "nexthop 1: its VTEP is missing" },
 		{ break_vtep_long, "nexthop 1: its IPv4 VTEP" },
 		{ break_gateway_table, "nexthop 2: only a peer" },
 		{ break_peer_vni, "nexthop 3: the peer's VNI" },
+		{ break_peer_table, "nexthop 3: its table" },
 		{ break_peer_addr, "nexthop 3: only a host" },
 		{ break_plain_vni, "nexthop 4: its type has neither" },
 		{ break_plain_table, "nexthop 4: its type has neither" },
