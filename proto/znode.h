@@ -19,7 +19,7 @@
 #define VPC_ZNODE_PORTS_MAX	(512 * 1024)
 #define VPC_ZNODE_STATUS_MAX	(512 * 1024)
 #define VPC_ZNODE_FENCE_MAX	1024
-#define VPC_ZNODE_CHUNKS_MAX	100000U		/* of one snapshot */
+#define VPC_ZNODE_CHUNKS_MAX	4096U		/* of one snapshot, 1 GiB */
 
 struct vpc_fence {
 	uint64_t term;
