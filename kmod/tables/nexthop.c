@@ -100,6 +100,13 @@ static u32 vpc_nhset_slots(u32 used)
 	return max(VPC_NHSET_SLOTS_MIN, (u32)roundup_pow_of_two(used + used / 3 + 1));
 }
 
+/* In loops over the slots, of which there may be millions. */
+static void vpc_nhset_resched(u32 i)
+{
+	if (!(i % 1024))
+		cond_resched();
+}
+
 /* The slot of @id, or the empty one where it would be. */
 static u32 vpc_nhset_find(const struct vpc_nhset *set, u32 id)
 {
@@ -143,12 +150,13 @@ static void vpc_nhset_fill(struct vpc_nhset *to, const struct vpc_nhset *from)
 	for (i = 0; i <= from->mask; i++) {
 		if (from->slots[i].id)
 			to->slots[vpc_nhset_find(to, from->slots[i].id)] = from->slots[i];
+		vpc_nhset_resched(i);
 	}
 }
 
-struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set, u32 more)
+struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set)
 {
-	struct vpc_nhset *copy = vpc_nhset_alloc(vpc_nhset_slots(set->used + more), set->seed);
+	struct vpc_nhset *copy = vpc_nhset_alloc(vpc_nhset_slots(set->used), set->seed);
 	u32 i;
 
 	if (!copy)
@@ -157,6 +165,7 @@ struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set, u32 more)
 	for (i = 0; i <= copy->mask; i++) {
 		if (copy->slots[i].nh)
 			refcount_inc(&copy->slots[i].nh->refs);
+		vpc_nhset_resched(i);
 	}
 	if (copy->vteps)
 		refcount_inc(&copy->vteps->refs);
@@ -178,8 +187,7 @@ void vpc_nhset_put(struct vpc_nhset *set)
 	for (i = 0; i <= set->mask; i++) {
 		if (set->slots[i].nh)
 			vpc_nexthop_put(set->slots[i].nh);
-		if (!(i % 1024))
-			cond_resched();
+		vpc_nhset_resched(i);
 	}
 	vpc_vteps_put(set->vteps);
 	kvfree(set);
@@ -231,8 +239,10 @@ int vpc_nhset_seal(struct vpc_nhset *set)
 
 	if (set->vteps)
 		return 0;
-	for (i = 0; i <= set->mask; i++)
+	for (i = 0; i <= set->mask; i++) {
 		n += set->slots[i].nh && vpc_nexthop_has_vtep(&set->slots[i].nh->wire);
+		vpc_nhset_resched(i);
+	}
 	if (!n)
 		return 0;
 	vteps = kvzalloc(struct_size(vteps, addr, vpc_nhset_slots(n)), GFP_KERNEL_ACCOUNT);
@@ -241,6 +251,7 @@ int vpc_nhset_seal(struct vpc_nhset *set)
 	refcount_set(&vteps->refs, 1);
 	vteps->mask = vpc_nhset_slots(n) - 1;
 	for (i = 0; i <= set->mask; i++) {
+		vpc_nhset_resched(i);
 		if (!set->slots[i].nh || !vpc_nexthop_has_vtep(&set->slots[i].nh->wire))
 			continue;
 		memcpy(&addr, set->slots[i].nh->wire.addr, sizeof(addr));
@@ -389,6 +400,7 @@ u32 vpc_nhset_missing(const struct vpc_nhset *set)
 	if (set->used == set->count)
 		return 0;
 	for (i = 0; i <= set->mask; i++) {
+		vpc_nhset_resched(i);
 		if (set->slots[i].id && !set->slots[i].nh)
 			return set->slots[i].id;
 	}

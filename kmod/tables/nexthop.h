@@ -31,8 +31,8 @@ struct vpc_nexthop {
 struct vpc_nhset;
 
 struct vpc_nhset *vpc_nhset_new(void);
-/* Return: a private copy with room for @more additional nexthops, or NULL. */
-struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set, u32 more);
+/* Return: a private copy that takes no more memory than @set, or NULL. It grows by what is added. May sleep. */
+struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set);
 struct vpc_nhset *vpc_nhset_get(struct vpc_nhset *set);
 /* Frees the set and its nexthops when it was the last; readers of what it was published in are gone. May sleep. */
 void vpc_nhset_put(struct vpc_nhset *set);

@@ -183,6 +183,7 @@ static void vpc_tree_op_free(struct vpc_tree_op *op, u64 slot)
 static void vpc_tree_op_bytes(struct vpc_tree_op *op, u64 slot)
 {
 	op->count += vpc_trie_object_room(slot, op->v6);
+	cond_resched();
 }
 
 static size_t vpc_tree_bytes(u64 root, bool v6)

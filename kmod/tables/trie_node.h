@@ -26,7 +26,12 @@
 #include <linux/socket.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
 #include <asm/unaligned.h>
+#endif
 #include "trie.h"
 
 #define VPC_TRIE_STRIDE	6

@@ -252,7 +252,7 @@ static int vpc_txn_own_nexthops(struct vpc_txn *txn)
 
 	if (txn->own_nexthops)
 		return 0;
-	copy = vpc_nhset_copy(txn->next->nexthops, 1);
+	copy = vpc_nhset_copy(txn->next->nexthops);
 	if (!copy)
 		return -ENOMEM;
 	vpc_nhset_put(txn->next->nexthops);

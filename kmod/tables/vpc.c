@@ -214,10 +214,8 @@ struct vpc_version *vpc_version_get_current(struct vpc *vpc)
 {
 	struct vpc_version *version;
 
-	/* A version that is just being replaced has no references left; its successor is already published. */
-	do {
-		version = rcu_dereference_check(vpc->version, lockdep_is_held(&vpc->vnet->lock));
-	} while (!refcount_inc_not_zero(&version->refs));
+	version = rcu_dereference_protected(vpc->version, lockdep_is_held(&vpc->vnet->lock));
+	refcount_inc(&version->refs);
 	return version;
 }
 

@@ -25,6 +25,9 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int64_t s64;
 
+#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))
+#define LINUX_VERSION_CODE     KERNEL_VERSION(6, 1, 0)
+
 #undef __always_inline
 #define __always_inline inline __attribute__((__always_inline__))
 #define __ro_after_init
