@@ -16,7 +16,10 @@ int vpc_netdev_attach(struct vpc_net *vnet, struct vpc_port *port, struct netlin
 	if (rtnl_dereference(port->dev))
 		return 0;
 	dev = __dev_get_by_name(vnet->net, port->name);
-	return dev ? vpc_port_attach(port, dev, extack) : 0;
+	/* A device is also found by its alternative names; a port is known by the one that notifiers speak of. */
+	if (!dev || strcmp(dev->name, port->name))
+		return 0;
+	return vpc_port_attach(port, dev, extack);
 }
 
 static struct vpc_port *vpc_netdev_bound_port(const struct vpc_net *vnet, const struct net_device *dev)
@@ -70,22 +73,32 @@ static void vpc_netdev_gone(struct vpc_net *vnet, struct net_device *dev)
 		vpc_netdev_left(vnet, port);
 }
 
+/* A port's packets are Ethernet's: its device stays what it was when it was bound. */
+static int vpc_netdev_retype(const struct vpc_net *vnet, const struct net_device *dev)
+{
+	return vpc_netdev_bound_port(vnet, dev) ? notifier_from_errno(-EBUSY) : NOTIFY_DONE;
+}
+
 static int vpc_netdev_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 	struct vpc_net *vnet = vpc_net(dev_net(dev));
+	int ret = NOTIFY_DONE;
 
-	if (event != NETDEV_REGISTER && event != NETDEV_CHANGENAME && event != NETDEV_UNREGISTER)
+	if (event != NETDEV_REGISTER && event != NETDEV_CHANGENAME && event != NETDEV_UNREGISTER &&
+	    event != NETDEV_PRE_TYPE_CHANGE)
 		return NOTIFY_DONE;
 	mutex_lock(&vnet->lock);
 	if (event == NETDEV_REGISTER)
 		vpc_netdev_came(vnet, dev);
 	else if (event == NETDEV_CHANGENAME)
 		vpc_netdev_renamed(vnet, dev);
-	else
+	else if (event == NETDEV_UNREGISTER)
 		vpc_netdev_gone(vnet, dev);
+	else
+		ret = vpc_netdev_retype(vnet, dev);
 	mutex_unlock(&vnet->lock);
-	return NOTIFY_DONE;
+	return ret;
 }
 
 static struct notifier_block vpc_netdev_notifier = {

@@ -12,7 +12,7 @@
 /*
  * RTNL and vnet->lock held. Bind @port to @dev: takes the rx_handler, a device and a module reference. -EBUSY when
  * the device already has an rx_handler (a bridge's or bond's member), -EINVAL for a device that is not Ethernet or
- * is a loopback.
+ * is a loopback, -ENODEV when the module is being removed.
  */
 int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlink_ext_ack *extack);
 /* RTNL and vnet->lock held. No packet of this device is in our hands when it returns. No-op when not attached. */

@@ -71,6 +71,16 @@ bool vpc_dev_is_port(const struct net_device *dev)
 	return rcu_access_pointer(dev->rx_handler) == vpc_port_rx;
 }
 
+/* Why netdev_rx_handler_register() would not have it. */
+static void vpc_port_refuse(int err, struct netlink_ext_ack *extack)
+{
+	if (err == -EBUSY)
+		NL_SET_ERR_MSG(extack,
+			       "the device's packets go elsewhere: it is a member of a bridge, bond or the like");
+	else
+		NL_SET_ERR_MSG(extack, "the device lets nobody else receive its packets");
+}
+
 int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlink_ext_ack *extack)
 {
 	int err;
@@ -81,13 +91,16 @@ int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlin
 		NL_SET_ERR_MSG(extack, "a port's device must be Ethernet, such as a tap or veth, and not a loopback");
 		return -EINVAL;
 	}
+	if (!try_module_get(THIS_MODULE)) {
+		NL_SET_ERR_MSG(extack, "the module is being removed");
+		return -ENODEV;
+	}
 	err = netdev_rx_handler_register(dev, vpc_port_rx, port);
 	if (err) {
-		NL_SET_ERR_MSG(extack,
-			       "the device's packets go elsewhere: it is a member of a bridge, bond or the like");
+		vpc_port_refuse(err, extack);
+		module_put(THIS_MODULE);
 		return err;
 	}
-	__module_get(THIS_MODULE);
 	netdev_hold(dev, &port->dev_tracker, GFP_KERNEL);
 	/* Packets merged beyond recognition by a device cannot be forwarded. */
 	dev_disable_lro(dev);
