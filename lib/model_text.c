@@ -47,6 +47,7 @@ static const char *const drops[] = {
 	[VPC_DROP_VNI] = "vni",
 	[VPC_DROP_OUTER_SOURCE] = "outer-source",
 	[VPC_DROP_OUTER_HEADER] = "outer-header",
+	[VPC_DROP_QUEUE] = "queue",
 };
 /* clang-format on */
 _Static_assert(ARRAY_SIZE(drops) == VPC_DROP_MAX + 1, "every drop reason has a name");

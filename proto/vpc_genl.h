@@ -37,13 +37,13 @@ enum vpc_cmd {
 	VPC_CMD_PORT_DEL,	/* PORT{IFNAME} */
 	VPC_CMD_PORT_GET,	/* do: PORT{IFNAME}; dump: all, or those of VNI */
 	VPC_CMD_TXN_BEGIN,	/* VNI, TXN_MODE, BASE_EPOCH? -> TXN */
-	VPC_CMD_TXN_ADD,	/* TXN, NEXTHOPS*, ROUTES4*, ROUTES6* (each any number of times, nexthops applied in order given) */
+	VPC_CMD_TXN_ADD,	/* TXN, NEXTHOPS*, ROUTES4*, ROUTES6* (any number of each, applied in order) */
 	VPC_CMD_TXN_COMMIT,	/* TXN, EPOCH, DIGEST?, CHANGE? -> VNI, EPOCH, DIGEST */
 	VPC_CMD_TXN_ABORT,	/* TXN */
 	VPC_CMD_ROUTE_GET,	/* dump: VNI, TABLE?, NEXTHOP_ID?, PREFIX? -> EPOCH, ROUTES4, ROUTES6 */
 	VPC_CMD_NEXTHOP_GET,	/* dump: VNI -> EPOCH, NEXTHOPS */
 	VPC_CMD_LOOKUP,		/* LOOKUP -> STEP*, VERDICT, DROP_REASON?; sends nothing */
-	VPC_CMD_VERIFY,		/* VNI -> EPOCH, DIGEST (kept), DIGEST_FOUND (recomputed from the live tables), counts */
+	VPC_CMD_VERIFY,		/* VNI -> EPOCH, DIGEST (kept), DIGEST_FOUND (recomputed from live tables), counts */
 	VPC_CMD_STATS_GET,	/* dump: per namespace, VPC and port -> STATS */
 	VPC_CMD_EVENT,		/* multicast only: EVENT, and what it speaks of */
 	__VPC_CMD_AFTER_LAST,
@@ -55,7 +55,7 @@ enum vpc_attr {
 	VPC_A_PAD,
 	VPC_A_VNI,		/* u32 */
 	VPC_A_EPOCH,		/* u64 */
-	VPC_A_BASE_EPOCH,	/* u64: compare-and-set; -ESTALE when it is not the current one, at BEGIN and at COMMIT */
+	VPC_A_BASE_EPOCH,	/* u64: compare-and-set; -ESTALE when it is not current, at BEGIN and at COMMIT */
 	VPC_A_DIGEST,		/* struct vpc_digest */
 	VPC_A_DIGEST_FOUND,	/* struct vpc_digest */
 	VPC_A_QUOTA,		/* u64, bytes of kernel memory for this VPC's tables; 0: no limit */
@@ -249,6 +249,7 @@ enum vpc_drop {
 	VPC_DROP_VNI,			/* from the wire: no such VPC here */
 	VPC_DROP_OUTER_SOURCE,		/* from the wire: not a VTEP of this VPC */
 	VPC_DROP_OUTER_HEADER,		/* from the wire: VXLAN header malformed */
+	VPC_DROP_QUEUE,			/* the port's device did not take it: its queue is full */
 	__VPC_DROP_AFTER_LAST,
 	VPC_DROP_MAX = __VPC_DROP_AFTER_LAST - 1
 };

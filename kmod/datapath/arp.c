@@ -5,7 +5,8 @@
  *
  * A guest that asks for its own address announces it or defends it, and gets no answer. One that probes (sender
  * 0.0.0.0, RFC 5227) asks whether an address is free, and gets an answer only where it is not: it is the gateway's
- * or mapped.
+ * or mapped. Where a port has a whole prefix, the addresses in it are its own but for the gateway's and those that the
+ * mapping knows better.
  */
 #include "arp.h"
 
@@ -35,6 +36,9 @@ static enum vpc_drop vpc_arp_pull(struct sk_buff *skb, const struct vpc_arp_body
 	if (arp->ar_hrd != htons(ARPHRD_ETHER) || arp->ar_pro != htons(ETH_P_IP) || arp->ar_hln != ETH_ALEN ||
 	    arp->ar_pln != sizeof(__be32))
 		return VPC_DROP_MALFORMED;
+	/* The answer's addresses are copied at the device's length. */
+	if (skb->dev->addr_len != ETH_ALEN)
+		return VPC_DROP_PROTO;
 	if (arp->ar_op != htons(ARPOP_REQUEST) && arp->ar_op != htons(ARPOP_REPLY))
 		return VPC_DROP_MALFORMED;
 	*ret_body = (const struct vpc_arp_body *)(arp + 1);
@@ -54,21 +58,29 @@ static enum vpc_drop vpc_arp_check(const struct vpc_port_conf *conf, const struc
 	return VPC_DROP_NONE;
 }
 
-/* Whether somebody in the VPC has @addr. */
-static bool vpc_arp_is_mapped(const struct vpc *vpc, __be32 addr)
+/* The length of the prefix in which somebody in the VPC has @addr, -1 when nobody has. */
+static int vpc_arp_mapped_plen(const struct vpc *vpc, __be32 addr)
 {
 	const struct vpc_table *mapping = vpc_version_table(rcu_dereference(vpc->version), 0);
+	u8 plen;
 
-	return mapping && vpc_trie_lookup(vpc_table_trie(mapping, AF_INET), (const u8 *)&addr, NULL);
+	if (!mapping || !vpc_trie_lookup(vpc_table_trie(mapping, AF_INET), (const u8 *)&addr, &plen))
+		return -1;
+	return plen;
 }
 
 static bool vpc_arp_wants_answer(const struct vpc_port *port, const struct vpc_port_conf *conf, __be32 sip, __be32 tip)
 {
+	int own;
+
 	if (ipv4_is_zeronet(tip) || ipv4_is_loopback(tip) || ipv4_is_multicast(tip) || ipv4_is_lbcast(tip))
 		return false;
-	if (vpc_port_conf_owns(conf, AF_INET, (const u8 *)&tip))
-		return false;
-	return sip || tip == conf->gateway4 || vpc_arp_is_mapped(port->vpc, tip);
+	if (tip == conf->gateway4)
+		return true;
+	own = vpc_port_conf_plen(conf, AF_INET, (const u8 *)&tip);
+	if (sip && own < 0)
+		return true;
+	return vpc_arp_mapped_plen(port->vpc, tip) > own;
 }
 
 static void vpc_arp_answer(struct vpc_port *port, struct net_device *dev, const struct vpc_arp_body *body)
@@ -80,8 +92,7 @@ static void vpc_arp_answer(struct vpc_port *port, struct net_device *dev, const 
 		vpc_stats_drop(port->stats, VPC_DROP_NOMEM, 1);
 		return;
 	}
-	vpc_stats_tx(port->stats, 1, skb->len);
-	dev_queue_xmit(skb);
+	vpc_packet_xmit(skb, port->stats, port->stats);
 }
 
 void vpc_arp_rx(struct vpc_port *port, struct sk_buff *skb)

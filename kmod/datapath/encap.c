@@ -36,8 +36,9 @@ struct vpc_encap_out {
 	struct vpc_stats __percpu *dropped;
 };
 
-/* Return: a route with a reference, NULL when the underlay does not lead there. */
-static struct rtable *vpc_encap_route(const struct net *net, const struct vpc_host *host, const struct vpc_nexthop *nh)
+/* Return: a route with a reference, cached or looked up; NULL when the underlay does not lead there. */
+static struct rtable *vpc_encap_find_route(const struct net *net, const struct vpc_host *host,
+					   const struct vpc_nexthop *nh)
 {
 	/* The one thing in a published nexthop that changes: per CPU, with its own rules. */
 	struct dst_cache *cache = (struct dst_cache *)&nh->dst_cache;
@@ -61,12 +62,20 @@ static struct rtable *vpc_encap_route(const struct net *net, const struct vpc_ho
 	rt = ip_route_output_key((struct net *)net, &fl4);
 	if (IS_ERR(rt))
 		return NULL;
+	dst_cache_set_ip4(cache, &rt->dst, host->vtep4);
+	return rt;
+}
+
+/* As vpc_encap_find_route(); its device may have become a port since the route was cached. */
+static struct rtable *vpc_encap_route(const struct net *net, const struct vpc_host *host, const struct vpc_nexthop *nh)
+{
+	struct rtable *rt = vpc_encap_find_route(net, host, nh);
+
 	/* An underlay that runs through a guest would show it other guests' packets, or bring them back to us. */
-	if (vpc_dev_is_port(rt->dst.dev)) {
+	if (unlikely(rt && vpc_dev_is_port(rt->dst.dev))) {
 		ip_rt_put(rt);
 		return NULL;
 	}
-	dst_cache_set_ip4(cache, &rt->dst, host->vtep4);
 	return rt;
 }
 

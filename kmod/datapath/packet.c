@@ -86,6 +86,16 @@ static bool vpc_packet_fits(const struct sk_buff *skb, unsigned int mtu)
 	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu) : skb->len <= mtu;
 }
 
+void vpc_packet_xmit(struct sk_buff *skb, struct vpc_stats __percpu *sent, struct vpc_stats __percpu *dropped)
+{
+	unsigned int packets = vpc_packet_count(skb), len = skb->len;
+
+	if (likely(!net_xmit_eval(dev_queue_xmit(skb))))
+		vpc_stats_tx(sent, packets, len);
+	else
+		vpc_stats_drop(dropped, VPC_DROP_QUEUE, packets);
+}
+
 /* Out through a port's device, as if its router had sent it. The skb is consumed; @stats takes a drop. */
 static void vpc_packet_deliver(struct sk_buff *skb, struct vpc_port *port, struct vpc_stats __percpu *stats)
 {
@@ -115,8 +125,7 @@ static void vpc_packet_deliver(struct sk_buff *skb, struct vpc_port *port, struc
 	skb_scrub_packet(skb, true);
 	skb_set_queue_mapping(skb, 0);
 	skb->dev = dev;
-	vpc_stats_tx(port->stats, vpc_packet_count(skb), skb->len);
-	dev_queue_xmit(skb);
+	vpc_packet_xmit(skb, port->stats, stats);
 }
 
 /* The port that sent it; from the wire the port that it was for; else the VPC. */

@@ -35,6 +35,14 @@ static inline void vpc_packet_drop(struct sk_buff *skb, struct vpc_stats __percp
 }
 
 /**
+ * vpc_packet_xmit() - hand a frame to the device of a port, and count it
+ * @skb: data at the Ethernet header, its device set; regardless of the outcome, the skb is consumed
+ * @sent: counts it when the device took it
+ * @dropped: takes the drop when it did not
+ */
+void vpc_packet_xmit(struct sk_buff *skb, struct vpc_stats __percpu *sent, struct vpc_stats __percpu *dropped);
+
+/**
  * vpc_packet_pull() - check the network header and read from it what a decision needs
  * @skb: data at the network header, skb->protocol set; trimmed to the length that the header gives, the network and
  *	transport header offsets set

@@ -162,7 +162,7 @@ static __always_inline enum vpc_drop vpc_decide_deliver(const struct vpc_flow *f
 	return reason;
 }
 
-/* A host or gateway nexthop whose VTEP is ours: the port here that owns the destination. */
+/* A host or gateway nexthop whose VTEP is ours: the port here that owns the destination in the same VPC. */
 static __always_inline enum vpc_drop vpc_decide_here(const struct vpc_flow *flow, struct vpc_decision *d,
 						     struct vpc_trace *trace)
 {
@@ -175,15 +175,44 @@ static __always_inline enum vpc_drop vpc_decide_here(const struct vpc_flow *flow
 	return VPC_DROP_NO_PORT;
 }
 
+/*
+ * Into another VPC on this host, whose tables the sender's VPC has no say in: as if the packet came in from the wire,
+ * from our own VTEP. Only a port here gets it; it is not sent on.
+ */
+static __always_inline enum vpc_drop vpc_decide_other_vpc(const struct vpc_flow *flow, const struct vpc_nexthop *nh,
+							  struct vpc_decision *d, struct vpc_trace *trace)
+{
+	const struct vpc *vpc = vpc_lookup(flow->vnet, nh->wire.vni);
+	const struct vpc_version *version;
+	struct vpc_port *port;
+	bool known;
+
+	vpc_trace_nexthop(trace, VPC_STEP_ENCAP, nh, nh->wire.vni, vpc);
+	if (!vpc)
+		return VPC_DROP_VNI;
+	version = rcu_dereference(vpc->version);
+	known = vpc_nhset_has_vtep(version->nexthops, AF_INET, (const u8 *)&flow->host->vtep4);
+	vpc_trace_add(trace, VPC_STEP_SOURCE, known);
+	if (!known)
+		return VPC_DROP_OUTER_SOURCE;
+	port = vpc_port_lookup_addr(vpc, flow->family, flow->daddr);
+	if (port)
+		return vpc_decide_deliver(flow, port, d, trace);
+	vpc_trace_port(trace, NULL, false);
+	return VPC_DROP_NO_PORT;
+}
+
 static __always_inline enum vpc_drop vpc_decide_vtep(const struct vpc_flow *flow, const struct vpc_nexthop *nh,
 						     struct vpc_decision *d, struct vpc_trace *trace)
 {
-	bool sent_on = !flow->port;
+	u32 vni = nh->wire.vni ?: flow->vpc->vni;
+	bool here, sent_on = !flow->port;
 	enum vpc_drop reason;
 
-	if (!flow->host || !flow->host->vtep4)
+	if (!flow->host)
 		return VPC_DROP_NO_VTEP;
-	if (vpc_host_is_vtep(flow->host, &nh->wire))
+	here = vpc_host_is_vtep(flow->host, &nh->wire);
+	if (here && vni == flow->vpc->vni)
 		return vpc_decide_here(flow, d, trace);
 	if (sent_on && flow->outer_family == nh->wire.family &&
 	    !memcmp(flow->outer_saddr, nh->wire.addr, vpc_addr_len(nh->wire.family)))
@@ -193,10 +222,12 @@ static __always_inline enum vpc_drop vpc_decide_vtep(const struct vpc_flow *flow
 		if (reason)
 			return reason;
 	}
+	if (here)
+		return vpc_decide_other_vpc(flow, nh, d, trace);
 	d->nexthop = nh;
-	d->vni = nh->wire.vni ?: flow->vpc->vni;
+	d->vni = vni;
 	d->verdict = VPC_VERDICT_ENCAP;
-	vpc_trace_nexthop(trace, VPC_STEP_ENCAP, nh, d->vni, true);
+	vpc_trace_nexthop(trace, VPC_STEP_ENCAP, nh, vni, true);
 	return VPC_DROP_NONE;
 }
 

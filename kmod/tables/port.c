@@ -31,6 +31,18 @@ bool vpc_port_conf_owns(const struct vpc_port_conf *conf, u8 family, const u8 *a
 	return false;
 }
 
+int vpc_port_conf_plen(const struct vpc_port_conf *conf, u8 family, const u8 *addr)
+{
+	int plen = -1;
+	u32 i;
+
+	for (i = 0; i < conf->n_addrs; i++) {
+		if (vpc_prefix_covers(&conf->addrs[i], family, addr))
+			plen = max_t(int, plen, conf->addrs[i].plen);
+	}
+	return plen;
+}
+
 struct vpc_port *vpc_port_lookup_addr(const struct vpc *vpc, u8 family, const u8 *addr)
 {
 	const struct vpc_portmap *map = rcu_dereference(vpc->portmap);

@@ -64,6 +64,8 @@ struct vpc_port *vpc_port_lookup_name(const struct vpc_net *vnet, const char *na
 
 /* Whether @addr is one of the port's own (source check). Under RCU. */
 bool vpc_port_conf_owns(const struct vpc_port_conf *conf, u8 family, const u8 *addr);
+/* The length of the longest of the port's prefixes that covers @addr, -1 when none does. Under RCU. */
+int vpc_port_conf_plen(const struct vpc_port_conf *conf, u8 family, const u8 *addr);
 
 /*
  * vnet->lock held. Create a port without device, or change an existing one; @conf is consumed on success only.

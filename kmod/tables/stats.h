@@ -12,7 +12,8 @@
 struct vpc_stats {
 	u64_stats_t rx_packets;		/* port: from the port. VPC: from the wire */
 	u64_stats_t rx_bytes;
-	u64_stats_t tx_packets;		/* port: to the port. VPC: to the wire */
+	/* Port: taken by its device. VPC: given to the underlay, whose own counters have what it loses. */
+	u64_stats_t tx_packets;
 	u64_stats_t tx_bytes;
 	u64_stats_t drops[VPC_DROP_MAX + 1];
 	struct u64_stats_sync syncp;

@@ -81,9 +81,8 @@ struct vpc {
 /* This namespace as an underlay host; swapped whole. */
 struct vpc_host {
 	struct socket *sock4;		/* owned; released after a grace period */
-	__be32 vtep4;			/* 0: not configured */
+	__be32 vtep4;
 	__be16 udp_port;
-	struct rcu_head rcu;
 };
 
 struct vpc_net {
@@ -126,7 +125,7 @@ int vpc_del(struct vpc *vpc);
 void vpc_get(struct vpc *vpc);
 void vpc_put(struct vpc *vpc);
 
-/* A snapshot: the current version with a reference, to be returned with vpc_version_put(). Under RCU or vnet->lock. */
+/* vnet->lock held. A snapshot: the current version with a reference, to be returned with vpc_version_put(). */
 struct vpc_version *vpc_version_get_current(struct vpc *vpc);
 void vpc_version_put(struct vpc_version *version);	/* may be called from any context that may take spinlocks */
 
