@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ROUTE_GET and NEXTHOP_GET: dumps of one version, held from the first message to the last, whatever is committed or
- * deleted meanwhile. Called by netlink: start, then once for each message that the reader takes, then done.
+ * deleted meanwhile. Called by netlink: start, then once for each message that the reader takes, then done. The start
+ * that all dumps share is here too.
  */
 #include "genl.h"
 #include "parse.h"
@@ -102,7 +103,7 @@ static int vpc_dump_begin(struct netlink_callback *cb, vpc_dump_parse_fn *filter
 	return 0;
 }
 
-static int vpc_dump_start(struct netlink_callback *cb, vpc_dump_parse_fn *filters)
+int vpc_dump_start(struct netlink_callback *cb, vpc_dump_start_fn *fn)
 {
 	/* Where netlink gives a dump's start none, our own acknowledgement carries this one. */
 	struct netlink_ext_ack own = {}, *extack = cb->extack ?: &own;
@@ -110,18 +111,47 @@ static int vpc_dump_start(struct netlink_callback *cb, vpc_dump_parse_fn *filter
 	int err;
 
 	vpc_extack_begin(extack, &text);
-	err = vpc_dump_begin(cb, filters, extack);
+	err = vpc_check_header(cb->nlh, NLM_F_DUMP, extack);
+	if (!err)
+		err = fn(cb, extack);
 	return vpc_extack_end(extack, cb->skb, cb->nlh, err);
+}
+
+int vpc_dump_check_vni(struct netlink_callback *cb, struct netlink_ext_ack *extack)
+{
+	const struct nlattr *vni = vpc_dump_attrs(cb)[VPC_A_VNI];
+	struct vpc_net *vnet = vpc_net(sock_net(cb->skb->sk));
+	bool found;
+
+	if (!vni)
+		return 0;
+	mutex_lock(&vnet->lock);
+	found = vpc_lookup(vnet, nla_get_u32(vni));
+	mutex_unlock(&vnet->lock);
+	if (found)
+		return 0;
+	vpc_refuse(extack, "VPC %u does not exist", nla_get_u32(vni));
+	return -ENOENT;
+}
+
+static int vpc_dump_routes_open(struct netlink_callback *cb, struct netlink_ext_ack *extack)
+{
+	return vpc_dump_begin(cb, vpc_dump_route_filters, extack);
 }
 
 int vpc_dump_routes_start(struct netlink_callback *cb)
 {
-	return vpc_dump_start(cb, vpc_dump_route_filters);
+	return vpc_dump_start(cb, vpc_dump_routes_open);
+}
+
+static int vpc_dump_nexthops_open(struct netlink_callback *cb, struct netlink_ext_ack *extack)
+{
+	return vpc_dump_begin(cb, vpc_dump_no_filters, extack);
 }
 
 int vpc_dump_nexthops_start(struct netlink_callback *cb)
 {
-	return vpc_dump_start(cb, vpc_dump_no_filters);
+	return vpc_dump_start(cb, vpc_dump_nexthops_open);
 }
 
 int vpc_dump_done(struct netlink_callback *cb)

@@ -51,7 +51,8 @@ static const struct nla_policy vpc_lookup_policy[VPC_LOOKUP_A_MAX + 1] = {
 
 /* Top level, one policy a kind of request: what is not in it is refused. */
 static const struct nla_policy vpc_empty_policy[] = {
-	[VPC_A_UNSPEC] = { .type = NLA_REJECT },
+	/* Without a highest attribute the core would parse, and refuse, nothing. */
+	[VPC_A_PAD] = { .type = NLA_REJECT },
 };
 
 static const struct nla_policy vpc_host_set_policy[] = {
@@ -146,13 +147,11 @@ static const struct vpc_genl_command vpc_genl_commands[VPC_CMD_MAX + 1] = {
 
 static int vpc_genl_run(const struct vpc_genl_command *command, struct vpc_net *vnet, struct genl_info *info)
 {
-	u16 flags = info->nlhdr->nlmsg_flags & ~(NLM_F_REQUEST | NLM_F_ACK | NLM_F_ECHO | command->flags);
 	int err;
 
-	if (flags) {
-		vpc_refuse(info->extack, "netlink flags 0x%x mean nothing to this command", flags);
-		return -EINVAL;
-	}
+	err = vpc_check_header(info->nlhdr, command->flags, info->extack);
+	if (err)
+		return err;
 	if (command->locks & VPC_LOCK_RTNL)
 		rtnl_lock();
 	if (command->locks & VPC_LOCK_STATE)
@@ -185,10 +184,12 @@ static const struct genl_ops vpc_genl_ops[] = {
 	{ VPC_CMD(VPC_CMD_HOST_GET, vpc_empty_policy), .doit = vpc_genl_doit },
 	{ VPC_CMD(VPC_CMD_VPC_NEW, vpc_vpc_new_policy), .doit = vpc_genl_doit },
 	{ VPC_CMD(VPC_CMD_VPC_DEL, vpc_vni_policy), .doit = vpc_genl_doit },
-	{ VPC_CMD(VPC_CMD_VPC_GET, vpc_vni_policy), .doit = vpc_genl_doit, .dumpit = vpc_dump_vpcs },
+	{ VPC_CMD(VPC_CMD_VPC_GET, vpc_vni_policy), .doit = vpc_genl_doit, .start = vpc_dump_vpcs_start,
+	  .dumpit = vpc_dump_vpcs },
 	{ VPC_CMD(VPC_CMD_PORT_NEW, vpc_port_new_policy), .doit = vpc_genl_doit },
 	{ VPC_CMD(VPC_CMD_PORT_DEL, vpc_port_del_policy), .doit = vpc_genl_doit },
-	{ VPC_CMD(VPC_CMD_PORT_GET, vpc_port_get_policy), .doit = vpc_genl_doit, .dumpit = vpc_dump_ports },
+	{ VPC_CMD(VPC_CMD_PORT_GET, vpc_port_get_policy), .doit = vpc_genl_doit, .start = vpc_dump_ports_start,
+	  .dumpit = vpc_dump_ports },
 	{ VPC_CMD(VPC_CMD_TXN_BEGIN, vpc_txn_begin_policy), .doit = vpc_genl_doit },
 	{ VPC_CMD(VPC_CMD_TXN_ADD, vpc_txn_add_policy), .doit = vpc_genl_doit },
 	{ VPC_CMD(VPC_CMD_TXN_COMMIT, vpc_txn_commit_policy), .doit = vpc_genl_doit },
@@ -199,7 +200,7 @@ static const struct genl_ops vpc_genl_ops[] = {
 	  .dumpit = vpc_dump_nexthops, .done = vpc_dump_done },
 	{ VPC_CMD(VPC_CMD_LOOKUP, vpc_lookup_cmd_policy), .doit = vpc_genl_doit },
 	{ VPC_CMD(VPC_CMD_VERIFY, vpc_vni_policy), .doit = vpc_genl_doit },
-	{ VPC_CMD(VPC_CMD_STATS_GET, vpc_empty_policy), .dumpit = vpc_dump_stats },
+	{ VPC_CMD(VPC_CMD_STATS_GET, vpc_empty_policy), .start = vpc_dump_stats_start, .dumpit = vpc_dump_stats },
 };
 
 static const struct genl_multicast_group vpc_genl_groups[] = {
@@ -216,7 +217,7 @@ struct genl_family vpc_genl_family __ro_after_init = {
 	.n_ops = ARRAY_SIZE(vpc_genl_ops),
 	.mcgrps = vpc_genl_groups,
 	.n_mcgrps = ARRAY_SIZE(vpc_genl_groups),
-	/* The core's check would refuse NLM_F_REPLACE; vpc_genl_run() checks the flags of all commands. */
+	/* The core's check would refuse NLM_F_REPLACE; vpc_check_header() is ours. */
 	.resv_start_op = VPC_CMD_MAX + 1,
 };
 
@@ -260,6 +261,22 @@ void vpc_genl_exit(void)
 }
 
 /* -- what commands share ------------------------------------------------------------------------------------------- */
+
+int vpc_check_header(const struct nlmsghdr *nlh, u16 known, struct netlink_ext_ack *extack)
+{
+	u16 flags = nlh->nlmsg_flags & ~(NLM_F_REQUEST | NLM_F_ACK | NLM_F_ECHO | known);
+	const struct genlmsghdr *hdr = nlmsg_data(nlh);
+
+	if (flags) {
+		vpc_refuse(extack, "netlink flags 0x%x mean nothing to this command", flags);
+		return -EINVAL;
+	}
+	if (hdr->reserved) {
+		vpc_refuse(extack, "the reserved field of the generic netlink header must be 0");
+		return -EINVAL;
+	}
+	return 0;
+}
 
 int vpc_require(struct genl_info *info, int type, const char *name)
 {

@@ -40,7 +40,17 @@ int vpc_cmd_txn_commit(struct vpc_net *vnet, struct genl_info *info);
 int vpc_cmd_txn_abort(struct vpc_net *vnet, struct genl_info *info);
 int vpc_cmd_lookup(struct vpc_net *vnet, struct genl_info *info);
 
+/* A dump's own part of its start: checks what was asked, and opens what it holds. */
+typedef int vpc_dump_start_fn(struct netlink_callback *cb, struct netlink_ext_ack *extack);
+/* What every dump starts with: checks the header, calls @fn, sees to the text of a refusal. */
+int vpc_dump_start(struct netlink_callback *cb, vpc_dump_start_fn *fn);
+/* 0, or -ENOENT with a text: the VPC that the dump picks by VNI must exist. For policies that have a VNI. */
+int vpc_dump_check_vni(struct netlink_callback *cb, struct netlink_ext_ack *extack);
+
 /* List dumps: no snapshots, but marked NLM_F_DUMP_INTR when something came or went meanwhile. */
+int vpc_dump_vpcs_start(struct netlink_callback *cb);
+int vpc_dump_ports_start(struct netlink_callback *cb);
+int vpc_dump_stats_start(struct netlink_callback *cb);
 int vpc_dump_vpcs(struct sk_buff *skb, struct netlink_callback *cb);
 int vpc_dump_ports(struct sk_buff *skb, struct netlink_callback *cb);
 int vpc_dump_stats(struct sk_buff *skb, struct netlink_callback *cb);
@@ -52,6 +62,8 @@ int vpc_dump_routes(struct sk_buff *skb, struct netlink_callback *cb);
 int vpc_dump_nexthops(struct sk_buff *skb, struct netlink_callback *cb);
 int vpc_dump_done(struct netlink_callback *cb);
 
+/* 0, or -EINVAL with a text: only the header flags that every command takes, and @known. */
+int vpc_check_header(const struct nlmsghdr *nlh, u16 known, struct netlink_ext_ack *extack);
 /* 0, or -EINVAL with a text that names @name: the request must carry attribute @type. */
 int vpc_require(struct genl_info *info, int type, const char *name);
 /* The VPC that the request's VNI names. -EINVAL, -ENOENT with a text. Under RCU or vnet->lock. */

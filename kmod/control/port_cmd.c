@@ -305,6 +305,20 @@ static int vpc_dump_port(struct sk_buff *skb, struct netlink_callback *cb, const
 	return 0;
 }
 
+static int vpc_dump_ports_open(struct netlink_callback *cb, struct netlink_ext_ack *extack)
+{
+	if (vpc_dump_attrs(cb)[VPC_A_PORT]) {
+		vpc_refuse(extack, "PORT picks one port, and not in a dump");
+		return -EINVAL;
+	}
+	return vpc_dump_check_vni(cb, extack);
+}
+
+int vpc_dump_ports_start(struct netlink_callback *cb)
+{
+	return vpc_dump_start(cb, vpc_dump_ports_open);
+}
+
 int vpc_dump_ports(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct vpc_dump_ports_ctx *ctx = (struct vpc_dump_ports_ctx *)cb->ctx;
@@ -313,10 +327,6 @@ int vpc_dump_ports(struct sk_buff *skb, struct netlink_callback *cb)
 	const struct vpc_port *port;
 	unsigned long index;
 
-	if (vpc_dump_attrs(cb)[VPC_A_PORT]) {
-		NL_SET_ERR_MSG(cb->extack, "PORT picks one port, and not in a dump");
-		return -EINVAL;
-	}
 	mutex_lock(&vnet->lock);
 	cb->seq = vnet->generation;
 	xa_for_each_start(&vnet->port_ids, index, port, ctx->index + 1) {

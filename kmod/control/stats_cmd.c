@@ -81,6 +81,16 @@ static int vpc_dump_all(struct sk_buff *skb, struct netlink_callback *cb, struct
 	return 0;
 }
 
+static int vpc_dump_stats_open(struct netlink_callback *cb, struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+int vpc_dump_stats_start(struct netlink_callback *cb)
+{
+	return vpc_dump_start(cb, vpc_dump_stats_open);
+}
+
 int vpc_dump_stats(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct vpc_net *vnet = vpc_net(sock_net(skb->sk));

@@ -127,6 +127,11 @@ static int vpc_dump_vpc(struct sk_buff *skb, struct netlink_callback *cb, const 
 	return 0;
 }
 
+int vpc_dump_vpcs_start(struct netlink_callback *cb)
+{
+	return vpc_dump_start(cb, vpc_dump_check_vni);
+}
+
 int vpc_dump_vpcs(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct vpc_dump_vpcs_ctx *ctx = (struct vpc_dump_vpcs_ctx *)cb->ctx;
