@@ -83,7 +83,7 @@ scenarios() {
 	. "$services/env"
 	set +a
 	mkdir -p "$logs/scenarios"
-	scripts/vm.sh --kernel "$KVER" --smp 2 --timeout 1200 --out "$logs/scenarios" --log "$logs/scenarios/console" -- \
+	scripts/vm.sh --kernel "$KVER" --smp 2 --timeout 1500 --out "$logs/scenarios" --log "$logs/scenarios/console" -- \
 		tests/e2e/vm-run.sh &
 	vm=$!
 	trap 'kill -TERM "$vm"; wait "$vm"; exit 143' TERM

@@ -9,7 +9,7 @@
 
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
-limit_s=240
+limit_s=400
 out=${VM_OUT:-/tmp}
 
 if [[ $# = 0 ]]; then
