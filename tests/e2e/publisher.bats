@@ -7,6 +7,9 @@
 #
 # Each test has VPCs and hosts of its own. VPC_BUILD: where the programs are, build/ by default.
 
+# bats runs tests under errexit, and sets stderr and stderr_lines; env is written at run time; pids have no blanks.
+# shellcheck disable=SC2164,SC2154,SC1091,SC2013,SC2206
+
 bats_require_minimum_version 1.5.0
 
 setup_file() {
