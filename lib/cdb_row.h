@@ -53,7 +53,8 @@ struct cdb_element {
 /* -EPROTO without a text. */
 int cdb_element_parse(const uint8_t *bytes, size_t len, struct cdb_element *ret_element);
 
-/* Names of VPCs, subnets, ports, tables (hosts': vpc_host_name_valid()): a letter, then letters, digits, '_', '.', '-', 63 in all. -EINVAL. */
+/* Names of VPCs, subnets, ports, tables: a letter, then letters, digits, '_', '.', '-', 63 in all. -EINVAL. Hosts':
+ * vpc_host_name_valid(). */
 int cdb_name_check(const char *what, const char *name, struct vpc_err *err);
 
 #endif

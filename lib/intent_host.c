@@ -58,8 +58,8 @@ static int check_name(const char *name, struct vpc_err *err)
 {
 	if (!vpc_host_name_valid(name))
 		return vpc_err_set(err, -EINVAL,
-				   "host name '%.64s': give a letter or digit, then letters, digits, '_', '.' or '-', at "
-				   "most %d in all",
+				   "host name '%.64s': give a letter or digit, then letters, digits, '_', '.' or '-', "
+				   "at most %d in all",
 				   name, VPC_HOST_NAME_MAX);
 	return 0;
 }

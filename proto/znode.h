@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Codec of every znode (proto/zookeeper.md): paths, and JSON <-> model. No I/O. Parsers refuse what they do not understand
- * with one line naming the field; they never return half a result. Sizes are bounded before anything is parsed.
+ * Codec of every znode (proto/zookeeper.md): paths, and JSON <-> model. No I/O. Parsers refuse what they do not
+ * understand with one line naming the field; they never return half a result. Sizes are bounded before anything is parsed.
  */
 #ifndef VPC_ZNODE_H
 #define VPC_ZNODE_H
@@ -75,7 +75,8 @@ bool vpc_host_name_valid(const char *host);	/* 1..63 letters, digits, '-', '_', 
  * Formatters: *ret is malloc()ed, NUL-terminated. -ENOMEM, -E2BIG past the node's limit, -EINVAL for what cannot be
  * said (a number past 2^63-1, a string that is not printable ASCII).
  * Parsers: @data needs no NUL. -EINVAL, -E2BIG past the node's limit, -EPROTONOSUPPORT for another format version,
- * -ENOMEM; @err names the member ("routes.set[17]: ..."), the caller prefixes the node's path. Unknown members are ignored.
+ * -ENOMEM; @err names the member ("routes.set[17]: ..."), the caller prefixes the node's path. Unknown members are
+ * ignored.
  */
 int vpc_fence_format(const struct vpc_fence *fence, char **ret, size_t *ret_len);
 int vpc_fence_parse(const char *data, size_t len, struct vpc_fence *ret, struct vpc_err *err);

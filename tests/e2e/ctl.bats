@@ -125,6 +125,7 @@ sound() { vpcctl db check "$V"; }
 	refused 2 'did you mean 10.0.0.0/8' vpc add "$V" vni "$VNI" range 10.1.0.0/8
 	refused 2 'overlaps range' vpc add "$V" vni "$VNI" range 10.0.0.0/8 range 10.1.0.0/16
 	refused 2 'own all addresses' vpc add "$V" vni "$VNI" range 0.0.0.0/0
+	refused 2 'quota 9223372036854775808 is out of range' vpc add "$V" vni "$VNI" quota 9223372036854775808
 	refused 2 "no VPC '$V'" vpc show "$V"
 	refused 2 "no VPC '$V'" vpc del "$V"
 	vpcctl vpc add "$V" vni "$VNI" range 10.0.0.0/16
@@ -132,6 +133,8 @@ sound() { vpcctl db check "$V"; }
 	refused 2 'already' vpc add other vni "$VNI"
 	refused 2 'overlaps range 10.0.0.0/16' vpc set "$V" add-range 10.0.0.0/8
 	refused 2 'has no range' vpc set "$V" del-range 10.5.0.0/16
+	refused 2 'quota 18446744073709551615 is out of range' vpc set "$V" quota 18446744073709551615
+	vpcctl vpc set "$V" quota 9223372036854775807
 	sound
 }
 
@@ -163,6 +166,10 @@ sound() { vpcctl db check "$V"; }
 	refused 2 'not the address of one host' host add "${V}c" vtep 0.0.0.0
 	refused 2 'not the address of one host' host add "${V}c" vtep 224.0.0.1
 	refused 2 'UDP port 0' host add "${V}c" vtep "$NET.3" udp-port 0
+	refused 2 "host name '-a'" host add -a vtep "$NET.3"
+	refused 2 "host name 'a/b'" host add a/b vtep "$NET.3"
+	vpcctl host add 10-0-0-5 vtep "$NET.3"
+	vpcctl host del 10-0-0-5
 	refused 2 'no host' host del "${V}c"
 	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
 	refused 2 'still has 1 port' host del "${V}a"
@@ -219,6 +226,10 @@ sound() { vpcctl db check "$V"; }
 	vpcctl route show vpc "$V" | grep -qx '::/0 table 1 via nexthop 1 gateway 2001:db8::1'
 	refused 2 'did you mean' subnet add x vpc "$V" prefix 2001:db8:1:1::1/64
 	refused 2 'overlaps subnet six' subnet add x vpc "$V" prefix 2001:db8:1:1:8000::/65
+	# The same last bytes, of which MACs are made.
+	for i in 1 2 3; do vpcctl port add q$i vpc "$V" subnet six host "${V}a" dev q$i address 2001:db8:1:1:$i::7; done
+	[[ $(json 'd[0]["mac"]' port show q1 vpc "$V") = 02:00:00:00:00:07 ]]
+	[[ $(json 'len({p["mac"] for p in d})' port show vpc "$V") = 4 ]]
 	sound
 }
 
@@ -306,6 +317,30 @@ sound() { vpcctl db check "$V"; }
 	vpcctl vpc del "$V"
 	vpcctl history "$VNI" last 1 | grep -q "vpc del $V"
 	[[ $(json 'd["epoch"]' vpc add "$V" vni "$VNI") = $(($(json 'd[1]["epoch"]' history "$VNI") + 1)) ]]
+}
+
+@test "a summary too long for the history ends with a whole character" {
+	cloud
+	local long
+	long=$(printf 'ä%.0s' {1..120})
+	mkdir "$BATS_TEST_TMPDIR/$long" "$BATS_TEST_TMPDIR/x$long"
+	for long in "$long" "x$long"; do
+		echo "10.${#long}.0.0/16 2147483648" > "$BATS_TEST_TMPDIR/$long/routes"
+		vpcctl route import vpc "$V" file "$BATS_TEST_TMPDIR/$long/routes"
+		[[ $(json 'len(d[0]["summary"].encode()) in (254, 255)' history "$V" last 1) = True ]]
+	done
+}
+
+@test "a list that is refused is not begun" {
+	local object
+	refused 2 'no such history' -j history 99
+	refused 2 "no VPC '$V'" -j vpc show "$V"
+	refused 2 "no VPC '$V'" -j history "$V"
+	for object in subnet port table route nexthop; do refused 2 "no VPC '$V'" -j $object show vpc "$V"; done
+	[[ $(vpcctl -j host show nobody) = '[]' && $(vpcctl -jp host show nobody) = '[]' ]]
+	cloud
+	[[ $(vpcctl -jp host show "${V}a") =~ ^\[$'\n'\{.*\}$'\n'\]$ ]]
+	[[ $(json 'len(d)' host show "${V}a") = 1 ]]
 }
 
 @test "routes as they were at an epoch" {
