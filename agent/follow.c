@@ -235,6 +235,13 @@ static void follow_head(int res, const char *path, const char *data, size_t len,
 	struct vpc_head head;
 	struct vpc_err err = { "" };
 
+	/* Empty while a first snapshot is being written, and while the VPC is being deleted. */
+	if (!res && !len) {
+		if (backoff_is_news(&f->backoff, ""))
+			log_info("VPC %u: %s: no HEAD yet; waiting for it", f->vni, path);
+		follow_settle(f, true);
+		return;
+	}
 	if (res) {
 		if (backoff_is_news(&f->backoff, path))
 			log_warn("VPC %u: %s: no such node; waiting for it", f->vni, path);

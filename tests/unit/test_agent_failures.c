@@ -129,7 +129,6 @@ static void test_malformed_head(void **state)
 {
 	/* clang-format off */
 	static const struct { const char *data, *says; } cases[] = {
-		{ "", "" },
 		{ "{\"v\":1,\"vni\":100,\"epo", "" },
 		{ "[]", "" },
 		{ "{\"v\":2,\"vni\":100}", "v: " },
@@ -162,6 +161,30 @@ static void test_malformed_head(void **state)
 		run_until(a, reached(&p));
 	}
 	assert_same(&p);
+	finish(a, &p);
+}
+
+/* An empty HEAD is none yet: a first snapshot is being written, or the VPC deleted. */
+static void test_empty_head(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct agent *a;
+	struct pub p, q;
+
+	a = start_live(&p, 100);
+	put_text(vpc_path_vpc(100, path), "");
+	put_text(vpc_path_vpc(200, path), "");
+	want_port(2, 200);
+	pub_ports();
+	run_until(a, fake_log_count(": no HEAD yet; waiting for it") == 2);
+	run_idle(a);
+	assert_int_equal(fake_log_count("(version "), 0);
+	assert_same(&p);
+	assert_null(fake_kernel_port("tap2"));
+	pub_start(&q, 200, 3, false);
+	run_until(a, fake_kernel_port("tap2"));
+	assert_same(&q);
+	pub_clear(&q);
 	finish(a, &p);
 }
 
@@ -408,7 +431,7 @@ int main(void)
 		TEST(test_bad_snapshot),    TEST(test_kernel_refuses),
 		TEST(test_isolated),	    TEST(test_lost_in_the_middle),
 		TEST(test_alive),	    TEST(test_module_replaced),
-		TEST(test_events),
+		TEST(test_events),	    TEST(test_empty_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
