@@ -96,7 +96,7 @@ void agent_ports_read(struct agent *a)
 	status_changed(a->status);
 }
 
-void agent_vpc_content(struct agent *a)
+void agent_vpc_ready(struct agent *a)
 {
 	hostports_kick(a->hostports, false);
 }
@@ -126,6 +126,9 @@ static void kernel_down(void *arg)
 
 	if (a->state == AGENT_LIVE)
 		agent_enter(a, AGENT_SYNCING, "syncing: waiting for vpc.ko");
+	follows_kernel_gone(a->follows);
+	hostports_kernel_gone(a->hostports);
+	status_changed(a->status);
 }
 
 static void kernel_event(const struct kernel_event *event, void *arg)

@@ -73,7 +73,7 @@ void agent_connected(struct agent *a, bool fresh); /* @fresh: a new session, eph
 void agent_disconnected(struct agent *a, const char *why);
 void agent_kernel_suspect(struct agent *a); /* a kernel call failed */
 void agent_ports_read(struct agent *a); /* the host's VPCs may be others now */
-void agent_vpc_content(struct agent *a); /* a VPC can carry ports now */
+void agent_vpc_ready(struct agent *a); /* ports may be put into a VPC now */
 void agent_progress(struct agent *a); /* something settled: perhaps we are live */
 void agent_status_changed(struct agent *a); /* epochs or the ports' revision moved */
 

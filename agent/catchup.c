@@ -48,7 +48,7 @@ static int delta_apply(struct follow *f, const struct vpc_delta *delta)
 	f->have.epoch = delta->epoch;
 	f->have.digest = delta->digest;
 	f->n_deltas++;
-	follow_moved(f);
+	follow_committed(f);
 	return 0;
 }
 
@@ -58,6 +58,9 @@ static int delta_item(uint64_t index, int res, const char *data, size_t len, voi
 	struct vpc_delta delta;
 	char path[VPC_ZNODE_PATH_MAX];
 
+	/* The module went meanwhile: what is to be read depends on what the next one has. */
+	if (!f->have_known)
+		return -ENODEV;
 	vpc_path_delta(f->vni, index, path);
 	if (res) {
 		/* A later one may have been coalesced over it. */
@@ -95,6 +98,11 @@ static void deltas_done(int res, void *arg)
 	char path[VPC_ZNODE_PATH_MAX];
 
 	f->fetch = NULL;
+	if (!f->have_known) {
+		follow_rest(f);
+		follow_step(f);
+		return;
+	}
 	if (f->n_deltas)
 		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms)", f->vni, f->start_epoch,
 			 f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f));
@@ -146,6 +154,9 @@ static int snapshot_install(struct follow *f, const struct vpc_state *state)
 		agent_kernel_suspect(f->agent);
 		return res;
 	}
+	f->have.epoch = state->epoch;
+	f->have.digest = state->digest;
+	follow_committed(f);
 	if (f->plan.step == SYNC_REPAIR)
 		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64
 			 " repaired (snapshot, %zu changes, %zu routes, %.1f ms)",

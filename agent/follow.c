@@ -93,13 +93,19 @@ void follow_missing(struct follow *f)
 	watch_read(f->watch);
 }
 
-void follow_moved(struct follow *f)
+/* f->have is as published. What is past HEAD was published before HEAD began anew: that is refused. */
+static void follow_ready(struct follow *f)
+{
+	if (f->ready || !f->has_goal || f->have.epoch < f->goal || f->have.epoch > f->head.epoch)
+		return;
+	f->ready = true;
+	agent_vpc_ready(f->agent);
+}
+
+void follow_committed(struct follow *f)
 {
 	agent_status_changed(f->agent);
-	if (!f->content && f->have.epoch) {
-		f->content = true;
-		agent_vpc_content(f->agent);
-	}
+	follow_ready(f);
 }
 
 /* A quota has no epoch of its own, but that of a HEAD that is refused for being old does not count. */
@@ -127,8 +133,9 @@ int follow_read_kernel(struct follow *f)
 	news = !f->have_known || have.epoch != f->have.epoch || !vpc_digest_equal(&have.digest, &f->have.digest);
 	f->have = have;
 	f->have_known = true;
+	f->ready &= have.epoch >= f->goal;
 	if (news)
-		follow_moved(f);
+		agent_status_changed(f->agent);
 	return 0;
 }
 
@@ -140,10 +147,7 @@ static void follow_reached(struct follow *f)
 	backoff_reset(&f->backoff);
 	f->distrust = false;
 	f->missed_version = -1;
-	if (!f->content) {
-		f->content = true;
-		agent_vpc_content(f->agent);
-	}
+	follow_ready(f);
 	follow_settle(f, false);
 }
 
@@ -218,6 +222,10 @@ static void follow_take_head(struct follow *f, const struct vpc_head *head, int 
 	f->head = *head;
 	f->head_version = version;
 	f->has_head = true;
+	if (!f->has_goal) {
+		f->has_goal = true;
+		f->goal = head->epoch;
+	}
 	/* What failed may go well now: not worth waiting for the timer. */
 	if (news && f->phase == FOLLOW_RETRY) {
 		timer_stop(f->timer);
@@ -293,10 +301,8 @@ static struct follow *follow_new(struct follows *fs, uint32_t vni)
 	f->head_version = f->bad_version = f->missed_version = -1;
 	f->slot = (struct gate_slot){ .granted = follow_granted, .arg = f };
 	follow_unsettle(f);
-	/*
-	 * What was taken over carries ports at once, whatever ZooKeeper says; what is not there yet is made when HEAD
-	 * is.
-	 */
+	f->asked = true;
+	/* What was taken over is reported at once; what is not there yet is made when HEAD is. */
 	if (agent_kernel(f->agent))
 		follow_read_kernel(f);
 	f->watch = watch_new(fs->agent->watches, vpc_path_vpc(vni, path), follow_head, f);
@@ -352,7 +358,9 @@ int follows_want(struct follows *fs, const uint32_t *vnis, size_t n)
 		while (have < n_old && old[have]->vni < vnis[i])
 			gone[n_gone++] = old[have++];
 		if (have < n_old && old[have]->vni == vnis[i]) {
-			all[fs->n++] = old[have++];
+			all[fs->n] = old[have++];
+			all[fs->n]->asked = all[fs->n]->has_goal = all[fs->n]->ready = false;
+			fs->n++;
 			continue;
 		}
 		all[fs->n] = follow_new(fs, vnis[i]);
@@ -378,6 +386,18 @@ void follows_unsettle(struct follows *fs)
 		follow_unsettle(fs->all[i]);
 }
 
+void follows_kernel_gone(struct follows *fs)
+{
+	size_t i;
+
+	for (i = 0; i < fs->n; i++) {
+		struct follow *f = fs->all[i];
+
+		f->have_known = f->ready = false;
+		f->have = (struct kernel_vpc){ .vni = f->vni };
+	}
+}
+
 void follows_step_all(struct follows *fs)
 {
 	size_t i;
@@ -389,10 +409,6 @@ void follows_step_all(struct follows *fs)
 			timer_stop(f->timer);
 			f->phase = FOLLOW_IDLE;
 		}
-		/* Another module is another kernel: what it had is not what it has. */
-		f->have_known = false;
-		f->content = false;
-		f->have = (struct kernel_vpc){ .vni = f->vni };
 		if (!f->has_head && agent_kernel(f->agent))
 			follow_read_kernel(f);
 		follow_step(f);
@@ -421,11 +437,18 @@ bool follows_wanted(const struct follows *fs, uint32_t vni)
 	return follows_find(fs, vni);
 }
 
-bool follows_has_content(const struct follows *fs, uint32_t vni)
+bool follows_ready(struct follows *fs, uint32_t vni)
 {
-	const struct follow *f = follows_find(fs, vni);
+	struct follow *f = follows_find(fs, vni);
 
-	return f && f->content;
+	if (!f)
+		return false;
+	if (!f->asked) {
+		f->asked = true;
+		follow_unsettle(f);
+		watch_read(f->watch);
+	}
+	return f->ready;
 }
 
 size_t follows_count(const struct follows *fs)

@@ -16,16 +16,25 @@
 struct follows *follows_new(struct agent *a);
 void follows_free(struct follows *fs);
 
-/* Exactly these VPCs (ascending) are followed from now on; those that go are only forgotten here. -ENOMEM. */
+/*
+ * `ports` was read: exactly these VPCs (ascending) are followed from now on; those that go are only forgotten here.
+ * -ENOMEM.
+ */
 int follows_want(struct follows *fs, const uint32_t *vnis, size_t n);
 /* ZooKeeper is (back) there: nothing is settled until its HEAD was read again. */
 void follows_unsettle(struct follows *fs);
-/* The module is (back) there: compare all again. */
+/* The module is gone, and what it had with it. */
+void follows_kernel_gone(struct follows *fs);
+/* The module is (back) there, or told something that was lost: compare all again. */
 void follows_step_all(struct follows *fs);
 
 bool follows_wanted(const struct follows *fs, uint32_t vni);
-/* Whether the VPC has content in the kernel, so that a port put into it does not lose packets. */
-bool follows_has_content(const struct follows *fs, uint32_t vni);
+/*
+ * Whether ports may be put into the VPC, or changed: the kernel has been at the HEAD that was read after `ports`, or is
+ * past it. What it had before may be another VPC's that had this VNI, or lack the table that a port is to use. If that
+ * HEAD was not read yet it is now; agent_vpc_ready() tells when it is worth asking again.
+ */
+bool follows_ready(struct follows *fs, uint32_t vni);
 size_t follows_count(const struct follows *fs);
 size_t follows_unsettled(const struct follows *fs); /* HEAD not read, or not reached, and no reason given */
 size_t follows_failing(const struct follows *fs); /* not at HEAD, with a reason in the log */

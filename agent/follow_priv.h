@@ -29,6 +29,9 @@ enum follow_phase {
  * @head_version: znode version of @head
  * @bad_version: znode version of a HEAD that was refused, -1: none
  * @missed_version: @head_version when a node behind it was found gone, -1: none
+ * @asked: HEAD is or was read after `ports`
+ * @goal: epoch of the first HEAD that was, when @has_goal; later ones do not move it, lest ports wait for ever
+ * @ready: the kernel came to @goal by what was published
  * @distrust: deltas failed: build HEAD's epoch whole
  * @counted: it is in the set's count of unsettled VPCs
  */
@@ -42,7 +45,9 @@ struct follow {
 	bool has_head;
 	int head_version, bad_version, missed_version;
 	struct kernel_vpc have;
-	bool have_known, content, distrust, failing, counted;
+	uint64_t goal;
+	bool asked, has_goal, ready;
+	bool have_known, distrust, failing, counted;
 	struct backoff backoff;
 	sd_event_source *timer;
 	struct gate_slot slot;
@@ -64,7 +69,7 @@ void follow_fail(struct follow *f, int res);
 /* A node that HEAD promises is gone: HEAD is read again; when that changes nothing it is a failure. */
 void follow_missing(struct follow *f);
 int follow_read_kernel(struct follow *f);
-void follow_moved(struct follow *f); /* f->have has a new epoch */
+void follow_committed(struct follow *f); /* f->have is a new epoch, as published */
 
 /* agent/catchup.c: f->plan says what. The gate is held. */
 void follow_start_deltas(struct follow *f);

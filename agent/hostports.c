@@ -54,9 +54,9 @@ static int pass_host(struct hostports *hp, struct kernel *kernel, struct vpc_err
 	return 0;
 }
 
-static bool has_content(uint32_t vni, void *arg)
+static bool vpc_ready(uint32_t vni, void *arg)
 {
-	return follows_has_content(arg, vni);
+	return follows_ready(arg, vni);
 }
 
 static int pass_ports(struct hostports *hp, struct kernel *kernel, size_t *ret_waiting, struct vpc_err *err)
@@ -71,7 +71,7 @@ static int pass_ports(struct hostports *hp, struct kernel *kernel, size_t *ret_w
 		return res;
 	steps = calloc(n_have + hp->want.n_ports + 1, sizeof(*steps));
 	if (steps) {
-		kports_plan(hp->want.ports, hp->want.n_ports, have, n_have, has_content, hp->agent->follows, steps, &n,
+		kports_plan(hp->want.ports, hp->want.n_ports, have, n_have, vpc_ready, hp->agent->follows, steps, &n,
 			    ret_waiting);
 		res = kports_run(kernel, steps, n, err);
 	} else {
@@ -314,6 +314,11 @@ void hostports_free(struct hostports *hp)
 	if (hp->has_want)
 		vpc_host_ports_clear(&hp->want);
 	free(hp);
+}
+
+void hostports_kernel_gone(struct hostports *hp)
+{
+	hp->reached = 0;
 }
 
 void hostports_unsettle(struct hostports *hp)

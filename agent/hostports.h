@@ -3,8 +3,8 @@
  * The host's `ports` node: which VTEP, which VPCs and which ports the kernel of this host must have.
  *
  * Following it tells agent/follow.c which VPCs to follow; a pass over the kernel then sets the VTEP, removes what the
- * node does not mention and sets the ports whose VPC has content. Until the node was read whole once, nothing is
- * removed.
+ * node does not mention and sets the ports whose VPC is ready for them (agent/follow.h). Until the node was read whole
+ * once, nothing is removed.
  */
 #ifndef AGENT_HOSTPORTS_H
 #define AGENT_HOSTPORTS_H
@@ -16,7 +16,9 @@
 struct hostports *hostports_new(struct agent *a);
 void hostports_free(struct hostports *hp);
 
-/* Compare with the kernel soon. @all: its VPCs, too, not only ports that waited for content. */
+/* The module is gone, and the ports with it. */
+void hostports_kernel_gone(struct hostports *hp);
+/* Compare with the kernel soon. @all: its VPCs, too, not only ports that waited for theirs. */
 void hostports_kick(struct hostports *hp, bool all);
 /* ZooKeeper is back: what is known may be old. */
 void hostports_unsettle(struct hostports *hp);

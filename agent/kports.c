@@ -26,7 +26,7 @@ void kports_sort(struct vpc_port *ports, size_t n)
 }
 
 void kports_plan(const struct vpc_port *want, size_t n_want, struct kernel_port *have, size_t n_have,
-		 bool (*has_content)(uint32_t vni, void *arg), void *arg, struct kports_step *ret_steps, size_t *ret_n,
+		 bool (*ready)(uint32_t vni, void *arg), void *arg, struct kports_step *ret_steps, size_t *ret_n,
 		 size_t *ret_waiting)
 {
 	const struct vpc_port *old;
@@ -49,7 +49,7 @@ void kports_plan(const struct vpc_port *want, size_t n_want, struct kernel_port 
 		/* In another VPC: its deletion is a step already. */
 		if (old && old->vni != want[w].vni)
 			old = NULL;
-		if (has_content(want[w].vni, arg))
+		if (ready(want[w].vni, arg))
 			ret_steps[n++] = (struct kports_step){ .action = KPORTS_SET, .port = &want[w], .old = old };
 		else
 			waiting++;

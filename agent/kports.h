@@ -26,14 +26,14 @@ struct kports_step {
  * kports_plan() - what leads from the ports that are to those that should be
  * @want: ascending by device, unique
  * @have: the kernel's, any order; sorted here
- * @has_content: whether a VPC can carry ports; those of a VPC that cannot are left as they are
- * @arg: passed to @has_content
+ * @ready: whether a VPC can carry ports; those of a VPC that cannot are left as they are
+ * @arg: passed to @ready
  * @ret_steps: deletions first; room for @n_want + @n_have
  * @ret_n: how many
- * @ret_waiting: wanted ports that are not set because their VPC has no content yet
+ * @ret_waiting: wanted ports that are not set because their VPC is not ready
  */
 void kports_plan(const struct vpc_port *want, size_t n_want, struct kernel_port *have, size_t n_have,
-		 bool (*has_content)(uint32_t vni, void *arg), void *arg, struct kports_step *ret_steps, size_t *ret_n,
+		 bool (*ready)(uint32_t vni, void *arg), void *arg, struct kports_step *ret_steps, size_t *ret_n,
 		 size_t *ret_waiting);
 
 /*

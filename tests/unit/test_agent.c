@@ -243,7 +243,7 @@ static void test_ports_change(void **state)
 	want_nothing();
 	want_port(1, 200);
 	pub_ports();
-	run_until(a, fake_kernel_port("tap1")->vni == 200 && !fake_kernel_vpc(100));
+	run_until(a, fake_kernel_port("tap1") && fake_kernel_port("tap1")->vni == 200 && !fake_kernel_vpc(100));
 	assert_null(fake_kernel_port("tap2"));
 	assert_null(fake_kernel_port("tap3"));
 	/* A change in a VPC that is not followed any more is nobody's. */
@@ -255,8 +255,8 @@ static void test_ports_change(void **state)
 	finish(a, &p);
 }
 
-/* A port waits until its VPC has content; one that is there already does not go because HEAD cannot be read. */
-static void test_port_waits_for_content(void **state)
+/* A port waits until its VPC is at HEAD; one that is there already does not go because HEAD cannot be read. */
+static void test_port_waits_for_head(void **state)
 {
 	char path[VPC_ZNODE_PATH_MAX];
 	struct agent *a;
@@ -280,6 +280,109 @@ static void test_port_waits_for_content(void **state)
 	assert_non_null(fake_kernel_port("tap2"));
 	assert_same(&q);
 	pub_clear(&q);
+	finish(a, &p);
+}
+
+/* What the kernel has may be another VPC's that had the VNI before: a new port waits, an old one stays. */
+static void test_port_waits_for_snapshot(void **state)
+{
+	struct agent *a;
+	struct pub p, old;
+
+	pub_start(&old, 100, 3, false);
+	fake_kernel_put_vpc(&old.state);
+	pub_start(&p, 100, 5, true);
+	pub_change(&p, 90);
+	pub_snapshot(&p);
+	pub_head(&p);
+	want_port(1, 100);
+	pub_ports();
+	fake_zk_hold("/s2/");
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, fake_zk_gets("/s2/"));
+	run_idle(a);
+	assert_null(fake_kernel_port("tap1"));
+	fake_zk_hold(NULL);
+	run_until(a, a->state == AGENT_LIVE);
+	assert_non_null(fake_kernel_port("tap1"));
+	assert_same(&p);
+	pub_clear(&old);
+	finish(a, &p);
+}
+
+/* HEAD was published before `ports`: what needs it waits for it, whichever of its nodes comes late. */
+static void test_port_waits_for_change(void **state)
+{
+	static const char *const late[] = { "vpcs/64/100", "/l2" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(late); i++) {
+		struct agent *a;
+		struct pub p;
+
+		rig_setup(NULL);
+		a = start_live(&p, 100);
+		fake_zk_hold(late[i]);
+		pub_change(&p, 90);
+		host_ports.ports[0].table = 5;
+		want_port(2, 100);
+		pub_ports();
+		run_idle(a);
+		assert_int_equal(fake_log_count("ports revision 2"), 1);
+		assert_int_equal(fake_kernel_port("tap1")->table, 1);
+		assert_null(fake_kernel_port("tap2"));
+		fake_zk_hold(NULL);
+		run_until(a, fake_kernel_port("tap2"));
+		assert_int_equal(fake_kernel_port("tap1")->table, 5);
+		assert_same(&p);
+		want_nothing();
+		finish(a, &p);
+	}
+}
+
+/* A VPC that never rests does not keep its ports waiting: the HEAD of when `ports` was read is enough. */
+static void test_port_of_busy_vpc(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	fake_zk_hold("/l2");
+	pub_change(&p, 90);
+	want_port(2, 100);
+	pub_ports();
+	run_idle(a);
+	assert_null(fake_kernel_port("tap2"));
+	pub_change(&p, 91);
+	fake_zk_hold("/l3");
+	run_until(a, fake_kernel_port("tap2"));
+	assert_int_equal(fake_kernel_vpc(100)->epoch, 2);
+	fake_zk_hold(NULL);
+	run_until(a, reached(&p));
+	assert_same(&p);
+	finish(a, &p);
+}
+
+/* A VPC that fails keeps its ports; new ones wait. */
+static void test_port_of_failing_vpc(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	fake_kernel_refuse(-EDQUOT, 1000000);
+	pub_change(&p, 90);
+	want_port(2, 100);
+	pub_ports();
+	run_until(a, fake_log_count("stays at epoch 1"));
+	run_idle(a);
+	assert_non_null(fake_kernel_port("tap1"));
+	assert_null(fake_kernel_port("tap2"));
+	fake_kernel_refuse(0, 0);
+	pub_snapshot(&p);
+	pub_head(&p);
+	run_until(a, fake_kernel_port("tap2"));
+	assert_same(&p);
 	finish(a, &p);
 }
 
@@ -398,13 +501,23 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_first_sync),	  TEST(test_snapshot_then_deltas),
-		TEST(test_empty_vpc),	  TEST(test_take_over),
-		TEST(test_take_over_old), TEST(test_nothing_deleted_on_ignorance),
-		TEST(test_changes),	  TEST(test_coalesced_delta),
-		TEST(test_ports_change),  TEST(test_port_waits_for_content),
-		TEST(test_many_vpcs),	  TEST(test_notify),
+		TEST(test_first_sync),
+		TEST(test_snapshot_then_deltas),
+		TEST(test_empty_vpc),
+		TEST(test_take_over),
+		TEST(test_take_over_old),
+		TEST(test_nothing_deleted_on_ignorance),
+		TEST(test_changes),
+		TEST(test_coalesced_delta),
+		TEST(test_ports_change),
+		TEST(test_port_waits_for_head),
+		TEST(test_many_vpcs),
+		TEST(test_notify),
 		TEST(test_quota),
+		TEST(test_port_waits_for_snapshot),
+		TEST(test_port_waits_for_change),
+		TEST(test_port_of_busy_vpc),
+		TEST(test_port_of_failing_vpc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -401,6 +401,76 @@ static void test_module_replaced(void **state)
 	finish(a, &p);
 }
 
+/* The same in the middle of a delta. */
+static void test_module_replaced_in_delta(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	fake_zk_hold("/l2");
+	pub_change(&p, 80);
+	run_until(a, fake_zk_gets("/l2"));
+	fake_kernel_reset();
+	run_until(a, fake_log_count("another vpc.ko answers than before") && agent_kernel(a));
+	fake_zk_hold(NULL);
+	run_until(a, fake_kernel_port("tap1") && a->state == AGENT_LIVE);
+	assert_same(&p);
+	assert_int_equal(fake_log_count("stays at"), 0);
+	finish(a, &p);
+}
+
+/* `status` has what the kernel has, not what it had. */
+static void test_status_without_module(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	vpc_path_host("h1", "status", path);
+	run_until(a, fake_zk_data(path) && strstr(fake_zk_data(path), "\"revision\":1,") &&
+			     strstr(fake_zk_data(path), "[[100,1,"));
+	fake_kernel_unload();
+	run_until(a, strstr(fake_zk_data(path), "\"revision\":0,"));
+	assert_non_null(strstr(fake_zk_data(path), "\"vpcs\":[]"));
+	assert_non_null(strstr(fake_zk_data(path), "\"instance\":\"0000000000000000\""));
+	/* There again, and the VPC held up: neither it nor the port is. */
+	fake_zk_hold("/l1");
+	fake_kernel_reset();
+	run_until(a, !strstr(fake_zk_data(path), "\"instance\":\"0000000000000000\""));
+	run_idle(a);
+	assert_non_null(strstr(fake_zk_data(path), "\"revision\":0,"));
+	assert_non_null(strstr(fake_zk_data(path), "[[100,0,"));
+	fake_zk_hold(NULL);
+	run_until(a, strstr(fake_zk_data(path), "\"revision\":1,") && strstr(fake_zk_data(path), "[[100,1,"));
+	assert_non_null(fake_kernel_port("tap1"));
+	finish(a, &p);
+}
+
+/* Events are lost while deltas are read: what the kernel has is still known, and the deltas lead on from there. */
+static void test_events_lost_in_delta(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	fake_zk_hold("/l2");
+	pub_change(&p, 80);
+	pub_change(&p, 81);
+	run_until(a, fake_zk_gets("/l2"));
+	fake_kernel_lose_events();
+	run_until(a, fake_log_count("events were lost"));
+	run_idle(a);
+	fake_zk_hold(NULL);
+	run_until(a, reached(&p));
+	assert_same(&p);
+	run_until(a, a->state == AGENT_LIVE);
+	assert_int_equal(fake_calls.dump + fake_calls.replace, 0);
+	assert_int_equal(fake_zk_gets("/l2"), 1);
+	finish(a, &p);
+}
+
 static void test_events(void **state)
 {
 	struct agent *a;
@@ -424,14 +494,25 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_repair),	    TEST(test_repair_on_delta),
-		TEST(test_skewed_digest),   TEST(test_gap),
-		TEST(test_backwards),	    TEST(test_malformed_head),
-		TEST(test_malformed_ports), TEST(test_malformed_delta),
-		TEST(test_bad_snapshot),    TEST(test_kernel_refuses),
-		TEST(test_isolated),	    TEST(test_lost_in_the_middle),
-		TEST(test_alive),	    TEST(test_module_replaced),
-		TEST(test_events),	    TEST(test_empty_head),
+		TEST(test_repair),
+		TEST(test_repair_on_delta),
+		TEST(test_skewed_digest),
+		TEST(test_gap),
+		TEST(test_backwards),
+		TEST(test_malformed_head),
+		TEST(test_malformed_ports),
+		TEST(test_malformed_delta),
+		TEST(test_bad_snapshot),
+		TEST(test_kernel_refuses),
+		TEST(test_isolated),
+		TEST(test_lost_in_the_middle),
+		TEST(test_alive),
+		TEST(test_module_replaced),
+		TEST(test_events),
+		TEST(test_empty_head),
+		TEST(test_module_replaced_in_delta),
+		TEST(test_status_without_module),
+		TEST(test_events_lost_in_delta),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
