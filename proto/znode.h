@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Codec of every znode (proto/zookeeper.md): paths, and JSON <-> model. No I/O. Parsers refuse what they do not
- * understand with one line naming the field; they never return half a result. Sizes are bounded before anything is parsed.
+ * understand with one line naming the field; they never return half a result. Sizes are bounded before anything is
+ * parsed.
  */
 #ifndef VPC_ZNODE_H
 #define VPC_ZNODE_H
