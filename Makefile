@@ -55,6 +55,7 @@ test_cdb_change_SRC := tests/unit/cdb_rig.c
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 # What end-to-end tests look with; not installed.
 TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
+nlcheck_SRC := $(wildcard tests/tools/nlcheck/*.c)
 
 obj = $(patsubst %.c,$(1)/%.o,$(2))
 
@@ -82,7 +83,7 @@ $(1)/$(p): $$(call obj,$(1)/obj,$$($(p)_SRC)) $(1)/libvpc.a
 )
 
 $(foreach t,$(TOOLS),
-$(1)/tools/$(t): $(1)/obj/tests/tools/$(t).o $(1)/libvpc.a
+$(1)/tools/$(t): $(1)/obj/tests/tools/$(t).o $$(call obj,$(1)/obj,$$($(t)_SRC)) $(1)/libvpc.a
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
