@@ -89,8 +89,11 @@ static bool vpc_packet_fits(const struct sk_buff *skb, unsigned int mtu)
 void vpc_packet_xmit(struct sk_buff *skb, struct vpc_stats __percpu *sent, struct vpc_stats __percpu *dropped)
 {
 	unsigned int packets = vpc_packet_count(skb), len = skb->len;
+	int err;
 
-	if (likely(!net_xmit_eval(dev_queue_xmit(skb))))
+	/* On its own: net_xmit_eval() is a macro that evaluates its argument twice. */
+	err = dev_queue_xmit(skb);
+	if (likely(!net_xmit_eval(err)))
 		vpc_stats_tx(sent, packets, len);
 	else
 		vpc_stats_drop(dropped, VPC_DROP_QUEUE, packets);
