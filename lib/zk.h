@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ZooKeeper access: the C client's asynchronous API behind a queue and a file descriptor, so that a daemon with one event loop
- * never runs code on the client's threads and never waits without a deadline.
+ * ZooKeeper access: the C client's asynchronous API behind a queue and a file descriptor, so that a daemon with one
+ * event loop never runs code on the client's threads and never waits without a deadline.
  *
- * The client's callbacks only copy their result into the queue and wake the fd (eventfd). zk_dispatch() runs the handlers
- * on the caller's thread. A request whose answer does not come by its deadline gets -ETIMEDOUT from zk_dispatch(), once,
- * and a late answer is discarded. The blocking wrappers (zk_*_wait) drive the same queue, for programs without a loop.
+ * The client's callbacks only copy their result into the queue and wake the fd (eventfd). zk_dispatch() runs the
+ * handlers on the caller's thread. A request whose answer does not come by its deadline gets -ETIMEDOUT from
+ * zk_dispatch(), once, and a late answer is discarded. The blocking wrappers (zk_*_wait) drive the same queue, for
+ * programs without a loop.
  */
 #ifndef VPC_ZK_H
 #define VPC_ZK_H
@@ -33,15 +34,20 @@ struct zk_ops {
 
 /*
  * @res: 0 or -errno: -ENOENT no node, -EEXIST, -EBADE bad version, -ENOTEMPTY, -ECONNRESET connection or session lost,
- * -ETIMEDOUT, -EACCES. After -ECONNRESET and -ETIMEDOUT a write may have happened, or may still. @path and @data live until
- * the handler returns; of a multi that failed, @path is the failing step's.
+ * -ETIMEDOUT, -EACCES. After -ECONNRESET and -ETIMEDOUT a write may have happened, or may still. @path and @data live
+ * until the handler returns; of a multi that failed, @path is the failing step's.
  */
 typedef void (*zk_data_fn)(int res, const char *path, const char *data, size_t len, int version, void *arg);
 typedef void (*zk_children_fn)(int res, const char *path, char *const *names, size_t n, void *arg);
 typedef void (*zk_done_fn)(int res, const char *path, void *arg);
 
 struct zk_op {		/* one step of a multi */
-	enum { ZK_OP_CHECK, ZK_OP_CREATE, ZK_OP_SET, ZK_OP_DELETE } type;
+	enum {
+		ZK_OP_CHECK,
+		ZK_OP_CREATE,
+		ZK_OP_SET,
+		ZK_OP_DELETE,
+	} type;
 	const char *path;
 	const void *data;
 	size_t len;
@@ -63,8 +69,9 @@ bool zk_connected(const struct zk *zk);
 const char *zk_strerror(int res);
 
 /*
- * Asynchronous. 0: @fn will be called exactly once; -errno: it will not. @timeout_ms counts from now. -ENOTCONN while there
- * is no connection: nothing is queued for later, because the caller reads everything again once it is back anyway.
+ * Asynchronous. 0: @fn will be called exactly once; -errno: it will not. @timeout_ms counts from now. -ENOTCONN while
+ * there is no connection: nothing is queued for later, because the caller reads everything again once it is back
+ * anyway.
  */
 int zk_get(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg);
 int zk_exists(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg);
@@ -75,11 +82,12 @@ int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int time
 void zk_cancel(struct zk *zk, void *arg);
 
 /*
- * Blocking, for the publisher and tools. *ret_data is NUL-terminated, free() it. *ret_failed: the step that failed, set only when
- * a step did (SIZE_MAX otherwise), may be NULL.
+ * Blocking, for the publisher and tools. *ret_data is NUL-terminated, free() it. *ret_failed: the step that failed,
+ * set only when a step did (SIZE_MAX otherwise), may be NULL.
  */
 int zk_connect_wait(struct zk *zk, unsigned int timeout_ms);
-int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char **ret_data, size_t *ret_len, int *ret_version);
+int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char **ret_data, size_t *ret_len,
+		int *ret_version);
 int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
 int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, size_t *ret_failed);
 /* Creates @path and what is missing above it, empty; 0 when it was there. */

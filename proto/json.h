@@ -16,7 +16,7 @@
 #include "../lib/digest.h"
 #include "../lib/err.h"
 
-/* The first failure (-ENOMEM, -E2BIG past @max, -EINVAL: cannot be expressed) stays in @error; later calls do nothing. */
+/* The first failure (-ENOMEM, -E2BIG past @max, -EINVAL: not expressible) stays in @error; later calls do nothing. */
 struct json_writer {
 	char *data;
 	size_t len, cap, max;

@@ -4,8 +4,8 @@
  *
  * digest = { sum over elements of SipHash-2-4(VPC_DIGEST_KEY0, bytes), the same with VPC_DIGEST_KEY1 }, modulo 2^64.
  * The empty VPC's digest is zero. Adding an element adds, removing one subtracts, so the order does not matter and a
- * change costs what it changes. SipHash: Aumasson, Bernstein, 2012; kernel <linux/siphash.h>, libsodium crypto_shorthash.
- * The keys are public: this finds lost and mangled changes, it does not authenticate.
+ * change costs what it changes. SipHash: Aumasson, Bernstein, 2012; kernel <linux/siphash.h>, libsodium
+ * crypto_shorthash. The keys are public: this finds lost and mangled changes, it does not authenticate.
  *
  * All numbers are big-endian:
  *   nexthop  01 | id u32 | type u8 | body; body is empty save

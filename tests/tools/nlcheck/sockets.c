@@ -12,7 +12,7 @@
 
 #define TXNS_MAX 1024
 #define BIG_ROUTES 100000
-#define ROUNDS 4
+#define ROUNDS		12	/* many: what earlier ones freed, and the allocators keep, serves the first few */
 #define CHUNK 2000
 
 /* -- sockets ------------------------------------------------------------------------------------------------------- */
