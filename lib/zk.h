@@ -41,7 +41,8 @@ typedef void (*zk_data_fn)(int res, const char *path, const char *data, size_t l
 typedef void (*zk_children_fn)(int res, const char *path, char *const *names, size_t n, void *arg);
 typedef void (*zk_done_fn)(int res, const char *path, void *arg);
 
-struct zk_op {		/* one step of a multi */
+/* One step of a multi. */
+struct zk_op {
 	enum {
 		ZK_OP_CHECK,
 		ZK_OP_CREATE,
