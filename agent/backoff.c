@@ -4,6 +4,9 @@
  */
 #include "backoff.h"
 
+#include <string.h>
+#include "../lib/util.h"
+
 uint64_t backoff_next_us(struct backoff *b, uint32_t random)
 {
 	uint64_t wait = BACKOFF_MAX_US;
@@ -13,19 +16,10 @@ uint64_t backoff_next_us(struct backoff *b, uint32_t random)
 	return wait - random % (wait / 2 + 1);
 }
 
-/* FNV-1a. */
-static uint32_t text_hash(const char *text)
-{
-	uint32_t hash = 2166136261U;
-
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 16777619U;
-	return hash ? hash : 1;
-}
-
 bool backoff_is_news(struct backoff *b, const char *text)
 {
-	uint32_t hash = text_hash(text);
+	/* 0: nothing was said yet. */
+	uint32_t hash = fnv1a(text, strlen(text)) ?: 1;
 
 	if (hash == b->said)
 		return false;

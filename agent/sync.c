@@ -35,8 +35,8 @@ int sync_head_check(const struct vpc_head *head, uint32_t vni, struct vpc_err *e
 {
 	if (head->vni != vni)
 		return vpc_err_set(err, -EINVAL, "vni: %u where %u belongs", head->vni, vni);
-	if (head->chunks > SYNC_CHUNKS_MAX)
-		return vpc_err_set(err, -EINVAL, "chunks: %u, more than %u", head->chunks, SYNC_CHUNKS_MAX);
+	if (head->chunks > VPC_ZNODE_CHUNKS_MAX)
+		return vpc_err_set(err, -EINVAL, "chunks: %u, more than %u", head->chunks, VPC_ZNODE_CHUNKS_MAX);
 	return 0;
 }
 

@@ -9,8 +9,6 @@
 
 #include "../proto/znode.h"
 
-#define SYNC_CHUNKS_MAX 4096 /* 1 GiB of JSON; a HEAD that names more is refused */
-
 enum sync_step {
 	SYNC_NOTHING, /* same epoch, same digest */
 	SYNC_DELTAS, /* l<from>..l<to> on top of what the kernel has */

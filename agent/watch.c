@@ -60,11 +60,7 @@ void watches_set_zk(struct watches *ws, struct zk *zk)
 
 static unsigned int path_bucket(const char *path)
 {
-	uint32_t hash = 2166136261U;
-
-	for (; *path; path++)
-		hash = (hash ^ (uint8_t)*path) * 16777619U;
-	return hash % WATCH_BUCKETS;
+	return fnv1a(path, strlen(path)) % WATCH_BUCKETS;
 }
 
 static void watch_destroy(struct watch *w)

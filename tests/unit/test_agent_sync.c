@@ -114,7 +114,7 @@ static void test_head_check(void **state)
 	assert_int_equal(sync_head_check(&head, 100, &err), 0);
 	assert_int_equal(sync_head_check(&head, 101, &err), -EINVAL);
 	assert_string_equal(err.text, "vni: 100 where 101 belongs");
-	head.chunks = SYNC_CHUNKS_MAX;
+	head.chunks = VPC_ZNODE_CHUNKS_MAX;
 	assert_int_equal(sync_head_check(&head, 100, &err), 0);
 	head.chunks++;
 	assert_int_equal(sync_head_check(&head, 100, &err), -EINVAL);
