@@ -94,6 +94,10 @@ scripts/deps.sh
 # One kernel for all: what the module is built for is what boots.
 KVER=${KVER:-$(bootable_kernel)} || die "no kernel with image, modules and headers: what scripts/deps.sh installs is gone"
 export KVER
+mkdir -p build
+# The logs and the build are this clone's: one at a time.
+exec {lock}> build/check.lock
+flock -n "$lock" || die "another check.sh runs in this clone: wait for its end, or clone once more"
 rm -rf "$logs"
 mkdir -p "$logs"
 if [[ -z ${VPC_TEST_DATA:-} && -d $top/../shared/data ]]; then
