@@ -103,7 +103,7 @@ endef
 $(eval $(call flavour,$(B),))
 $(eval $(call flavour,$(B)/san,$(SAN)))
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/san/obj -name '*.d' 2>/dev/null)
 
 # The schema travels inside vpcctl as one C string.
 $(B)/gen/schema_sql.h: proto/schema.sql

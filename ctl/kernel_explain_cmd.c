@@ -13,6 +13,8 @@ static const char *step_name(uint8_t step)
 	static const char *const names[] = {
 		[VPC_STEP_SOURCE] = "source", [VPC_STEP_ROUTE] = "route", [VPC_STEP_NEXTHOP] = "nexthop",
 		[VPC_STEP_PORT] = "port",     [VPC_STEP_TTL] = "ttl",	  [VPC_STEP_ENCAP] = "encap",
+		[VPC_STEP_GROUP] = "group",   [VPC_STEP_PEER] = "peer",	  [VPC_STEP_STRICT] = "strict",
+		[VPC_STEP_MTU] = "mtu",
 	};
 
 	return step < ARRAY_SIZE(names) ? names[step] : "?";

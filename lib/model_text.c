@@ -48,6 +48,9 @@ static const char *const drops[] = {
 	[VPC_DROP_OUTER_SOURCE] = "outer-source",
 	[VPC_DROP_OUTER_HEADER] = "outer-header",
 	[VPC_DROP_QUEUE] = "queue",
+	[VPC_DROP_STRICT] = "strict",
+	[VPC_DROP_NO_MEMBER] = "no-member",
+	[VPC_DROP_NO_PEER] = "no-peer",
 };
 /* clang-format on */
 _Static_assert(ARRAY_SIZE(drops) == VPC_DROP_MAX + 1, "every drop reason has a name");

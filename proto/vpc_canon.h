@@ -11,6 +11,7 @@
  *   nexthop  01 | id u32 | type u8 | body; body is empty save
  *            HOST, GATEWAY: family u8 (4 or 6) | address 4 or 16 | vni u32 (0: the VPC's own) | mac 6 (0: router MAC)
  *            PEER:          vni u32 | table u32
+ *   member   03 | group u32 | nexthop u32 | weight u16
  *   route    02 | table u32 | family u8 (4 or 6) | plen u8 | address 4 or 16 | nexthop id u32
  *
  * Test vectors: tests/data/digest-vectors.txt, read by unit tests and by the module's own self-test.
@@ -75,6 +76,25 @@ static inline unsigned int vpc_canon_nexthop(const struct vpc_nl_nexthop *nh, __
 		p = vpc_canon_u32(p, nh->vni);
 		p = vpc_canon_u32(p, nh->table);
 	}
+	return p - ret_buf;
+}
+
+/**
+ * vpc_canon_member() - write a group member's canonical bytes
+ * @member: a valid member; its op is ignored
+ * @ret_buf: at least VPC_CANON_MAX bytes
+ *
+ * Return: how many bytes were written.
+ */
+static inline unsigned int vpc_canon_member(const struct vpc_nl_member *member, __u8 *ret_buf)
+{
+	__u8 *p = ret_buf;
+
+	*p++ = 3;
+	p = vpc_canon_u32(p, member->group);
+	p = vpc_canon_u32(p, member->nexthop);
+	*p++ = member->weight >> 8;
+	*p++ = member->weight;
 	return p - ret_buf;
 }
 

@@ -21,6 +21,9 @@
 #define VPC_UDP_PORT		4789		/* RFC 7348 section 5 */
 #define VPC_PORT_ADDRS_MAX	64		/* addresses and prefixes of one port */
 #define VPC_TABLES_MAX		1024		/* tables of one VPC, the mapping (table 0) included */
+#define VPC_MEMBERS_MAX		128		/* members of one group */
+#define VPC_WEIGHT_MAX		256		/* weights are 1..VPC_WEIGHT_MAX */
+#define VPC_PEER_DEPTH		4		/* VPCs that one packet may pass through by peering */
 #define VPC_CHANGE_MAX		64		/* bytes of a change id, without the NUL */
 
 /* The MAC by which a port knows its router, on every host. */
@@ -30,18 +33,18 @@ enum vpc_cmd {
 	VPC_CMD_UNSPEC,
 	VPC_CMD_HOST_SET,	/* HOST: this namespace's VTEP and UDP port; opens the tunnel socket */
 	VPC_CMD_HOST_GET,	/* -> HOST */
-	VPC_CMD_VPC_NEW,	/* VNI, QUOTA?: create; NLM_F_REPLACE: create or change the quota */
+	VPC_CMD_VPC_NEW,	/* VNI, QUOTA?, FLAGS?: create; NLM_F_REPLACE: create or change these */
 	VPC_CMD_VPC_DEL,	/* VNI. -EBUSY while ports are configured */
 	VPC_CMD_VPC_GET,	/* do: VNI; dump: all -> VNI, EPOCH, DIGEST, counts */
 	VPC_CMD_PORT_NEW,	/* PORT: create; NLM_F_REPLACE: create or change */
 	VPC_CMD_PORT_DEL,	/* PORT{IFNAME} */
 	VPC_CMD_PORT_GET,	/* do: PORT{IFNAME}; dump: all, or those of VNI */
 	VPC_CMD_TXN_BEGIN,	/* VNI, TXN_MODE, BASE_EPOCH? -> TXN */
-	VPC_CMD_TXN_ADD,	/* TXN, NEXTHOPS*, ROUTES4*, ROUTES6* (any number of each, applied in order) */
+	VPC_CMD_TXN_ADD,	/* TXN, NEXTHOPS*, MEMBERS*, ROUTES4*, ROUTES6* (any number of each, in order) */
 	VPC_CMD_TXN_COMMIT,	/* TXN, EPOCH, DIGEST?, CHANGE? -> VNI, EPOCH, DIGEST */
 	VPC_CMD_TXN_ABORT,	/* TXN */
 	VPC_CMD_ROUTE_GET,	/* dump: VNI, TABLE?, NEXTHOP_ID?, PREFIX? -> EPOCH, ROUTES4, ROUTES6 */
-	VPC_CMD_NEXTHOP_GET,	/* dump: VNI -> EPOCH, NEXTHOPS */
+	VPC_CMD_NEXTHOP_GET,	/* dump: VNI -> EPOCH, NEXTHOPS, MEMBERS */
 	VPC_CMD_LOOKUP,		/* LOOKUP -> STEP*, VERDICT, DROP_REASON?; sends nothing */
 	VPC_CMD_VERIFY,		/* VNI -> EPOCH, DIGEST (kept), DIGEST_FOUND (recomputed from live tables), counts */
 	VPC_CMD_STATS_GET,	/* dump: per namespace, VPC and port -> STATS */
@@ -81,9 +84,19 @@ enum vpc_attr {
 	VPC_A_DROP_REASON,	/* u8, enum vpc_drop */
 	VPC_A_STATS,		/* nest, enum vpc_stats_attr */
 	VPC_A_EVENT,		/* u8, enum vpc_event */
+	VPC_A_FLAGS,		/* u32, VPC_F_*; this host's own, like the quota: not versioned, not in the digest */
+	VPC_A_MEMBERS,		/* array of struct vpc_nl_member */
+	VPC_A_N_MEMBERS,	/* u32: of all groups */
 	__VPC_A_AFTER_LAST,
 	VPC_A_MAX = __VPC_A_AFTER_LAST - 1
 };
+
+/*
+ * Strict: a packet from the wire is taken only when a reply to its inner source, by the receiving port's own table, would
+ * go to the VTEP that it came from (RFC 3704, strict reverse path). An address that moves suffers for a while.
+ */
+#define VPC_F_STRICT		(1U << 0)
+#define __VPC_F_ALL		(VPC_F_STRICT)
 
 struct vpc_digest {
 	__u64 h[2];		/* sums modulo 2^64, see vpc_canon.h; as text: %016x%016x, h[0] first */
@@ -103,8 +116,8 @@ enum vpc_nexthop_type {
 	VPC_NEXTHOP_LOCAL = 1,	/* look in table 0 */
 	VPC_NEXTHOP_HOST,	/* a VTEP of this cloud; ours: deliver to a port here */
 	VPC_NEXTHOP_GATEWAY,	/* a VTEP outside the mapping (TGW); TTL is decremented */
-	VPC_NEXTHOP_PEER,	/* go on in another VPC's table */
-	VPC_NEXTHOP_GROUP,	/* ECMP */
+	VPC_NEXTHOP_PEER,	/* go on in another VPC's table; TTL is decremented */
+	VPC_NEXTHOP_GROUP,	/* one of its members, by the flow's hash */
 	VPC_NEXTHOP_BLACKHOLE,	/* silent */
 	VPC_NEXTHOP_PROHIBIT,	/* ICMP */
 	VPC_NEXTHOP_UNREACHABLE,
@@ -123,6 +136,18 @@ struct vpc_nl_nexthop {
 	__u8 mac[6];		/* HOST, GATEWAY: inner destination MAC, zeros: VPC_ROUTER_MAC */
 	__u8 pad2[2];		/* 0 */
 	__u8 addr[16];		/* VTEP; IPv4 in the first 4 bytes, the rest 0 */
+};
+
+/*
+ * A member of a group: an element of its own, known by (group, nexthop). A flow stays with its member as long as both are
+ * there: another member's coming or going moves only the flows that it gains or loses (rendezvous hashing).
+ */
+struct vpc_nl_member {
+	__u32 group;		/* id of a nexthop of type GROUP */
+	__u32 nexthop;		/* any type but GROUP */
+	__u16 weight;		/* 1..VPC_WEIGHT_MAX: its share of the flows; ignored for VPC_OP_DEL */
+	__u8 op;		/* enum vpc_op; in dumps VPC_OP_SET */
+	__u8 pad;		/* 0 */
 };
 
 struct vpc_nl_route4 {
@@ -173,6 +198,7 @@ enum vpc_port_attr {
 	VPC_PORT_A_ADDRS,	/* array of struct vpc_nl_prefix: what it may send from and is delivered */
 	VPC_PORT_A_GATEWAY4,	/* 4 bytes: its subnet's gateway, source of our ICMP */
 	VPC_PORT_A_GATEWAY6,	/* 16 bytes */
+	VPC_PORT_A_SUBNET6,	/* struct vpc_nl_prefix: its IPv6 subnet, announced in router advertisements */
 	__VPC_PORT_A_AFTER_LAST,
 	VPC_PORT_A_MAX = __VPC_PORT_A_AFTER_LAST - 1
 };
@@ -189,6 +215,10 @@ enum vpc_lookup_attr {
 	VPC_LOOKUP_A_SRC,	/* struct vpc_nl_prefix, plen ignored */
 	VPC_LOOKUP_A_DST,	/* struct vpc_nl_prefix, plen ignored */
 	VPC_LOOKUP_A_TTL,	/* u8; 64 when absent */
+	VPC_LOOKUP_A_PROTO,	/* u8: IP protocol; 0 when absent */
+	VPC_LOOKUP_A_SPORT,	/* u16, host byte order: for TCP, UDP and SCTP, chooses a group's member */
+	VPC_LOOKUP_A_DPORT,	/* u16, host byte order */
+	VPC_LOOKUP_A_LEN,	/* u32: bytes of the IP packet; 0 (absent): fits everywhere */
 	__VPC_LOOKUP_A_AFTER_LAST,
 	VPC_LOOKUP_A_MAX = __VPC_LOOKUP_A_AFTER_LAST - 1
 };
@@ -200,6 +230,10 @@ enum vpc_step {
 	VPC_STEP_PORT,		/* a port here owns the destination: IFNAME */
 	VPC_STEP_TTL,		/* TTL decremented: OK, or it ran out */
 	VPC_STEP_ENCAP,		/* VTEP and VNI on the wire (NEXTHOP holds them, VNI the one used) */
+	VPC_STEP_GROUP,		/* NEXTHOP: the member chosen; BUCKET: by which part of the flow's hash */
+	VPC_STEP_PEER,		/* on to VPC VNI, TABLE there */
+	VPC_STEP_STRICT,	/* strict mode: the inner source leads back to the outer one */
+	VPC_STEP_MTU,		/* MTU: how long an IP packet may be on this way */
 	__VPC_STEP_AFTER_LAST,
 	VPC_STEP_MAX = __VPC_STEP_AFTER_LAST - 1
 };
@@ -213,6 +247,8 @@ enum vpc_step_attr {
 	VPC_STEP_A_NEXTHOP,	/* struct vpc_nl_nexthop */
 	VPC_STEP_A_VNI,		/* u32 */
 	VPC_STEP_A_IFNAME,	/* string */
+	VPC_STEP_A_BUCKET,	/* u32 */
+	VPC_STEP_A_MTU,		/* u32, bytes */
 	__VPC_STEP_A_AFTER_LAST,
 	VPC_STEP_A_MAX = __VPC_STEP_A_AFTER_LAST - 1
 };
@@ -221,7 +257,7 @@ enum vpc_verdict {
 	VPC_VERDICT_DROP,
 	VPC_VERDICT_DELIVER,	/* to a port here */
 	VPC_VERDICT_ENCAP,	/* to a VTEP */
-	VPC_VERDICT_ANSWER,	/* answered here (ARP) */
+	VPC_VERDICT_ANSWER,	/* answered here (ARP, neighbour discovery, an echo request to the gateway) */
 };
 
 /* Why a packet was dropped; counted per port, per VPC where no port is known, per namespace where no VPC is. */
@@ -250,6 +286,9 @@ enum vpc_drop {
 	VPC_DROP_OUTER_SOURCE,		/* from the wire: not a VTEP of this VPC */
 	VPC_DROP_OUTER_HEADER,		/* from the wire: VXLAN header malformed */
 	VPC_DROP_QUEUE,			/* the port's device did not take it: its queue is full */
+	VPC_DROP_STRICT,		/* from the wire, strict mode: its inner source does not lead back there */
+	VPC_DROP_NO_MEMBER,		/* the group has no member */
+	VPC_DROP_NO_PEER,		/* the peer VPC is not here (yet) */
 	__VPC_DROP_AFTER_LAST,
 	VPC_DROP_MAX = __VPC_DROP_AFTER_LAST - 1
 };

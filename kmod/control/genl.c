@@ -33,6 +33,7 @@ static const struct nla_policy vpc_port_policy[VPC_PORT_A_MAX + 1] = {
 	[VPC_PORT_A_ADDRS] = NLA_POLICY_MAX(NLA_BINARY, VPC_PORT_ADDRS_MAX * sizeof(struct vpc_nl_prefix)),
 	[VPC_PORT_A_GATEWAY4] = NLA_POLICY_EXACT_LEN(4),
 	[VPC_PORT_A_GATEWAY6] = NLA_POLICY_EXACT_LEN(16),
+	[VPC_PORT_A_SUBNET6] = VPC_POLICY_ADDR,
 };
 
 static const struct nla_policy vpc_port_name_policy[VPC_PORT_A_IFNAME + 1] = {
@@ -47,6 +48,10 @@ static const struct nla_policy vpc_lookup_policy[VPC_LOOKUP_A_MAX + 1] = {
 	[VPC_LOOKUP_A_SRC] = VPC_POLICY_ADDR,
 	[VPC_LOOKUP_A_DST] = VPC_POLICY_ADDR,
 	[VPC_LOOKUP_A_TTL] = { .type = NLA_U8 },
+	[VPC_LOOKUP_A_PROTO] = { .type = NLA_U8 },
+	[VPC_LOOKUP_A_SPORT] = { .type = NLA_U16 },
+	[VPC_LOOKUP_A_DPORT] = { .type = NLA_U16 },
+	[VPC_LOOKUP_A_LEN] = { .type = NLA_U32 },
 };
 
 /* Top level, one policy a kind of request: what is not in it is refused. */

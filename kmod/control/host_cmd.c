@@ -35,7 +35,7 @@ int vpc_cmd_host_set(struct vpc_net *vnet, struct genl_info *info)
 	}
 	if (tb[VPC_HOST_A_UDP_PORT])
 		udp_port = nla_get_u16(tb[VPC_HOST_A_UDP_PORT]);
-	return vpc_host_set(vnet, vtep4, htons(udp_port), info->extack);
+	return vpc_host_set(vnet, vtep4, &in6addr_any, htons(udp_port), info->extack);
 }
 
 static int vpc_put_host(struct sk_buff *skb, const struct vpc_net *vnet)

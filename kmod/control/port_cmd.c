@@ -71,6 +71,18 @@ static int vpc_port_conf_mac(struct vpc_port_conf *conf, struct nlattr **tb, str
 	return 0;
 }
 
+static int vpc_port_conf_subnet6(struct vpc_port_conf *conf, struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	if (!tb[VPC_PORT_A_SUBNET6])
+		return 0;
+	memcpy(&conf->subnet6, nla_data(tb[VPC_PORT_A_SUBNET6]), sizeof(conf->subnet6));
+	if (conf->subnet6.family != AF_INET6) {
+		vpc_refuse(extack, "SUBNET6 is not an IPv6 prefix");
+		return -EINVAL;
+	}
+	return vpc_parse_prefix(&conf->subnet6, extack);
+}
+
 static int vpc_port_conf_fill(struct vpc_port_conf *conf, struct nlattr **tb, struct netlink_ext_ack *extack)
 {
 	u32 i;
@@ -87,6 +99,9 @@ static int vpc_port_conf_fill(struct vpc_port_conf *conf, struct nlattr **tb, st
 		conf->gateway4 = nla_get_be32(tb[VPC_PORT_A_GATEWAY4]);
 	if (tb[VPC_PORT_A_GATEWAY6])
 		conf->gateway6 = nla_get_in6_addr(tb[VPC_PORT_A_GATEWAY6]);
+	err = vpc_port_conf_subnet6(conf, tb, extack);
+	if (err)
+		return err;
 	if (conf->n_addrs)
 		memcpy(conf->addrs, nla_data(tb[VPC_PORT_A_ADDRS]), flex_array_size(conf, addrs, conf->n_addrs));
 	for (i = 0; i < conf->n_addrs; i++) {
@@ -240,6 +255,8 @@ static int vpc_put_port_conf(struct sk_buff *skb, const struct vpc_port_conf *co
 	if (conf->gateway4 && nla_put_be32(skb, VPC_PORT_A_GATEWAY4, conf->gateway4))
 		return -EMSGSIZE;
 	if (!ipv6_addr_any(&conf->gateway6) && nla_put_in6_addr(skb, VPC_PORT_A_GATEWAY6, &conf->gateway6))
+		return -EMSGSIZE;
+	if (conf->subnet6.family && nla_put(skb, VPC_PORT_A_SUBNET6, sizeof(conf->subnet6), &conf->subnet6))
 		return -EMSGSIZE;
 	return 0;
 }

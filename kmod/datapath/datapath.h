@@ -19,11 +19,13 @@ int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlin
 void vpc_port_detach(struct vpc_port *port);
 
 /*
- * RTNL (devices learn of the UDP port) and vnet->lock held. Open the tunnel socket, swap vnet->host and release the
+ * RTNL (devices learn of the UDP port) and vnet->lock held. Open the tunnel sockets of the families that have a VTEP
+ * (@vtep4 0, @vtep6 ::: none; one at least), swap vnet->host and release the
  * old socket (kept when only the VTEP moves); nothing happens when both are what they were. -EADDRINUSE,
  * -EADDRNOTAVAIL (the VTEP is not ours), -ENOMEM: the old one stays.
  */
-int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, struct netlink_ext_ack *extack);
+int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, const struct in6_addr *vtep6, __be16 udp_port,
+		 struct netlink_ext_ack *extack);
 /* Namespace exit, no lock held (takes RTNL): close the socket, wait for packets in flight. No-op without a host. */
 void vpc_host_exit(struct vpc_net *vnet);
 

@@ -6,6 +6,7 @@
 #ifndef VPC_PIPELINE_H
 #define VPC_PIPELINE_H
 
+#include <linux/jhash.h>
 #include "../tables/port.h"
 #include "../tables/vpc.h"
 
@@ -16,6 +17,8 @@
  * @port: where the packet came from; NULL: from the wire
  * @smac: inner source MAC; read for packets from a port
  * @saddr: inner source, 4 or 16 bytes, as @daddr
+ * @proto: inner IP protocol, extension headers of IPv6 skipped
+ * @sport: TCP's, UDP's, SCTP's; 0 for all others and for every fragment, so that fragments go one way
  * @outer_family: from the wire: family of @outer_saddr
  */
 struct vpc_flow {
@@ -27,7 +30,10 @@ struct vpc_flow {
 	const struct vpc_port_conf *conf;
 	u8 family;
 	u8 ttl;
+	u8 proto;
 	u8 outer_family;
+	__be16 sport;
+	__be16 dport;
 	const u8 *smac;
 	const u8 *saddr;
 	const u8 *daddr;
@@ -39,19 +45,21 @@ struct vpc_flow {
  * @reason: VPC_DROP_NONE unless @verdict is VPC_VERDICT_DROP
  * @port: DELIVER: to this port; also set when it owns the destination and the packet is dropped for its sake
  * @nexthop: ENCAP: its VTEP; valid while the version is
+ * @vpc: whose tables spoke last: flow->vpc, or another after peering; counts what is sent
  * @vni: ENCAP: on the wire
- * @dec_ttl: decrement the inner TTL (once)
+ * @dec_ttl: how often the inner TTL is decremented: once a gateway, a peering, a sending on
  */
 struct vpc_decision {
 	enum vpc_verdict verdict;
 	enum vpc_drop reason;
 	struct vpc_port *port;
 	const struct vpc_nexthop *nexthop;
+	struct vpc *vpc;
 	u32 vni;
-	bool dec_ttl;
+	u8 dec_ttl;
 };
 
-#define VPC_TRACE_STEPS 16
+#define VPC_TRACE_STEPS 32
 
 /*
  * One recorded step; which fields are set depends on @step, see enum vpc_step, the others are zero. ROUTE names the
@@ -64,6 +72,8 @@ struct vpc_trace_step {
 	struct vpc_nl_prefix prefix;
 	struct vpc_nl_nexthop nexthop;
 	u32 vni;
+	u32 bucket;
+	u32 mtu;
 	char ifname[IFNAMSIZ];
 };
 
@@ -72,6 +82,27 @@ struct vpc_trace {
 	unsigned int n;
 	struct vpc_trace_step steps[VPC_TRACE_STEPS];
 };
+
+/*
+ * The inner flow's hash, the same for all its packets on this host: chooses a group's member and the outer UDP source port,
+ * and explain computes it too.
+ */
+static inline u32 vpc_flow_hash(const struct vpc_flow *flow)
+{
+	u32 ports = (__force u32)flow->sport << 16 | (__force u16)flow->dport;
+	u32 seed = flow->vnet->hash_seed ^ flow->proto;
+	u32 words[9];
+
+	if (flow->family == AF_INET6) {
+		memcpy(words, flow->saddr, 16);
+		memcpy(words + 4, flow->daddr, 16);
+		words[8] = ports;
+		return jhash2(words, 9, seed);
+	}
+	memcpy(words, flow->saddr, 4);
+	memcpy(words + 1, flow->daddr, 4);
+	return jhash_3words(words[0], words[1], ports, seed);
+}
 
 /* Under RCU. Decide a packet from a port (flow->port set) or from the wire (flow->port NULL). */
 void vpc_pipeline_from_port(const struct vpc_flow *flow, struct vpc_decision *ret_decision, struct vpc_trace *trace);

@@ -183,7 +183,8 @@ static int vpc_host_open(struct vpc_net *vnet, struct vpc_host *host, struct net
 	return err;
 }
 
-int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, __be16 udp_port, struct netlink_ext_ack *extack)
+int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, const struct in6_addr *vtep6, __be16 udp_port,
+		 struct netlink_ext_ack *extack)
 {
 	const struct vpc_host *old = rtnl_dereference(vnet->host);
 	struct vpc_host *host;

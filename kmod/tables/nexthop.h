@@ -45,11 +45,23 @@ const struct vpc_nexthop *vpc_nhset_lookup(const struct vpc_nhset *set, u32 id);
 /* Whether @addr (4 or 16 bytes) is the VTEP of a HOST or GATEWAY nexthop: may it send to us in this VPC? */
 bool vpc_nhset_has_vtep(const struct vpc_nhset *set, u8 family, const u8 *addr);
 
+/*
+ * Under RCU or a version reference. The member of the GROUP nexthop @group that @hash's flow goes to, NULL when it has none.
+ * Weighted rendezvous hashing (Thaler, Ravishankar 1998) over VPC_GROUP_BUCKETS buckets, filled in when the set is sealed.
+ */
+#define VPC_GROUP_BUCKETS 1024
+const struct vpc_nexthop *vpc_nhset_member(const struct vpc_nhset *set, const struct vpc_nexthop *group, u32 hash);
+/* Whether a PEER nexthop of the set leads to the VPC @vni. @pos: where to go on, from 0. 0 past the last. */
+u32 vpc_nhset_peer_at(const struct vpc_nhset *set, u32 *pos);
+
 /* Private copies only: */
 /* -ENOMEM, -E2BIG; *set may move. @ret_old: what was there, id 0 when nothing was; equal to @wire: nothing changed. */
 int vpc_nhset_set(struct vpc_nhset **set, const struct vpc_nl_nexthop *wire, struct vpc_nl_nexthop *ret_old);
 int vpc_nhset_del(struct vpc_nhset *set, u32 id, struct vpc_nl_nexthop *ret_old);	/* -ENOENT */
-int vpc_nhset_seal(struct vpc_nhset *set);	/* builds the VTEP index; last, before publishing. -ENOMEM */
+/* -ENOMEM, -E2BIG; *ret_old: weight 0 when it was not there. A member counts as a reference to its nexthop, as a route. */
+int vpc_nhset_member_set(struct vpc_nhset **set, const struct vpc_nl_member *member, struct vpc_nl_member *ret_old);
+int vpc_nhset_member_del(struct vpc_nhset **set, u32 group, u32 nexthop, struct vpc_nl_member *ret_old); /* -ENOENT */
+int vpc_nhset_seal(struct vpc_nhset *set);	/* builds VTEP index, buckets, peers; last, before publishing. -ENOMEM */
 int vpc_nhset_ref_route(struct vpc_nhset **set, u32 id);	/* a route to @id came. -ENOMEM, -E2BIG; *set moves */
 void vpc_nhset_unref_route(struct vpc_nhset *set, u32 id);	/* a route to @id went */
 u64 vpc_nhset_routes(const struct vpc_nhset *set, u32 id);	/* routes that refer to @id, even if it is not there */
@@ -57,5 +69,8 @@ u32 vpc_nhset_missing(const struct vpc_nhset *set);		/* an id that routes name a
 
 /* In no particular but stable order: the @pos-th nexthop of a sealed set, NULL past the last. */
 const struct vpc_nexthop *vpc_nhset_at(const struct vpc_nhset *set, u32 *pos);
+/* The same for members, in the order of (group, nexthop). False past the last. */
+bool vpc_nhset_member_at(const struct vpc_nhset *set, u32 *pos, struct vpc_nl_member *ret_member);
+u32 vpc_nhset_members(const struct vpc_nhset *set);
 
 #endif

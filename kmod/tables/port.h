@@ -16,6 +16,7 @@
  * struct vpc_port_conf - what may change in a port; swapped whole under RCU
  * @flags: VPC_PORT_F_*
  * @gateway4: the subnet's gateway; 0: none
+ * @subnet6: the IPv6 subnet that router advertisements announce; family 0: none
  * @addrs: what the port may send from and is delivered
  */
 struct vpc_port_conf {
@@ -24,6 +25,7 @@ struct vpc_port_conf {
 	u32 flags;
 	__be32 gateway4;
 	struct in6_addr gateway6;
+	struct vpc_nl_prefix subnet6;
 	struct rcu_head rcu;
 	u32 n_addrs;
 	struct vpc_nl_prefix addrs[];

@@ -35,6 +35,7 @@ struct vpc *vpc_txn_vpc(const struct vpc_txn *txn);
 
 /* Validated operations (host bits, lengths and types were checked by control). -ENOENT, -ENOMEM, -EDQUOT, -E2BIG. */
 int vpc_txn_nexthop(struct vpc_txn *txn, const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack);
+int vpc_txn_member(struct vpc_txn *txn, const struct vpc_nl_member *member, struct netlink_ext_ack *extack);
 int vpc_txn_route(struct vpc_txn *txn, u8 op, u32 table, u8 family, const u8 *addr, u8 plen, u32 nexthop,
 		  struct netlink_ext_ack *extack);
 

@@ -284,6 +284,7 @@ int vpc_net_tables_init(struct vpc_net *vnet, struct net *net)
 
 	vnet->net = net;
 	vnet->instance = get_random_u64();
+	vnet->hash_seed = get_random_u32();
 	vnet->generation = 1;	/* 0 would mean "none seen yet" to nl_dump_check_consistent() */
 	vnet->stats = vpc_stats_new();
 	if (!vnet->stats)

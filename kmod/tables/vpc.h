@@ -70,6 +70,7 @@ struct vpc {
 	struct vpc_portmap __rcu *portmap;	/* address -> port here; NULL: none */
 	struct vpc_stats __percpu *stats;
 	u64 quota;			/* bytes; 0: none. vnet->lock */
+	u32 flags;			/* VPC_F_*; written under vnet->lock, read once a packet */
 	u32 n_ports;			/* vnet->lock */
 	u32 next_stamp;			/* vnet->lock */
 	refcount_t refs;		/* the hash, each port, each version */
@@ -80,8 +81,10 @@ struct vpc {
 
 /* This namespace as an underlay host; swapped whole. */
 struct vpc_host {
-	struct socket *sock4;		/* owned; released after a grace period */
-	__be32 vtep4;
+	struct socket *sock4;		/* owned; released after a grace period; NULL: no IPv4 underlay */
+	struct socket *sock6;		/* the same for IPv6 */
+	__be32 vtep4;			/* 0: none */
+	struct in6_addr vtep6;		/* ::: none */
 	__be16 udp_port;
 };
 
@@ -101,6 +104,7 @@ struct vpc_net {
 	struct vpc_host __rcu *host;	/* NULL until HOST_SET */
 	struct vpc_stats __percpu *stats;
 	u64 instance;
+	u32 hash_seed;			/* of flow hashes; random */
 };
 
 extern unsigned int vpc_net_id;
