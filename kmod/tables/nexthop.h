@@ -50,6 +50,11 @@ bool vpc_nhset_has_vtep(const struct vpc_nhset *set, u8 family, const u8 *addr);
  * Weighted rendezvous hashing (Thaler, Ravishankar 1998) over VPC_GROUP_BUCKETS buckets, filled in when the set is sealed.
  */
 #define VPC_GROUP_BUCKETS 1024
+static inline u32 vpc_group_bucket(u32 hash)
+{
+	return hash % VPC_GROUP_BUCKETS;
+}
+
 const struct vpc_nexthop *vpc_nhset_member(const struct vpc_nhset *set, const struct vpc_nexthop *group, u32 hash);
 /* Whether a PEER nexthop of the set leads to the VPC @vni. @pos: where to go on, from 0. 0 past the last. */
 u32 vpc_nhset_peer_at(const struct vpc_nhset *set, u32 *pos);
