@@ -20,9 +20,9 @@
  *	an error, all others are silent
  * @mtu: TOO_BIG: bytes that an IP packet may have on that way
  *
- * To a port here it goes out by its device, to a sender elsewhere through the tables as if @port had sent it. Silent for
- * what must not be answered (RFC 1812 4.3.2.7, RFC 4443 2.4 e: errors, multicast, later fragments) and beyond the rate
- * (one bucket a port and family). Under RCU, bottom halves off.
+ * To a port here it goes out by its device, to a sender elsewhere through the tables as if @port had sent it. Silent
+ * for what must not be answered (RFC 1812 4.3.2.7, RFC 4443 2.4 e: errors, multicast, later fragments) and beyond the
+ * rate (one bucket a port and family). Under RCU, bottom halves off.
  */
 void vpc_icmp_error(const struct sk_buff *skb, const struct vpc_flow *flow, struct vpc_port *port,
 		    enum vpc_drop reason, unsigned int mtu);

@@ -20,6 +20,7 @@
  * @proto: inner IP protocol, extension headers of IPv6 skipped
  * @sport: TCP's, UDP's, SCTP's; 0 for all others and for every fragment, so that fragments go one way
  * @outer_family: from the wire: family of @outer_saddr
+ * @router: made by @port's router itself (ICMP): not subject to the source check, and no gateway answers it
  */
 struct vpc_flow {
 	const struct vpc_net *vnet;
@@ -32,6 +33,7 @@ struct vpc_flow {
 	u8 ttl;
 	u8 proto;
 	u8 outer_family;
+	bool router;
 	__be16 sport;
 	__be16 dport;
 	const u8 *smac;

@@ -16,6 +16,7 @@
 #include <net/vxlan.h>
 #include "datapath.h"
 #include "packet.h"
+#include "ra.h"
 
 /* Of the outer header, which is gone when they are needed. */
 struct vpc_tunnel_outer {
@@ -242,10 +243,15 @@ static struct notifier_block vpc_tunnel_notifier = {
 
 int vpc_datapath_init(void)
 {
-	return register_netdevice_notifier(&vpc_tunnel_notifier);
+	int err = register_netdevice_notifier(&vpc_tunnel_notifier);
+
+	if (!err)
+		vpc_ra_init();
+	return err;
 }
 
 void vpc_datapath_exit(void)
 {
+	vpc_ra_exit();
 	unregister_netdevice_notifier(&vpc_tunnel_notifier);
 }

@@ -36,6 +36,7 @@ struct vpc_port_conf {
  * @dev: NULL while the device is absent; readers under RCU, writers under RTNL and vnet->lock. Bound: we hold the
  *       device's reference, its rx_handler (rx_handler_data is this port) and a reference on the module.
  * @index: its key in vnet->port_ids, not 0, the value in the port map
+ * @icmp_spent: of IPv4 and IPv6, until when its allowance of ICMP errors is spent, ns (datapath/icmp.c)
  */
 struct vpc_port {
 	struct hlist_node list;		/* vnet->ports */
@@ -45,6 +46,7 @@ struct vpc_port {
 	netdevice_tracker dev_tracker;
 	struct vpc_port_conf __rcu *conf;	/* never NULL once visible */
 	struct vpc_stats __percpu *stats;
+	atomic64_t icmp_spent[2];
 	u32 index;
 	struct rcu_head rcu;
 };
