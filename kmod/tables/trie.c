@@ -12,7 +12,7 @@
 		  BIT_ULL(2 | (i) >> 4) | BIT_ULL(1))
 #define COVER4(i) COVER(i), COVER((i) + 1), COVER((i) + 2), COVER((i) + 3)
 
-static const u64 vpc_trie_cover[32] = {
+const u64 vpc_trie_cover[32] = {
 	COVER4(0), COVER4(4), COVER4(8), COVER4(12), COVER4(16), COVER4(20), COVER4(24), COVER4(28),
 };
 
@@ -76,13 +76,44 @@ static __always_inline u32 vpc_node_lookup(const struct vpc_trie_node *node, str
 	return vpc_node_values(best, v6)[vpc_bit_rank(best->in, bit)];
 }
 
+static __always_inline u32 vpc_index_value(const struct vpc_index_entry *entry, u8 *ret_plen)
+{
+	if (ret_plen && entry->value)
+		*ret_plen = entry->plen;
+	return entry->value;
+}
+
+static __always_inline u32 vpc_index_lookup(const struct vpc_index_page *top, struct vpc_key key, bool v6, u8 *ret_plen)
+{
+	const struct vpc_index_entry *first = &top->entry[key.hi >> 56], *entry;
+	const struct vpc_index_page *page = vpc_slot_ptr(first->slot);
+	u32 value = 0;
+
+	if (!page)
+		return vpc_index_value(first, ret_plen);
+	entry = &page->entry[key.hi >> 48 & (VPC_INDEX_ENTRIES - 1)];
+	if (vpc_slot_tag(entry->slot) != VPC_SLOT_NODE)
+		value = vpc_slot_match(entry->slot, key, VPC_INDEX_POS, v6, ret_plen);
+	else if (entry->slot)
+		value = vpc_node_lookup(vpc_slot_ptr(entry->slot), key, v6, ret_plen);
+	if (value)
+		return value;
+	return entry->value ? vpc_index_value(entry, ret_plen) : vpc_index_value(first, ret_plen);
+}
+
+static __always_inline u32 vpc_trie_find(const struct vpc_trie *trie, struct vpc_key key, bool v6, u8 *ret_plen)
+{
+	/* An open transaction's index is not up to date. */
+	if (trie->index && !((unsigned long)trie->index & VPC_INDEX_PENDING))
+		return vpc_index_lookup(trie->index, key, v6, ret_plen);
+	return trie->root ? vpc_node_lookup(trie->root, key, v6, ret_plen) : 0;
+}
+
 u32 vpc_trie_lookup(const struct vpc_trie *trie, const u8 *addr, u8 *ret_plen)
 {
-	if (!trie->root)
-		return 0;
 	if (trie->family == AF_INET6)
-		return vpc_node_lookup(trie->root, vpc_key_load(addr, true), true, ret_plen);
-	return vpc_node_lookup(trie->root, vpc_key_load(addr, false), false, ret_plen);
+		return vpc_trie_find(trie, vpc_key_load(addr, true), true, ret_plen);
+	return vpc_trie_find(trie, vpc_key_load(addr, false), false, ret_plen);
 }
 
 void vpc_slot_route(u64 slot, struct vpc_key key, unsigned int pos, bool v6, struct vpc_route *ret_route)

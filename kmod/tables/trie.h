@@ -13,15 +13,18 @@
 #include <linux/types.h>
 
 struct vpc_trie_node;
+struct vpc_index_pending;
 
 /**
  * struct vpc_trie - one table's root for one family
  * @root: top node, NULL when empty; opaque
+ * @index: the way to each /16 of a large table, NULL when there is none; opaque
  * @count: prefixes inside
  * @family: AF_INET or AF_INET6; decides the key's length, 4 or 16 bytes in network byte order
  */
 struct vpc_trie {
 	void *root;
+	void *index;
 	u32 count;
 	u8 family;
 };
@@ -36,16 +39,19 @@ struct vpc_trie_garbage {
  * @stamp: nodes with this stamp were made by this transaction and may be changed in place
  * @bytes: memory that the transaction added minus what it retired (real allocation sizes, as vpc_trie_memory() counts)
  * @garbage: what the versions before this one still see
+ * @pending: what the trie in hand has to bring up to date in its index; NULL: it has none
  */
 struct vpc_trie_txn {
 	u32 stamp;
 	s64 bytes;
 	struct vpc_trie_garbage garbage;
+	struct vpc_index_pending *pending;
 };
 
 static inline void vpc_trie_init(struct vpc_trie *trie, u8 family)
 {
 	trie->root = NULL;
+	trie->index = NULL;
 	trie->count = 0;
 	trie->family = family;
 }
@@ -91,6 +97,13 @@ int vpc_trie_del(struct vpc_trie_txn *txn, struct vpc_trie *trie, const u8 *addr
 int vpc_trie_clear(struct vpc_trie_txn *txn, struct vpc_trie *trie);
 
 /*
+ * Before the commit, for each trie that the transaction may have changed: its index is brought up to date, made when
+ * the table has become large, dropped when it is small again. Nothing is added or deleted after it. Return: 0 or
+ * -ENOMEM, then only abort is left.
+ */
+int vpc_trie_seal(struct vpc_trie_txn *txn, struct vpc_trie *trie);
+
+/*
  * Undo: frees every fresh node reachable from @trie and makes it @base again. Call for each touched trie, then abort.
  * It looks at nodes of @base, so the transaction holds a reference on the version it began with until then.
  */
@@ -130,6 +143,9 @@ struct vpc_trie_cursor {
  */
 int vpc_trie_walk(const struct vpc_trie *trie, struct vpc_trie_cursor *cursor,
 		  int (*fn)(const u8 *addr, u8 plen, u32 value, void *arg), void *arg);
+
+/* Whether the index of a sealed @trie leads where its tree does. Looks at every entry; may sleep. */
+bool vpc_trie_index_sound(const struct vpc_trie *trie);
 
 /* Bytes really allocated for what is reachable from @trie. Visits every node. */
 size_t vpc_trie_memory(const struct vpc_trie *trie);

@@ -188,8 +188,7 @@ static int vpc_slot_new(struct vpc_trie_edit *edit, const struct vpc_route *rout
 	struct vpc_key key = route->key;
 
 	if (route->len - pos <= VPC_TRIE_INLINE) {
-		*ret_slot = vpc_key_from(key, pos - VPC_TRIE_PAD) | BIT_ULL(63 - (route->len - pos)) |
-			    (u64)route->value << 3 | VPC_SLOT_INLINE;
+		*ret_slot = vpc_slot_inline(route, pos);
 		return 0;
 	}
 	leaf = vpc_trie_alloc(edit->txn, sizeof(*leaf));
@@ -423,8 +422,10 @@ int vpc_trie_add(struct vpc_trie_txn *txn, struct vpc_trie *trie, const u8 *addr
 
 	if (old != value) {
 		vpc_route_init(&edit.route, addr, plen, value, edit.v6);
-		if (vpc_trie_reserve(txn, VPC_TRIE_DROPS))
+		if (vpc_trie_reserve(txn, VPC_TRIE_DROPS) || vpc_index_begin(txn, trie))
 			return -ENOMEM;
+		if (txn->pending)
+			vpc_index_touch(txn->pending, edit.route.key, plen);
 		err = root ? vpc_edit_add(&edit, &root) : vpc_edit_add_root(&edit, &edit.route, &root);
 		trie->root = vpc_slot_ptr(root);
 		if (err)
@@ -522,8 +523,10 @@ int vpc_trie_del(struct vpc_trie_txn *txn, struct vpc_trie *trie, const u8 *addr
 	if (!old)
 		return -ENOENT;
 	vpc_route_init(&edit.route, addr, plen, 0, edit.v6);
-	if (vpc_trie_reserve(txn, VPC_TRIE_DROPS))
+	if (vpc_trie_reserve(txn, VPC_TRIE_DROPS) || vpc_index_begin(txn, trie))
 		return -ENOMEM;
+	if (txn->pending)
+		vpc_index_touch(txn->pending, edit.route.key, plen);
 	err = vpc_edit_del(&edit, &root);
 	trie->root = vpc_slot_ptr(root);
 	if (err)

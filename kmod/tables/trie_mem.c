@@ -22,14 +22,16 @@
  */
 static const u16 vpc_trie_sizes[] = {
 	24, 32, 40, 48, 56, 64, 72, 88, 104, 128, 168, 224, 288, 384, 576, VPC_TRIE_MAX_SIZE,
+	sizeof(struct vpc_index_page),
 };
 
 static struct kmem_cache *vpc_trie_cache[ARRAY_SIZE(vpc_trie_sizes)] __ro_after_init;
-static u8 vpc_trie_class[VPC_TRIE_MAX_SIZE / 8 + 1] __ro_after_init;	/* by size / 8, rounded up */
+static u8 vpc_trie_class[sizeof(struct vpc_index_page) / 8 + 1] __ro_after_init;	/* by size / 8, rounded up */
 
 /* One object of a garbage list is the pointer with the slot's tag, and in place of VPC_SLOT_INLINE an IPv6 node. */
 #define VPC_GARBAGE_NODE6 VPC_SLOT_INLINE
 #define VPC_GARBAGE_TREE  4	/* a node with all below it */
+#define VPC_GARBAGE_PAGE  (VPC_GARBAGE_TREE | VPC_SLOT_LEAF)	/* of an index */
 
 struct vpc_trie_garbage_block {
 	struct vpc_trie_garbage_block *next;
@@ -47,7 +49,9 @@ int vpc_trie_init_caches(void)
 
 	for (nr = 0; nr < ARRAY_SIZE(vpc_trie_sizes); nr++) {
 		snprintf(name, sizeof(name), "vpc_trie_%u", vpc_trie_sizes[nr]);
-		vpc_trie_cache[nr] = kmem_cache_create(name, vpc_trie_sizes[nr], 8, SLAB_ACCOUNT, NULL);
+		vpc_trie_cache[nr] = kmem_cache_create(name, vpc_trie_sizes[nr],
+						       vpc_trie_sizes[nr] > VPC_TRIE_MAX_SIZE ? 64 : 8, SLAB_ACCOUNT,
+						       NULL);
 		if (!vpc_trie_cache[nr]) {
 			vpc_trie_exit_caches();
 			return -ENOMEM;
@@ -103,6 +107,11 @@ static size_t vpc_trie_object_room(u64 slot, bool v6)
 static void vpc_trie_object_free(u64 slot, bool v6)
 {
 	kmem_cache_free(vpc_trie_cache[vpc_trie_object_class(slot, v6)], vpc_slot_ptr(slot));
+}
+
+void vpc_trie_page_free(struct vpc_index_page *page)
+{
+	kmem_cache_free(vpc_trie_cache[vpc_trie_size_class(sizeof(*page))], page);
 }
 
 /* -- whole trees --------------------------------------------------------------------------------------------------- */
@@ -203,13 +212,19 @@ static void vpc_tree_free(u64 root, bool v6)
 
 size_t vpc_trie_memory(const struct vpc_trie *trie)
 {
-	return trie->root ? vpc_tree_bytes(vpc_slot_make(trie->root, VPC_SLOT_NODE), vpc_trie_v6(trie)) : 0;
+	size_t bytes = vpc_index_memory(trie);
+
+	if (trie->root)
+		bytes += vpc_tree_bytes(vpc_slot_make(trie->root, VPC_SLOT_NODE), vpc_trie_v6(trie));
+	return bytes;
 }
 
 void vpc_trie_destroy(struct vpc_trie *trie)
 {
 	if (trie->root)
 		vpc_tree_free(vpc_slot_make(trie->root, VPC_SLOT_NODE), vpc_trie_v6(trie));
+	if (trie->index)
+		vpc_index_free(trie->index);
 	vpc_trie_init(trie, trie->family);
 }
 
@@ -244,9 +259,31 @@ static void vpc_trie_retire(struct vpc_trie_txn *txn, u64 slot, bool v6, unsigne
 	block->object[block->used++] = slot | flags;
 }
 
+void vpc_trie_retire_page(struct vpc_trie_txn *txn, struct vpc_index_page *page)
+{
+	struct vpc_trie_garbage_block *block = txn->garbage.head;
+
+	txn->bytes -= sizeof(*page);
+	block->object[block->used++] = (unsigned long)page | VPC_GARBAGE_PAGE;
+}
+
+/* The index may lead to it. */
+static void vpc_trie_touch(struct vpc_trie_txn *txn, u64 slot, bool v6)
+{
+	const struct vpc_trie_leaf *leaf = vpc_slot_ptr(slot);
+	const struct vpc_trie_node *node = vpc_slot_ptr(slot);
+
+	if (vpc_slot_tag(slot) != VPC_SLOT_NODE)
+		vpc_index_touch(txn->pending, (struct vpc_key){ leaf->hi, leaf->lo }, VPC_INDEX_BITS);
+	else if (vpc_node_pos(node, v6) >= VPC_INDEX_POS)
+		vpc_index_touch(txn->pending, vpc_node_key(node, v6), VPC_INDEX_BITS);
+}
+
 void vpc_trie_drop(struct vpc_trie_txn *txn, u64 slot, bool v6)
 {
 	txn->bytes -= vpc_trie_object_room(slot, v6);
+	if (txn->pending)
+		vpc_trie_touch(txn, slot, v6);
 	if (vpc_trie_fresh(txn, slot))
 		vpc_trie_object_free(slot, v6);
 	else
@@ -258,6 +295,10 @@ static void vpc_trie_retired_free(unsigned long object)
 	bool v6 = vpc_slot_tag(object) != VPC_SLOT_NODE;
 	u64 slot = object & ~(unsigned long)VPC_GARBAGE_TREE;
 
+	if ((object & 7) == VPC_GARBAGE_PAGE) {
+		vpc_trie_page_free((void *)(object & ~7UL));
+		return;
+	}
 	if (vpc_slot_tag(object) == VPC_GARBAGE_NODE6)
 		slot = vpc_slot_make(vpc_slot_ptr(slot), VPC_SLOT_NODE);
 	if (object & VPC_GARBAGE_TREE)
@@ -295,6 +336,7 @@ void vpc_trie_begin(struct vpc_trie_txn *txn, u32 stamp)
 	txn->stamp = stamp;
 	txn->bytes = 0;
 	txn->garbage.head = NULL;
+	txn->pending = NULL;
 }
 
 static void vpc_tree_op_count(struct vpc_tree_op *op, u64 slot)
@@ -305,7 +347,7 @@ static void vpc_tree_op_count(struct vpc_tree_op *op, u64 slot)
 static void vpc_tree_op_retire(struct vpc_tree_op *op, u64 slot)
 {
 	op->txn->bytes -= vpc_tree_bytes(slot, op->v6);
-	vpc_trie_retire(op->txn, slot, op->v6, VPC_GARBAGE_TREE);
+	vpc_trie_retire(op->txn, slot, op->v6, vpc_slot_tag(slot) == VPC_SLOT_NODE ? VPC_GARBAGE_TREE : 0);
 }
 
 int vpc_trie_clear(struct vpc_trie_txn *txn, struct vpc_trie *trie)
@@ -313,11 +355,13 @@ int vpc_trie_clear(struct vpc_trie_txn *txn, struct vpc_trie *trie)
 	struct vpc_tree_op op = { .v6 = vpc_trie_v6(trie), .txn = txn };
 	u64 root = vpc_slot_make(trie->root, VPC_SLOT_NODE);
 
+	txn->pending = NULL;
 	if (!root)
-		return 0;
+		return vpc_index_drop(txn, trie);
 	op.older = vpc_tree_op_count;
 	vpc_tree_each(&op, root);
-	if (vpc_trie_reserve(txn, op.count))
+	/* One reservation for both: the index must not go when the tree stays. */
+	if (vpc_trie_reserve(txn, op.count + VPC_INDEX_ENTRIES + 1) || vpc_index_drop(txn, trie))
 		return -ENOMEM;
 	op.object = vpc_tree_op_free;
 	op.older = vpc_tree_op_retire;
@@ -332,6 +376,7 @@ void vpc_trie_revert(struct vpc_trie_txn *txn, struct vpc_trie *trie, const stru
 
 	if (trie->root && trie->root != base->root)
 		vpc_tree_each(&op, vpc_slot_make(trie->root, VPC_SLOT_NODE));
+	vpc_index_revert(txn, trie, base);
 	*trie = *base;
 }
 

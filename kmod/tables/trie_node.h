@@ -280,6 +280,51 @@ static __always_inline unsigned int vpc_slot_end(u64 slot)
 /* The lone prefix in @slot, which is no node; the slot is at virtual position @pos, reached over @key's first bits. */
 void vpc_slot_route(u64 slot, struct vpc_key key, unsigned int pos, bool v6, struct vpc_route *ret_route);
 
+/* A lone prefix of at most VPC_TRIE_INLINE bits behind virtual position @pos, as the slot that holds it. */
+static inline u64 vpc_slot_inline(const struct vpc_route *route, unsigned int pos)
+{
+	return vpc_key_from(route->key, pos - VPC_TRIE_PAD) | BIT_ULL(63 - (route->len - pos)) |
+	       (u64)route->value << 3 | VPC_SLOT_INLINE;
+}
+
+/* In a node's @in, by index / 2: the prefixes that cover the index. */
+extern const u64 vpc_trie_cover[32];
+
+/* -- index (trie_index.c) ------------------------------------------------------------------------------------------ */
+
+#ifndef VPC_INDEX_MIN
+#define VPC_INDEX_MIN		65536	/* prefixes from which on a table has an index; half of it to keep it */
+#endif
+#define VPC_INDEX_BITS		16U
+#define VPC_INDEX_POS		(VPC_INDEX_BITS + VPC_TRIE_PAD)
+#define VPC_INDEX_ENTRIES	256
+#define VPC_INDEX_PENDING	1UL	/* in vpc_trie.index: a struct vpc_index_pending, in a transaction only */
+
+/**
+ * struct vpc_index_entry - of the first level for a first byte, of the second for a /16
+ * @slot: first level: the second level's page, second level: the subtree at VPC_INDEX_POS; 0: none
+ * @value: of the longest prefix around it of up to /8, or of /9 to /15; 0: none
+ * @plen: that prefix's length
+ */
+struct vpc_index_entry {
+	u64 slot;
+	u32 value;
+	u8 plen;
+};
+
+struct vpc_index_page {
+	struct vpc_index_entry entry[VPC_INDEX_ENTRIES];
+};
+
+/* Before a change of @trie: sets txn->pending. -ENOMEM. */
+int vpc_index_begin(struct vpc_trie_txn *txn, struct vpc_trie *trie);
+/* Something at or below the prefix of @key and @plen may be another. */
+void vpc_index_touch(struct vpc_index_pending *pending, struct vpc_key key, unsigned int plen);
+int vpc_index_drop(struct vpc_trie_txn *txn, struct vpc_trie *trie);
+void vpc_index_revert(struct vpc_trie_txn *txn, struct vpc_trie *trie, const struct vpc_trie *base);
+void vpc_index_free(struct vpc_index_page *top);
+size_t vpc_index_memory(const struct vpc_trie *trie);
+
 /* -- memory (trie_mem.c) ------------------------------------------------------------------------------------------- */
 
 /* What an allocation of @size really takes. */
@@ -287,6 +332,9 @@ size_t vpc_trie_room(size_t size);
 void *vpc_trie_alloc(struct vpc_trie_txn *txn, size_t size);
 /* Makes room for retiring @n objects; after it vpc_trie_drop() cannot fail so often. -ENOMEM. */
 int vpc_trie_reserve(struct vpc_trie_txn *txn, unsigned int n);
+void vpc_trie_page_free(struct vpc_index_page *page);
+/* Into a place that vpc_trie_reserve() made. */
+void vpc_trie_retire_page(struct vpc_trie_txn *txn, struct vpc_index_page *page);
 /* @slot (no inline one) leaves the transaction's trie: freed when the transaction made it, else retired. */
 void vpc_trie_drop(struct vpc_trie_txn *txn, u64 slot, bool v6);
 

@@ -482,6 +482,12 @@ static int vpc_txn_finish(struct vpc_txn *txn, struct netlink_ext_ack *extack)
 	struct vpc_version *next = txn->next;
 	u32 i, n = 0;
 
+	for (i = 0; i < 2 * next->n_tables; i++) {
+		if (vpc_trie_seal(&txn->trie, &next->tables[i / 2].trie[i % 2])) {
+			vpc_refuse(extack, "out of memory");
+			return -ENOMEM;
+		}
+	}
 	for (i = 0; i < next->n_tables; i++) {
 		if (next->tables[i].trie[0].count || next->tables[i].trie[1].count)
 			next->tables[n++] = next->tables[i];

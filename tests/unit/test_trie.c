@@ -13,9 +13,14 @@
 #include <unistd.h>
 #include <zlib.h>
 
+/* Small enough for the random tables to come to it and to go back. */
+#define VPC_INDEX_MIN index_min
+static unsigned int index_min = 65536;
+
 #include "../../kmod/tables/trie.c"
 #include "../../kmod/tables/trie_edit.c"
 #include "../../kmod/tables/trie_mem.c"
+#include "../../kmod/tables/trie_index.c"
 #include "../../kmod/tables/trie_walk.c"
 #include "trie_world.h"
 
@@ -615,6 +620,9 @@ static void test_real_table(const char *name, size_t bytes_per_route)
 	for (i = 0; i < table.n; i++)
 		assert_int_equal(vpc_trie_add(&txn, &base, shuffled[i].addr, shuffled[i].plen, shuffled[i].value,
 					      &old), 0);
+	assert_int_equal(vpc_trie_seal(&txn, &base), 0);
+	assert_non_null(base.index);
+	assert_true(vpc_trie_index_sound(&base));
 	assert_int_equal(vpc_trie_memory(&base), txn.bytes);
 	assert_true(vpc_trie_memory(&base) < bytes_per_route * table.n);
 	garbage = vpc_trie_commit(&txn);
@@ -635,6 +643,8 @@ static void test_real_table(const char *name, size_t bytes_per_route)
 	while (i--)
 		assert_int_equal(vpc_trie_add(&txn, &trie, shuffled[i].addr, shuffled[i].plen, shuffled[i].value,
 					      &old), 0);
+	assert_int_equal(vpc_trie_seal(&txn, &trie), 0);
+	assert_true(vpc_trie_index_sound(&trie));
 	assert_int_equal(vpc_trie_memory(&trie), vpc_trie_memory(&base));
 	assert_int_equal(txn.bytes, 0);
 	garbage = vpc_trie_commit(&txn);
@@ -649,17 +659,81 @@ static void test_real_table(const char *name, size_t bytes_per_route)
 
 static void test_real_v4(void **state)
 {
-	test_real_table("v4_tier1_202312.txt.gz", 14);
+	test_real_table("v4_tier1_202312.txt.gz", 15);
 }
 
 static void test_real_v4_hosts(void **state)
 {
-	test_real_table("v4_hosts_ipsum_20260822.txt.gz", 16);
+	test_real_table("v4_hosts_ipsum_20260822.txt.gz", 24);
 }
 
 static void test_real_v6(void **state)
 {
 	test_real_table("v6_tier1_202312.txt.gz", 20);
+}
+
+/* Two prefixes that differ in the index alone: the unsound one is found out. */
+static void test_index_unsound(void **state)
+{
+	struct world *world = world_new(AF_INET);
+	struct vpc_index_page *top;
+	struct prefix prefix;
+	unsigned int i;
+
+	world_begin(world);
+	for (i = 0; i < 2 * index_min; i++) {
+		prefix = random_prefix(&world->oracle);
+		world_add(world, &prefix);
+	}
+	world_commit(world);
+	top = world_current(world)->trie.index;
+	assert_non_null(top);
+	assert_true(vpc_trie_index_sound(&world_current(world)->trie));
+	top->entry[77].value++;
+	assert_false(vpc_trie_index_sound(&world_current(world)->trie));
+	top->entry[77].value--;
+	world_free(world);
+}
+
+/* A lone prefix moves in the tree because another /16 gets company or loses it; the index follows. */
+static void test_index_moved(void **state)
+{
+	struct world *world = world_new(AF_INET6);
+	struct prefix prefix, other;
+	unsigned int len, bit, i;
+
+	world_begin(world);
+	for (i = 0; i < 2 * index_min; i++) {
+		prefix = random_prefix(&world->oracle);
+		addr_set_bit(prefix.addr, 0, true);
+		prefix.plen += prefix.plen == 0;
+		world_add(world, &prefix);
+	}
+	world_commit(world);
+	for (len = 16; len <= 128; len++) {
+		prefix = prefix_parse("2001:db8:5555:5555:5555:5555:5555:5555/128", 1);
+		prefix.plen = len;
+		addr_fill(prefix.addr, len, 128, false);
+		for (bit = 1; bit < 16; bit++) {
+			other = prefix;
+			addr_set_bit(other.addr, bit, !addr_bit(other.addr, bit));
+			for (i = 0; i < 4; i++) {
+				world_begin(world);
+				(i < 2 ? world_add : world_del)(world, i % 2 ? &other : &prefix);
+				world_commit(world);
+				check_lookup(&world_current(world)->trie, &world->oracle, prefix.addr);
+				check_lookup(&world_current(world)->trie, &world->oracle, other.addr);
+			}
+		}
+		assert_true(vpc_trie_index_sound(&world_current(world)->trie));
+	}
+	world_free(world);
+}
+
+static int setup_small_index(void **state)
+{
+	index_min = 12;
+	return vpc_trie_init_caches();
 }
 
 static int setup(void **state)
@@ -694,5 +768,20 @@ int main(void)
 		cmocka_unit_test(test_real_v6),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	/* Again with tables that get and lose their index all the time. */
+	const struct CMUnitTest index_tests[] = {
+		cmocka_unit_test(test_lookup_cases),
+		cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_grow_shrink),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_no_memory_each),
+		cmocka_unit_test(test_clear),
+		cmocka_unit_test(test_two_open),
+		cmocka_unit_test(test_index_unsound),
+		cmocka_unit_test(test_index_moved),
+	};
+	int failed = cmocka_run_group_tests(tests, setup, teardown);
+
+	return failed + cmocka_run_group_tests(index_tests, setup_small_index, teardown);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stand-in for the few kernel headers that kmod/tables/trie*.c include, so that the trie runs in user space under the
- * sanitizers. Only test_trie.c has this folder in its include path; each linux/ and asm/ header here leads to this one.
+ * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
+ * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
  *
  * Every allocation is counted and can be made to fail: kshim_mem says how.
  */
@@ -36,9 +36,12 @@ typedef int64_t s64;
 #define BIT_ULL(n)	   (1ULL << (n))
 #define DIV_ROUND_UP(n, d) ((n) / (d) + !!((n) % (d)))
 #define min(a, b)	   ((a) < (b) ? (a) : (b))
+#define max(a, b)	   ((a) > (b) ? (a) : (b))
 #define min3(a, b, c)	   min(min(a, b), c)
 #define min_t(type, a, b)  min((type)(a), (type)(b))
 #define max_t(type, a, b)  ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
+
+#define BITS_TO_LONGS(n)   DIV_ROUND_UP(n, 64)
 
 #define struct_size(p, member, n) (sizeof(*(p)) + (n) * sizeof((p)->member[0]))
 
@@ -90,6 +93,42 @@ static inline void put_unaligned_be64(u64 x, void *p)
 	memcpy(p, &x, sizeof(x));
 }
 
+static inline void __set_bit(unsigned int bit, unsigned long *bitmap)
+{
+	bitmap[bit / 64] |= BIT(bit % 64);
+}
+
+static inline bool test_bit(unsigned int bit, const unsigned long *bitmap)
+{
+	return bitmap[bit / 64] >> bit % 64 & 1;
+}
+
+static inline void bitmap_set(unsigned long *bitmap, unsigned int first, unsigned int n)
+{
+	for (; n--; first++)
+		__set_bit(first, bitmap);
+}
+
+static inline unsigned long find_next_bit(const unsigned long *bitmap, unsigned long size, unsigned long bit)
+{
+	while (bit < size && !(bitmap[bit / 64] >> bit % 64)) /* the rest of a word at once */
+		bit = (bit / 64 + 1) * 64;
+	while (bit < size && !test_bit(bit, bitmap))
+		bit++;
+	return min(bit, size);
+}
+
+static inline void *memchr_inv(const void *p, int c, size_t len)
+{
+	const unsigned char *bytes = p;
+
+	for (; len; len--, bytes++) {
+		if (*bytes != c)
+			return (void *)bytes;
+	}
+	return NULL;
+}
+
 static inline void cond_resched(void)
 {
 }
@@ -103,10 +142,18 @@ static inline void cond_resched(void)
 
 /**
  * struct kshim_mem - what the code under test holds
- * @fail_in: the allocation that fails: 1 is the next one; 0: none. It fails once
- * @calls: allocations asked for
- * @live: allocations not freed
- * @slab_bytes: bytes of the live ones that came from a cache
+ *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
+ * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
+fail_in: the allocation that fails: 1 is the next one; 0: none. It fails once
+ *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
+ * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
+calls: allocations asked for
+ *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
+ * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
+live: allocations not freed
+ *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
+ * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
+slab_bytes: bytes of the live ones that came from a cache
  */
 struct kshim_mem {
 	long fail_in;
@@ -151,6 +198,13 @@ static inline void kshim_free(void *p)
 static inline void *kvmalloc(size_t size, int flags)
 {
 	return kshim_alloc(size);
+}
+
+static inline void *kvzalloc(size_t size, int flags)
+{
+	void *p = kshim_alloc(size);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 static inline void kvfree(void *p)
