@@ -59,6 +59,31 @@ expect() {
 # same A B [WHAT]
 same() { [[ $1 = "$2" ]] || lab_fail "${3:-value}: \"$1\" instead of \"$2\""; }
 
+# grown REASON HOST BEFORE N: HOST has dropped at least N more packets for REASON since lab_drops said BEFORE.
+grown() {
+	local now
+	now=$(lab_drops "$2" "$1") || return
+	((now >= $3 + $4)) || lab_fail "drops on $2 for $1: $now, $3 before, at least $4 more were due"
+}
+
+# The same of one port: port_drops HOST DEV REASON
+port_drops() { vpcctl -j kernel stats show port "$2" netns "$1" | jq --arg r "$3" '[.[].drops[$r] // 0] | add'; }
+
+# whole NAME: the traffic still flows, and of what was sent nothing was lost. Ends it.
+whole() {
+	lab_traffic_flows "$1" || return
+	same "$(lab_traffic_stop "$1")" 0 "lost packets"
+}
+
+# A line of a daemon's log that is there now, or has come since: a restarted daemon goes on in the same file.
+log_count() { grep -cE -- "$2" "$lab_dir/$1.log" || [[ $? = 1 ]]; }
+# log_since NAME PATTERN COUNT [SECONDS]: waits for one more than log_count said.
+log_since() { wait_until "(( \$(log_count $1 '$2') > $3 ))" "${4:-30}"; }
+
+# Whether HOST's kernel has a port on DEV. A question that fails is neither yes nor no: has_port HOST DEV, has_no_port HOST DEV
+has_port() { vpcctl -j kernel port show netns "$1" | jq -e --arg d "$2" 'any(.[]; .dev == $d)'; }
+has_no_port() { vpcctl -j kernel port show netns "$1" | jq -e --arg d "$2" 'all(.[]; .dev != $d)'; }
+
 # A cloud of N hosts h1.. at 192.0.2.11.., with database, publisher and an agent each. Before it: lab_up, and relays.
 cloud_up() {
 	local n=$1 i
