@@ -86,6 +86,18 @@ int audit_compare_states(const struct report *report, struct report_vpc *vpc, co
 	return compare_digest(report, vpc, "digest of the kernel's dump", &content, &have->digest);
 }
 
+/* What the kernel is compared with must be sound itself: a digest that is not its rows' is refused by every kernel. */
+static int check_want(const struct vpc_state *want, struct vpc_err *err)
+{
+	struct vpc_digest content = vpc_digest_of_state(want);
+
+	if (vpc_digest_equal(&content, &want->digest))
+		return 0;
+	return vpc_err_set(err, -EBADMSG,
+			   "CDB, epoch %" PRIu64 ": its digest is not that of its routes and nexthops (see vpcctl db)",
+			   want->epoch);
+}
+
 /* CDB's state at @epoch, and the epoch and name that CDB has now. */
 static int load_want(const struct audit *audit, uint64_t epoch, struct vpc_state *ret_want, struct cdb_vpc *ret_vpc,
 		     struct vpc_err *err)
@@ -106,6 +118,8 @@ static int load_want(const struct audit *audit, uint64_t epoch, struct vpc_state
 				  epoch, ret_want->epoch);
 	if (!ret && ret_want->epoch > epoch)
 		ret = cdb_state_rewind(audit->cdb, ret_want, epoch, err);
+	if (!ret)
+		ret = check_want(ret_want, err);
 	end = cdb_snapshot_end(audit->cdb, &end_err);
 	return ret ? ret : end ? vpc_err_set(err, end, "%s", end_err.text) : 0;
 }

@@ -18,12 +18,22 @@ for i in $(seq 30); do echo "172.16.$i.0/24 7"; done > "$lab_dir/routes"
 lab_ctl route import vpc red file "$lab_dir/routes"
 lab_synced red 100 h1
 
-# finding CLASS OBJECT: the audit finds this and nothing else.
+# finding VNI "CLASS OBJECT"...: the audit finds these, in this order, in that VPC, and nothing else anywhere.
 finding() {
-	expect 1 '' lab_reconcile h1 -j --settle 500 > "$lab_dir/report"
-	jq -e --arg class "$1" --arg object "$2" \
-		'[.vpcs[].findings[]] | map(select(.class != "digest")) | length == 1 and .[0].class == $class and .[0].object == $object' \
-		"$lab_dir/report" || { cat "$lab_dir/report"; lab_fail "not found: $1 $2"; }
+	local vni=$1 status=0 found
+	shift
+	lab_reconcile h1 -j --settle 500 > "$lab_dir/report" || status=$?
+	cat "$lab_dir/report"
+	same "$status" 1 "exit status of vpc_reconcile"
+	found=$(jq -r '.vpcs[] | .vni as $vni | .findings[] | "\($vni) \(.class) \(.object)"' "$lab_dir/report")
+	same "$found" "$(printf "$vni %s\n" "$@")" "findings"
+}
+sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb -h "$lab_cdb_host" -P "$lab_cdb_port" -u "$VPC_CDB_USER" "$lab_database" -e "$1"; }
+tamper() { ip netns exec h1 tamper "$@"; }
+# An audit that could not compare says why: uncomparable PATTERN
+uncomparable() {
+	expect 2 "$1" lab_reconcile h1
+	expect 2 '"could not compare"' lab_reconcile h1 -j
 }
 
 # What the agent puts right by itself must not be put right before the audit has seen it.
@@ -35,21 +45,56 @@ expect 0 '' lab_reconcile h1 --verify
 
 begin "a route that is missing in the kernel"
 lab_kernel route del 100 172.16.3.0/24 table 1 netns h1
-finding missing "route table 1 172.16.3.0/24"
+finding 100 "missing route table 1 172.16.3.0/24"
 lab_kernel route set 100 172.16.3.0/24 nexthop 7 table 1 netns h1
 expect 0 '' lab_reconcile h1
 
 begin "a route that CDB does not have"
 lab_kernel route set 100 192.168.0.0/16 nexthop 8 table 1 netns h1
-finding excess "route table 1 192.168.0.0/16"
+finding 100 "excess route table 1 192.168.0.0/16"
 lab_kernel route del 100 192.168.0.0/16 table 1 netns h1
 expect 0 '' lab_reconcile h1
 
 begin "a route to another nexthop"
 lab_kernel route set 100 172.16.4.0/24 nexthop 8 table 1 netns h1
-finding different "route table 1 172.16.4.0/24"
+finding 100 "different route table 1 172.16.4.0/24"
 expect 1 'CDB has nexthop 7, the kernel has nexthop 8' lab_reconcile h1
 lab_kernel route set 100 172.16.4.0/24 nexthop 7 table 1 netns h1
+expect 0 '' lab_reconcile h1
+
+begin "a nexthop that is missing, one that CDB does not have, and one that leads elsewhere"
+tamper nexthop del 100 8
+finding 100 "missing nexthop 8"
+tamper nexthop set 100 8 gateway 192.0.2.14
+tamper nexthop set 100 9 blackhole
+finding 100 "excess nexthop 9"
+tamper nexthop del 100 9
+tamper nexthop set 100 7 gateway 192.0.2.99
+finding 100 "different nexthop 7"
+expect 1 'CDB has .*192\.0\.2\.13.* the kernel has .*192\.0\.2\.99' lab_reconcile h1
+tamper nexthop set 100 7 gateway 192.0.2.13
+expect 0 '' lab_reconcile h1 --verify
+
+begin "several differences at once are all named"
+tamper nexthop set 100 8 blackhole
+lab_kernel route del 100 172.16.3.0/24 table 1 netns h1
+lab_kernel route set 100 172.16.4.0/24 nexthop 8 table 1 netns h1
+finding 100 "different nexthop 8" "missing route table 1 172.16.3.0/24" "different route table 1 172.16.4.0/24"
+lab_kernel route set 100 172.16.3.0/24 nexthop 7 table 1 netns h1
+lab_kernel route set 100 172.16.4.0/24 nexthop 7 table 1 netns h1
+tamper nexthop set 100 8 gateway 192.0.2.14
+expect 0 '' lab_reconcile h1 --verify
+
+begin "a VPC that this host should not have"
+tamper vpc add 300
+finding 300 "excess VPC"
+tamper vpc del 300
+expect 0 '' lab_reconcile h1
+
+begin "CDB's rows and its digest do not fit: it could not compare, which is neither drift nor silence"
+sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = 100"
+uncomparable 'its digest is not that of its routes and nexthops'
+sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = 100"
 expect 0 '' lab_reconcile h1
 
 begin "the kernel is behind: lag, which is no alarm"
@@ -58,7 +103,7 @@ expect 0 '1 behind' lab_reconcile h1 -v
 
 begin "drift in a kernel that is also behind is still drift"
 lab_kernel route del 100 172.16.5.0/24 table 1 netns h1
-finding missing "route table 1 172.16.5.0/24"
+finding 100 "missing route table 1 172.16.5.0/24"
 lab_kernel route set 100 172.16.5.0/24 nexthop 7 table 1 netns h1
 
 begin "a port whose VPC's content is still on its way is lag, too"
@@ -73,11 +118,27 @@ wait_until "lab_reconcile h1" 30
 expect 0 '' lab_reconcile h1 --verify
 
 begin "a port that is not as CDB says, while no change is on its way"
-sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb -h "$lab_cdb_host" -P "$lab_cdb_port" -u "$VPC_CDB_USER" "$lab_database" -e "$1"; }
 sql "UPDATE port SET flags = 1 WHERE dev = 't-a'"
 expect 1 'different +port t-a' lab_reconcile h1 --settle 500
 sql "UPDATE port SET flags = 0 WHERE dev = 't-a'"
 expect 0 '' lab_reconcile h1
+
+begin "the kernel is ahead of CDB, as after CDB was restored from a backup"
+lab_agent_stop h1
+epoch=$(lab_kernel_epoch h1 100)
+tamper epoch 100 $((epoch + 7))
+uncomparable "kernel is at epoch $((epoch + 7)), CDB only at $epoch: was CDB restored"
+
+begin "a port that is not there, and a VPC that is not there"
+tamper port del t-b
+finding 100 "missing port t-b"
+tamper port del t-a
+tamper vpc del 100
+finding 100 "missing VPC" "missing port t-a" "missing port t-b"
+lab_agent_start h1
+lab_synced red 100 h1
+wait_until "lab_reconcile h1" 30
+expect 0 '' lab_reconcile h1 --verify
 
 begin "could not compare: an unknown host, no module's namespace, a wrong option"
 expect 2 'h77' lab_reconcile h77
