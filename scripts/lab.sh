@@ -47,6 +47,7 @@ lab_warm() {
 # -- the module --------------------------------------------------------------------------------------------------------
 
 lab_module_load() {
+	lab_guard || return
 	modprobe udp_tunnel && modprobe ip6_udp_tunnel && insmod "$lab_top/build/vpc.ko"
 }
 
@@ -55,8 +56,14 @@ lab_module_loaded() { [[ -d /sys/module/vpc ]]; }
 
 # -- hosts and guests --------------------------------------------------------------------------------------------------
 
+# What lab_up makes and lab_down takes away would be the machine's own elsewhere: only where vm.sh or uml.sh left a command.
+lab_guard() {
+	[[ -e /run/vm/cmd || -e /run/uml/cmd ]] || lab_fail "this is no throw-away machine: run it as scripts/vm.sh -- ..."
+}
+
 # The underlay. [NAME] gives this lab a database and znodes of its own, apart from all labs on the same services.
 lab_up() {
+	lab_guard || return
 	mkdir -p "$lab_dir"
 	if [[ -n ${1:-} ]]; then
 		lab_database=vpc_$1_$SRANDOM
@@ -124,10 +131,13 @@ lab_ping() {
 	fi
 }
 
-# Not one comes back.
+# They are sent, and not one comes back.
 lab_no_ping() {
-	if lab_in "$1" ping -n -c "${3:-2}" -i 0.1 -W 1 "$2" > /dev/null 2>&1; then
-		lab_fail "guest $1 reaches $2 and must not"
+	local output status=0
+	output=$(lab_in "$1" ping -n -c "${3:-2}" -i 0.1 -W 1 "$2" 2>&1) || status=$?
+	if [[ $status != 1 || $output != *"${3:-2} packets transmitted, 0 received"* ]]; then
+		echo "$output" >&2
+		lab_fail "guest $1 reaches $2 and must not, or could not try"
 	fi
 }
 
@@ -301,6 +311,7 @@ lab_report() {
 # Takes everything down; callable at any moment, leaves no daemon, namespace or module.
 lab_down() {
 	local file name
+	lab_guard || return
 	for file in "$lab_dir"/*.pid; do
 		[[ -e $file ]] || continue
 		name=${file##*/}

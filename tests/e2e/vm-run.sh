@@ -17,7 +17,7 @@ if [[ $# = 0 ]]; then
 fi
 
 trouble='BUG: |WARNING: |Oops|refcount_t: |Call Trace:|unregister_netdevice: waiting|blocked for more than|stall'
-bash -c '. scripts/lab.sh && lab_warm'
+bash -c '. scripts/lab.sh && lab_guard && lab_warm' || exit 2
 
 passed=0 failed=0
 not_ok() {
