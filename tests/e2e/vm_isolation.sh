@@ -3,8 +3,8 @@
 #
 # Two customers with the same addresses on the same hosts never meet, and nobody else gets in through the tunnel.
 #
-#      h1 192.0.2.11                     h2 192.0.2.12                 h3 192.0.2.13: no host of ours, a stranger
-#      ├─ ra  10.0.0.5 red  (VNI 100)    ├─ rc 10.0.1.7 red            in the underlay who speaks VXLAN
+#      h1 192.0.2.11                     h2 192.0.2.12                 h3 192.0.2.13: a stranger in the underlay
+#      ├─ ra  10.0.0.5 red  (VNI 100)    ├─ rc 10.0.1.7 red            who speaks VXLAN, later a host of blue
 #      └─ ba  10.0.0.5 blue (VNI 200)    ├─ bc 10.0.1.7 blue
 #                                        └─ bx 10.0.1.8 blue only
 #
@@ -25,7 +25,6 @@ lab_synced blue 200 h1 h2
 begin "the same address means another machine in each VPC"
 for vpc in r:red b:blue; do
 	guest=${vpc%%:*}c
-	lab_spawn "name-$guest" ip netns exec "vm-$guest" socat -u "EXEC:echo ${vpc#*:}" TCP-LISTEN:80,fork,reuseaddr
 	lab_spawn "name-$guest" ip netns exec "vm-$guest" socat TCP-LISTEN:80,fork,reuseaddr "SYSTEM:echo ${vpc#*:}"
 	wait_until "lab_in $guest ss -ltn | grep -q :80"
 done
@@ -36,28 +35,55 @@ begin "an address that only blue has is not there for red"
 lab_ping ba 10.0.1.8
 lab_no_ping ra 10.0.1.8
 
+# stranger VNI ADDRESS [OPTION...]: h3 sends tunnel packets of VNI to h1, three pings from ADDRESS to 10.0.0.5.
+stranger() {
+	local vni=$1 address=$2
+	shift 2
+	ip -n h3 link add vx type vxlan id "$vni" remote 192.0.2.11 dstport 4789 "$@"
+	ip -n h3 link set vx up
+	ip -n h3 addr add "$address/16" dev vx
+	ip -n h3 neigh add 10.0.0.5 lladdr fe:ee:00:00:00:01 dev vx
+	# Nobody answers, even who is heard: vx has not the MAC that answers are sent to.
+	expect 1 '3 packets transmitted.*100% packet loss' ip netns exec h3 ping -n -c 3 -i 0.1 -W 1 10.0.0.5
+	ip -n h3 link del vx
+}
+received() { lab_in "$1" cat /sys/class/net/eth0/statistics/rx_packets; }
+
 begin "a stranger's tunnel packets are dropped and counted, whatever they claim"
 lab_host_add h3 192.0.2.13
-ip -n h3 link add vx type vxlan id 100 remote 192.0.2.11 dstport 4789 noudpcsum
-ip -n h3 link set vx up
-ip -n h3 addr add 10.0.1.7/16 dev vx
-ip -n h3 neigh add 10.0.0.5 lladdr fe:ee:00:00:00:01 dev vx
 before=$(lab_drops h1 outer-source)
-expect 1 '100% packet loss' ip netns exec h3 ping -n -c 3 -i 0.1 -W 1 10.0.0.5
-((  $(lab_drops h1 outer-source) > before ))
+stranger 100 10.0.1.7 noudpcsum
+grown outer-source h1 "$before" 3
+before=$(lab_drops h1 outer-source)
+stranger 200 10.0.1.8
+grown outer-source h1 "$before" 3
 
 begin "a VNI that this host does not have is dropped and counted"
-ip -n h3 link del vx
-ip -n h3 link add vx type vxlan id 4242 remote 192.0.2.11 dstport 4789
-ip -n h3 link set vx up
-ip -n h3 addr add 10.0.1.7/16 dev vx
-ip -n h3 neigh add 10.0.0.5 lladdr fe:ee:00:00:00:01 dev vx
 before=$(lab_drops h1 vni)
-expect 1 '100% packet loss' ip netns exec h3 ping -n -c 3 -i 0.1 -W 1 10.0.0.5
-(( $(lab_drops h1 vni) > before ))
+stranger 4242 10.0.1.7
+grown vni h1 "$before" 3
+
+begin "a host that is in blue gets into blue by its tunnel, and by the same tunnel not into red"
+lab_ctl host add h3 vtep 192.0.2.13
+lab_ctl port add bz vpc blue subnet main host h3 dev t-bz address 10.0.1.9
+lab_synced blue 200 h1
+before=$(received ba)
+stranger 200 10.0.1.9
+(($(received ba) >= before + 3))
+before=$(lab_drops h1 outer-source) quiet=$(received ra)
+stranger 100 10.0.1.9
+grown outer-source h1 "$before" 3
+same "$(received ra)" "$quiet" "packets that red's guest got"
 
 begin "a guest cannot send tunnel packets of its own making into the underlay"
-expect 1 '' lab_in ra ping -n -c 2 -i 0.1 -W 1 192.0.2.12
+lab_in ra ip link add vx type vxlan id 200 local 10.0.0.5 remote 192.0.2.12 dstport 4789
+lab_in ra ip link set vx up
+lab_in ra ip addr add 10.99.0.1/16 dev vx
+lab_in ra ip neigh add 10.99.0.2 lladdr fe:ee:00:00:00:01 dev vx
+before=$(port_drops h1 t-ra no-route)
+expect 1 '100% packet loss' lab_in ra ping -n -c 3 -i 0.1 -W 1 10.99.0.2
+(($(port_drops h1 t-ra no-route) >= before + 3))
+lab_in ra ip link del vx
 
 begin "what one customer changes, the other does not notice"
 lab_traffic_start blue ba 10.0.1.7
@@ -65,4 +91,4 @@ lab_ctl port del rc vpc red
 lab_ctl route add 10.0.0.0/8 vpc red via blackhole
 lab_synced red 100 h1
 lab_no_ping ra 10.0.1.7
-same "$(lab_traffic_stop blue)" 0 "blue's lost packets"
+whole blue
