@@ -32,7 +32,8 @@ same "$(jq -r .result "$lab_dir/report")" "could not compare" "result in JSON"
 
 begin "publisher and agent stay, and forwarding goes on"
 lab_traffic_flows ab
-lab_alive publisher && lab_alive agent-h1
+lab_alive publisher
+lab_alive agent-h1
 same "$(lab_kernel_epoch h1 100)" "$epoch" "epoch without CDB"
 
 begin "CDB is back: changes flow again, from the same publisher"
@@ -61,4 +62,4 @@ lab_synced red 100 h1
 expect 0 '' lab_reconcile h1 --verify
 
 begin "all that time not one packet was lost"
-same "$(lab_traffic_stop ab)" 0 "lost packets"
+whole ab

@@ -41,7 +41,7 @@ done
 begin "a device that goes leaves its port waiting, and is bound again when it comes back"
 ip -n h1 link del t-b
 wait_until "same \"\$(used)\" $((before - 1))" 10
-vpcctl kernel port show netns h1 | grep t-b
+has_port h1 t-b
 ip netns del vm-b
 lab_guest_add b h1 t-b 10.0.0.6/16 10.0.0.1 "$(mac b)"
 wait_until "lab_ping a 10.0.0.6 1" 20

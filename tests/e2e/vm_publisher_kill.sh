@@ -41,11 +41,14 @@ expect 0 '' vpc_publisher -c "$(lab_conf)" --once
 same "$(lab_zkcat version "$(lab_head 100)")" "$version" "HEAD's version after publishing nothing"
 
 begin "two at once: the older one is fenced off and ends"
+publishing=$(log_count publisher 'publishing as')
 lab_publisher_start
-wait_until "grep -q 'publishing as' $lab_dir/publisher.log"
+log_since publisher 'publishing as' "$publishing"
+fenced=$(log_count publisher 'another publisher has taken over')
 lab_spawn younger vpc_publisher -c "$(lab_conf)"
 wait_until "grep -q 'publishing as' $lab_dir/younger.log"
 lab_ctl route add 192.169.0.0/16 vpc red via blackhole
 lab_synced red 100 h1
 wait_until "! lab_alive publisher" 30
-grep -i fence "$lab_dir/publisher.log"
+log_since publisher 'another publisher has taken over' "$fenced" 1
+lab_alive younger
