@@ -8,14 +8,16 @@
 #
 # Each test has a VPC and hosts of its own. VPC_BUILD: where the programs are, build/ by default.
 
-# bats runs tests under errexit, and sets stderr and stderr_lines; some right-hand sides are meant literally.
-# shellcheck disable=SC2164,SC2154,SC2076
+# bats runs tests under errexit, and sets stderr and stderr_lines; some right-hand sides are meant literally, $ is jq's.
+# shellcheck disable=SC2164,SC2154,SC2076,SC2016
 
 bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	export SVC=$BATS_FILE_TMPDIR/svc CONF=$BATS_FILE_TMPDIR/vpc.conf B=${VPC_BUILD:-build}
+	mkdir -p "${VPC_BATS_DIR:=build/bats}"
+	SVC=$(mktemp -d "$VPC_BATS_DIR/ctl-XXXXXX")
+	export SVC CONF=$BATS_FILE_TMPDIR/vpc.conf B=${VPC_BUILD:-build}
 	scripts/services.sh start "$SVC" mariadb
 	set -a
 	# shellcheck source=/dev/null
@@ -28,6 +30,7 @@ setup_file() {
 teardown_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	scripts/services.sh stop "$SVC" mariadb
+	rm -rf "$SVC"
 }
 
 # A VNI of the test's own, and a VPC by that name.
@@ -44,8 +47,8 @@ conf() {
 
 vpcctl() { settle && "$B/vpcctl" -c "$CONF" "$@"; }
 sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h "$VPC_CDB_HOST" -P "$VPC_CDB_PORT" -u root -N -B vpc -e "$1"; }
-json() { vpcctl -j "${@:2}" | python3 -c "import json,sys; d = json.load(sys.stdin); print(($1))"; }
-epoch() { json 'd[0]["epoch"]' vpc show "$V"; }
+json() { vpcctl -j "${@:2}" | jq -cr "$1"; }
+epoch() { json '.[0].epoch' vpc show "$V"; }
 
 # refused STATUS PATTERN ARGUMENTS...: ends so and says so in one line. Whether it changed anything is seen by settle(),
 # before the next command that may.
@@ -82,8 +85,13 @@ sound() { vpcctl db check "$V"; }
 
 @test "the library against the server, under the sanitizers" {
 	make -s build/san/unit/test_cdb_{server,change} 3>&-
-	build/san/unit/test_cdb_server 3>&-
-	build/san/unit/test_cdb_change 3>&-
+	local test
+	[[ -S $VPC_CDB_SOCKET ]]
+	for test in test_cdb_server test_cdb_change; do
+		CMOCKA_MESSAGE_OUTPUT=TAP run -0 build/san/unit/$test
+		echo "$output"
+		[[ $output = *"ok 1 "* && $output != *SKIP* ]]
+	done
 }
 
 @test "objects, verbs and abbreviations" {
@@ -207,11 +215,11 @@ sound() { vpcctl db check "$V"; }
 	cloud
 	vpcctl subnet add tiny vpc "$V" prefix 10.0.9.0/29
 	for i in 1 2 3 4 5; do vpcctl port add p$i vpc "$V" subnet tiny host "${V}a" dev t$i; done
-	[[ $(json '[p["addresses"][0] for p in d]' port show vpc "$V") = "['10.0.9.2/32', '10.0.9.3/32', '10.0.9.4/32', '10.0.9.5/32', '10.0.9.6/32']" ]]
+	[[ $(json '[.[].addresses[0]]' port show vpc "$V") = '["10.0.9.2/32","10.0.9.3/32","10.0.9.4/32","10.0.9.5/32","10.0.9.6/32"]' ]]
 	refused 2 'no free address' port add p6 vpc "$V" subnet tiny host "${V}a" dev t6
 	vpcctl port del p3 vpc "$V"
 	vpcctl port add p6 vpc "$V" subnet tiny host "${V}a" dev t6
-	[[ $(json 'd[0]["addresses"], d[0]["mac"]' port show p6 vpc "$V") = "(['10.0.9.4/32'], '02:00:0a:00:09:04')" ]]
+	[[ $(json '.[0] | [.addresses, .mac]' port show p6 vpc "$V") = '[["10.0.9.4/32"],"02:00:0a:00:09:04"]' ]]
 	sound
 }
 
@@ -228,8 +236,8 @@ sound() { vpcctl db check "$V"; }
 	refused 2 'overlaps subnet six' subnet add x vpc "$V" prefix 2001:db8:1:1:8000::/65
 	# The same last bytes, of which MACs are made.
 	for i in 1 2 3; do vpcctl port add q$i vpc "$V" subnet six host "${V}a" dev q$i address 2001:db8:1:1:$i::7; done
-	[[ $(json 'd[0]["mac"]' port show q1 vpc "$V") = 02:00:00:00:00:07 ]]
-	[[ $(json 'len({p["mac"] for p in d})' port show vpc "$V") = 4 ]]
+	[[ $(json '.[0].mac' port show q1 vpc "$V") = 02:00:00:00:00:07 ]]
+	[[ $(json '[.[].mac] | unique | length' port show vpc "$V") = 4 ]]
 	sound
 }
 
@@ -280,7 +288,7 @@ sound() { vpcctl db check "$V"; }
 	refused 2 'no nexthop 5' nexthop set vpc "$V" id 5 type blackhole
 	refused 2 'route of its own' vpc set "$V" add-range 203.0.113.0/24
 	vpcctl nexthop set vpc "$V" id 1 type gateway vtep 198.51.100.2 vni 77 mac 02:00:00:00:00:07
-	[[ $(json 'd[0]' nexthop show vpc "$V" id 1) = "{'id': 1, 'type': 'gateway', 'vtep': '198.51.100.2', 'vni': 77, 'mac': '02:00:00:00:00:07'}" ]]
+	[[ $(json '.[0]' nexthop show vpc "$V" id 1) = '{"id":1,"type":"gateway","vtep":"198.51.100.2","vni":77,"mac":"02:00:00:00:00:07"}' ]]
 	vpcctl subnet set web vpc "$V" table 2
 	refused 2 'used by subnet web' table del 2 vpc "$V"
 	vpcctl subnet set web vpc "$V" table 1
@@ -290,17 +298,45 @@ sound() { vpcctl db check "$V"; }
 	sound
 }
 
+@test "subnets, tables and CDB itself in JSON" {
+	cloud
+	[[ $(json 'keys_unsorted' subnet add db vpc "$V" prefix 10.0.2.0/24) = '["vni","epoch","change","operations"]' ]]
+	[[ $(json '[.vni, .operations]' table add 2 vpc "$V" name second) = "[$VNI,1]" ]]
+	[[ $(json '.change | length' subnet set db vpc "$V" table 2) = 17 ]]
+	[[ $(json .change subnet set db vpc "$V" table 2) = null ]]
+	[[ $(json . subnet show db vpc "$V") = '[{"name":"db","vpc":"'"$V"'","vni":'"$VNI"',"prefix":"10.0.2.0/24","gateway":"10.0.2.1","table":2,"ports":0}]' ]]
+	[[ $(json '[.[].name]' subnet show vpc "$V") = '["web","db"]' ]]
+	[[ $(json . subnet show none vpc "$V") = '[]' ]]
+	vpcctl port add p1 vpc "$V" subnet db host "${V}a" dev tap1
+	[[ $(json '.[0].ports' subnet show db vpc "$V") = 1 ]]
+	[[ $(json . table show 2 vpc "$V") = '[{"id":2,"name":"second","routes":1,"subnets":1}]' ]]
+	[[ $(json '[.[] | [.id, .name, .routes]]' table show vpc "$V") = '[[0,"mapping",1],[1,"main",1],[2,"second",1]]' ]]
+	[[ $(json .operations table set 2 vpc "$V" name other) = 0 && $(json '.[0].name' table show 2 vpc "$V") = other ]]
+	refused 2 'used by subnet db' -j table del 2 vpc "$V"
+	refused 2 'still has 1 port' -j subnet del db vpc "$V"
+	vpcctl port del p1 vpc "$V"
+	[[ $(json .vni subnet del db vpc "$V") = "$VNI" && $(json .vni table del 2 vpc "$V") = "$VNI" ]]
+	[[ $(json '.[0] | [.name, .vni, .ok, .digest == .found]' db check "$V") = '["'"$V"'",'"$VNI"',true,true]' ]]
+	[[ $(json '.version > 0 and .from == .version' db init) = true ]]
+	[[ $(json type db show) = object ]]
+	sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = $VNI"
+	run --separate-stderr vpcctl -j db check "$V"
+	[[ $status = 2 && $(jq -c '.[0] | [.ok, .digest == .found]' <<< "$output") = '[false,false]' && ${#stderr_lines[@]} = 1 ]]
+	sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = $VNI"
+	sound
+}
+
 @test "each change is one epoch; nothing to change is none" {
 	cloud
 	local before
 	before=$(epoch)
-	[[ $(json '(d["vni"], d["epoch"], len(d["change"]))' route set 0.0.0.0/0 vpc "$V" via blackhole) = "($VNI, $((before + 1)), 17)" ]]
-	[[ $(json '(d["epoch"], d["change"])' route set 0.0.0.0/0 vpc "$V" via blackhole) = "($((before + 1)), None)" ]]
+	[[ $(json '[.vni, .epoch, (.change | length)]' route set 0.0.0.0/0 vpc "$V" via blackhole) = "[$VNI,$((before + 1)),17]" ]]
+	[[ $(json '[.epoch, .change]' route set 0.0.0.0/0 vpc "$V" via blackhole) = "[$((before + 1)),null]" ]]
 	[[ $(epoch) = $((before + 1)) ]]
 	vpcctl subnet set web vpc "$V" table 1 | grep -q 'nothing to change'
 	vpcctl vpc set "$V" quota 0 | grep -q 'nothing to change'
 	vpcctl vpc set "$V" quota 1000000
-	[[ $(json '(d[0]["epoch"], d[0]["quota"])' vpc show "$V") = "($((before + 2)), 1000000)" ]]
+	[[ $(json '.[0] | [.epoch, .quota]' vpc show "$V") = "[$((before + 2)),1000000]" ]]
 	sound
 }
 
@@ -308,15 +344,15 @@ sound() { vpcctl db check "$V"; }
 	cloud
 	"$B/vpcctl" -c "$CONF" --author alice route add 0.0.0.0/0 vpc "$V" via blackhole
 	"$B/vpcctl" -c "$CONF" --author bob route set 0.0.0.0/0 vpc "$V" via gateway 198.51.100.1
-	[[ $(json '[(h["author"], h["operations"]) for h in d][:2]' history "$V") = "[('bob', 2), ('alice', 2)]" ]]
+	[[ $(json '[.[] | [.author, .operations]][:2]' history "$V") = '[["bob",2],["alice",2]]' ]]
 	vpcctl history "$V" last 1 | grep -q "bob: route set 0.0.0.0/0 vpc $V via gateway 198.51.100.1 (2 operations)"
 	run vpcctl history "$V" epoch "$(epoch)"
 	[[ $output =~ '- route 0.0.0.0/0 table 1 nexthop 1' && $output =~ '+ route 0.0.0.0/0 table 1 nexthop 2' ]]
-	[[ $(json 'd[0]["changes"][0]' history "$V" epoch "$(epoch)") = "{'kind': 'nexthop', 'was': None, 'is': {'id': 2, 'type': 'gateway', 'vtep': '198.51.100.1'}}" ]]
+	[[ $(json '.[0].changes[0]' history "$V" epoch "$(epoch)") = '{"kind":"nexthop","was":null,"is":{"id":2,"type":"gateway","vtep":"198.51.100.1"}}' ]]
 	refused 2 'no such history' history "$V" epoch 999
 	vpcctl vpc del "$V"
 	vpcctl history "$VNI" last 1 | grep -q "vpc del $V"
-	[[ $(json 'd["epoch"]' vpc add "$V" vni "$VNI") = $(($(json 'd[1]["epoch"]' history "$VNI") + 1)) ]]
+	[[ $(json '.epoch' vpc add "$V" vni "$VNI") = $(($(json '.[1].epoch' history "$VNI") + 1)) ]]
 }
 
 @test "a summary too long for the history ends with a whole character" {
@@ -327,7 +363,7 @@ sound() { vpcctl db check "$V"; }
 	for long in "$long" "x$long"; do
 		echo "10.${#long}.0.0/16 2147483648" > "$BATS_TEST_TMPDIR/$long/routes"
 		vpcctl route import vpc "$V" file "$BATS_TEST_TMPDIR/$long/routes"
-		[[ $(json 'len(d[0]["summary"].encode()) in (254, 255)' history "$V" last 1) = True ]]
+		[[ $(json '.[0].summary | utf8bytelength as $n | ($n == 254 or $n == 255) and (contains("\ufffd") | not)' history "$V" last 1) = true ]]
 	done
 }
 
@@ -340,7 +376,7 @@ sound() { vpcctl db check "$V"; }
 	[[ $(vpcctl -j host show nobody) = '[]' && $(vpcctl -jp host show nobody) = '[]' ]]
 	cloud
 	[[ $(vpcctl -jp host show "${V}a") =~ ^\[$'\n'\{.*\}$'\n'\]$ ]]
-	[[ $(json 'len(d)' host show "${V}a") = 1 ]]
+	[[ $(json length host show "${V}a") = 1 ]]
 }
 
 @test "routes as they were at an epoch" {
@@ -364,11 +400,11 @@ sound() { vpcctl db check "$V"; }
 	vpcctl nexthop add vpc "$V" id 7 type gateway vtep 198.51.100.7
 	vpcctl nexthop add vpc "$V" id 8 type gateway vtep 198.51.100.8
 	awk 'BEGIN { for (i = 0; i < 100000; i++) printf "%d.%d.%d.0/24 7\n", 16 + i / 65536, i / 256 % 256, i % 256 }' | gzip > "$f.gz"
-	[[ $(json '(d["added"], d["operations"])' route import vpc "$V" file "$f.gz") = '(100000, 100000)' ]]
-	[[ $(json 'd["unchanged"], d["change"]' route import vpc "$V" file "$f.gz" replace) = '(100000, None)' ]]
+	[[ $(json '[.added, .operations]' route import vpc "$V" file "$f.gz") = '[100000,100000]' ]]
+	[[ $(json '[.unchanged, .change]' route import vpc "$V" file "$f.gz" replace) = '[100000,null]' ]]
 	printf '# two\n16.0.0.0/24 8\n99.0.0.0/8 8 # new\n' > "$f"
-	[[ $(json '(d["added"], d["changed"], d["deleted"])' route import vpc "$V" file "$f") = '(1, 1, 0)' ]]
-	[[ $(json '(d["deleted"], d["unchanged"])' route import vpc "$V" file "$f" replace) = '(99999, 2)' ]]
+	[[ $(json '[.added, .changed, .deleted]' route import vpc "$V" file "$f") = '[1,1,0]' ]]
+	[[ $(json '[.deleted, .unchanged]' route import vpc "$V" file "$f" replace) = '[99999,2]' ]]
 	[[ $(vpcctl route show vpc "$V" table 1) = '10.0.0.0/16 table 1 via local
 16.0.0.0/24 table 1 via nexthop 8 gateway 198.51.100.8
 99.0.0.0/8 table 1 via nexthop 8 gateway 198.51.100.8' ]]
@@ -400,7 +436,7 @@ sound() { vpcctl db check "$V"; }
 	done
 	for i in "${pids[@]}"; do wait "$i"; done
 	[[ $(epoch) = $((before + 20)) ]]
-	[[ $(json 'sorted(h["epoch"] for h in d) == list(range(1, len(d) + 1))' history "$V") = True ]]
+	[[ $(json '[.[].epoch] | sort == [range(1; length + 1)]' history "$V") = true ]]
 	[[ $(vpcctl route show vpc "$V" | grep -c blackhole) = 20 ]]
 	sound
 }
@@ -415,7 +451,7 @@ sound() { vpcctl db check "$V"; }
 		pids+=($!)
 	done
 	for i in "${pids[@]}"; do wait "$i"; done
-	[[ $(json '(d[0]["ports"], d[0]["revision"])' host show "${V}a") = '(10, 11)' ]]
+	[[ $(json '.[0] | [.ports, .revision]' host show "${V}a") = '[10,11]' ]]
 	vpcctl db check
 }
 

@@ -14,7 +14,9 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
-	export SVC=$BATS_FILE_TMPDIR/svc CONF=$BATS_FILE_TMPDIR/vpc.conf
+	mkdir -p "${VPC_BATS_DIR:=build/bats}"
+	SVC=$(mktemp -d "$VPC_BATS_DIR/publisher-XXXXXX")
+	export SVC CONF=$BATS_FILE_TMPDIR/vpc.conf
 	export B=${VPC_BUILD:-build} LSAN_OPTIONS=print_suppressions=0
 	scripts/services.sh start "$SVC"
 	set -a
@@ -39,6 +41,7 @@ setup_file() {
 teardown_file() {
 	cd "$BATS_TEST_DIRNAME/../.."
 	scripts/services.sh stop "$SVC"
+	rm -rf "$SVC"
 }
 
 setup() {
@@ -222,6 +225,12 @@ vpcctl_lines() { while read -ra words; do vpcctl "${words[@]}" > /dev/null; done
 	(($(head_field 103 epoch) > last))
 }
 
+head_beyond() {
+	local epoch
+	epoch=$(head_field "$1" epoch)
+	((${epoch:-0} > $2))
+}
+
 # Changes of every kind, until told to stop.
 writer() {
 	local i=0
@@ -242,10 +251,14 @@ writer() {
 	PIDS+=($!)
 	local writer_pid=$! i epoch last=0 name
 	for ((i = 0; i < 25; i++)); do
+		: > "$LOG"
 		publisher --garbage-delay 0
-		# Any moment will do, a different one each time: while it starts, while it publishes.
-		if ((i % 3)); then wait_for logged "publishing as .*:$PUB,"; fi
-		sleep "0.$(printf '%03d' $((RANDOM % 400)))"
+		# A different moment each time: while it starts, once it may write, and after so many of its first epochs.
+		case $((i % 3)) in
+		0) wait_for logged "connected to ZooKeeper" ;;
+		1) wait_for logged "publishing as .*:$PUB," ;;
+		2) wait_for head_beyond 104 $((last + i % 5)) ;;
+		esac
 		kill -9 "$PUB"
 		wait "$PUB" || true
 		epoch=$(head_field 104 epoch || true)
