@@ -94,11 +94,11 @@ $(foreach t,$(UNIT),
 $(1)/unit/$(t): $(1)/obj/tests/unit/$(t).o $$(call obj,$(1)/obj,$$($(t)_SRC)) $(1)/libvpc.a
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) -lcmocka
+	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) -lcmocka -lm
 )
 
-# The kernel's trie, compiled for user space against a handful of stand-in kernel headers.
-$(1)/obj/tests/unit/test_trie.o: CFLAGS_ALL += -Itests/unit/kshim
+# The kernel's trie and rendezvous hashing, compiled for user space against a handful of stand-in kernel headers.
+$(1)/obj/tests/unit/test_trie.o $(1)/obj/tests/unit/test_hrw.o: CFLAGS_ALL += -Itests/unit/kshim
 endef
 $(eval $(call flavour,$(B),))
 $(eval $(call flavour,$(B)/san,$(SAN)))

@@ -2,11 +2,13 @@
 /*
  * Nexthops and the sets of them. Built and copied by tables/txn.c, read by the data path through a version.
  *
- * A set is one allocation: a header and a power of two of slots, linear probing, at most three quarters full. A slot
- * exists for every id that is a nexthop or that a route names; a commit sees to it that the two are the same.
+ * A set is one allocation: a header and slots, linear probing, at least one in four empty, so that ten nexthops fit
+ * into 256 bytes. A slot exists for every id that is a nexthop or that a route or member names; a commit sees to it
+ * that the two are the same.
  */
 #include "nexthop.h"
 #include "mem.h"
+#include "nhset.h"
 
 #include <linux/jhash.h>
 #include <linux/log2.h>
@@ -16,49 +18,16 @@
 /* What dst_cache.c allocates per CPU: cookie, reset time, destination, source address. */
 #define VPC_DST_CACHE_PCPU	40
 
-#define VPC_NHSET_SLOTS_MIN	4U
+/* Keeps an attacker from choosing ids that collide. */
+static u32 vpc_nhset_seed __read_mostly;
 
-struct vpc_nhslot {
-	struct vpc_nexthop *nh;		/* NULL: routes name the id, but it is not there (in a transaction only) */
-	u32 id;				/* 0: the slot is empty */
-	u32 routes;
-};
-
-/* The IPv4 VTEPs of a set, shared by sets that have the same: open addressing, 0 is empty. */
-struct vpc_vteps {
-	refcount_t refs;
-	u32 mask;
-	__be32 addr[];
-};
-
-/**
- * struct vpc_nhset - see nexthop.h
- * @refs: versions and the open transaction that hold this set
- * @count: nexthops in it
- * @used: slots in use
- * @mask: slots - 1
- * @seed: keeps an attacker from choosing ids that collide
- * @nexthop_bytes: memory of the nexthops
- * @vteps: NULL when there are none; in a transaction also when they have to be gathered anew
- * @slots: @mask + 1 of them
- */
-struct vpc_nhset {
-	refcount_t refs;
-	u32 count;
-	u32 used;
-	u32 mask;
-	u32 seed;
-	size_t nexthop_bytes;
-	struct vpc_vteps *vteps;
-	struct vpc_nhslot slots[];
-};
-
-static bool vpc_nexthop_has_vtep(const struct vpc_nl_nexthop *wire)
+void vpc_nhset_init(void)
 {
-	return wire->type == VPC_NEXTHOP_HOST || wire->type == VPC_NEXTHOP_GATEWAY;
+	vpc_nhset_seed = get_random_u32();
+	vpc_sources_init();
 }
 
-static struct vpc_nexthop *vpc_nexthop_new(const struct vpc_nl_nexthop *wire)
+struct vpc_nexthop *vpc_nexthop_new(const struct vpc_nl_nexthop *wire)
 {
 	struct vpc_nexthop *nh = kzalloc(sizeof(*nh), GFP_KERNEL_ACCOUNT);
 
@@ -74,30 +43,23 @@ static struct vpc_nexthop *vpc_nexthop_new(const struct vpc_nl_nexthop *wire)
 	return nh;
 }
 
-static void vpc_nexthop_put(struct vpc_nexthop *nh)
+void vpc_nexthop_put(struct vpc_nexthop *nh)
 {
 	if (!refcount_dec_and_test(&nh->refs))
 		return;
 	if (vpc_nexthop_has_vtep(&nh->wire))
 		dst_cache_destroy(&nh->dst_cache);
+	else if (nh->wire.type == VPC_NEXTHOP_GROUP)
+		vpc_group_put(nh->group);
 	kfree(nh);
 }
 
-static size_t vpc_nexthop_memory(const struct vpc_nexthop *nh)
-{
-	return ksize(nh) + (vpc_nexthop_has_vtep(&nh->wire) ? VPC_DST_CACHE_PCPU * num_possible_cpus() : 0);
-}
+/* -- the hash ------------------------------------------------------------------------------------------------------ */
 
-static void vpc_vteps_put(struct vpc_vteps *vteps)
-{
-	if (vteps && refcount_dec_and_test(&vteps->refs))
-		kvfree(vteps);
-}
-
-/* The fewest slots that hold @used ids with a quarter to spare. */
+/* The fewest slots that hold @used ids with one in four, and always one, to spare. */
 static u32 vpc_nhset_slots(u32 used)
 {
-	return max(VPC_NHSET_SLOTS_MIN, (u32)roundup_pow_of_two(used + used / 3 + 1));
+	return used + max(1U, DIV_ROUND_UP(used, 3));
 }
 
 /* In loops over the slots, of which there may be millions. */
@@ -107,68 +69,101 @@ static void vpc_nhset_resched(u32 i)
 		cond_resched();
 }
 
+static u32 vpc_nhset_home(const struct vpc_nhset *set, u32 id)
+{
+	return reciprocal_scale(jhash_1word(id, vpc_nhset_seed), set->n_slots);
+}
+
+static u32 vpc_nhset_next(const struct vpc_nhset *set, u32 i)
+{
+	return i + 1 < set->n_slots ? i + 1 : 0;
+}
+
+/* How far slot @i is behind slot @home. */
+static u32 vpc_nhset_distance(const struct vpc_nhset *set, u32 home, u32 i)
+{
+	return i >= home ? i - home : i + set->n_slots - home;
+}
+
 /* The slot of @id, or the empty one where it would be. */
 static u32 vpc_nhset_find(const struct vpc_nhset *set, u32 id)
 {
-	u32 i = jhash_1word(id, set->seed) & set->mask;
+	u32 i = vpc_nhset_home(set, id);
 
 	while (set->slots[i].id && set->slots[i].id != id)
-		i = (i + 1) & set->mask;
+		i = vpc_nhset_next(set, i);
 	return i;
 }
 
-static struct vpc_nhset *vpc_nhset_alloc(u32 slots, u32 seed)
+static struct vpc_nhset *vpc_nhset_alloc(u32 slots)
 {
 	struct vpc_nhset *set = kvzalloc(struct_size(set, slots, slots), GFP_KERNEL_ACCOUNT);
 
 	if (!set)
 		return NULL;
 	refcount_set(&set->refs, 1);
-	set->mask = slots - 1;
-	set->seed = seed;
+	set->n_slots = slots;
 	return set;
 }
 
 struct vpc_nhset *vpc_nhset_new(void)
 {
-	return vpc_nhset_alloc(VPC_NHSET_SLOTS_MIN, get_random_u32());
+	return vpc_nhset_alloc(vpc_nhset_slots(0));
 }
 
-/* Everything but the references: @to has room for what @from has. */
+/* The same ids in the slots of @to, which has room for them. */
 static void vpc_nhset_fill(struct vpc_nhset *to, const struct vpc_nhset *from)
 {
 	u32 i;
 
 	to->count = from->count;
 	to->used = from->used;
-	to->nexthop_bytes = from->nexthop_bytes;
-	to->vteps = from->vteps;
-	if (to->mask == from->mask) {
-		memcpy(to->slots, from->slots, flex_array_size(from, slots, from->mask + 1));
+	if (to->n_slots == from->n_slots) {
+		memcpy(to->slots, from->slots, flex_array_size(from, slots, from->n_slots));
 		return;
 	}
-	for (i = 0; i <= from->mask; i++) {
+	for (i = 0; i < from->n_slots; i++) {
 		if (from->slots[i].id)
 			to->slots[vpc_nhset_find(to, from->slots[i].id)] = from->slots[i];
 		vpc_nhset_resched(i);
 	}
 }
 
+/* Moves *@set, a private one, to @slots slots. */
+static int vpc_nhset_resize(struct vpc_nhset **set, u32 slots)
+{
+	struct vpc_nhset *old = *set, *resized = vpc_nhset_alloc(slots);
+
+	if (!resized)
+		return -ENOMEM;
+	vpc_nhset_fill(resized, old);
+	resized->sources = old->sources;
+	resized->groups = old->groups;
+	kvfree(old);
+	*set = resized;
+	return 0;
+}
+
 struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set)
 {
-	struct vpc_nhset *copy = vpc_nhset_alloc(vpc_nhset_slots(set->used), set->seed);
+	struct vpc_nhset *copy = vpc_nhset_alloc(vpc_nhset_slots(set->used));
 	u32 i;
 
 	if (!copy)
 		return NULL;
+	copy->groups = vpc_groups_copy(set->groups);
+	if (set->groups && !copy->groups) {
+		kvfree(copy);
+		return NULL;
+	}
 	vpc_nhset_fill(copy, set);
-	for (i = 0; i <= copy->mask; i++) {
+	for (i = 0; i < copy->n_slots; i++) {
 		if (copy->slots[i].nh)
 			refcount_inc(&copy->slots[i].nh->refs);
 		vpc_nhset_resched(i);
 	}
-	if (copy->vteps)
-		refcount_inc(&copy->vteps->refs);
+	copy->sources = set->sources;
+	vpc_sources_get(copy->sources);
 	return copy;
 }
 
@@ -184,14 +179,17 @@ void vpc_nhset_put(struct vpc_nhset *set)
 
 	if (!refcount_dec_and_test(&set->refs))
 		return;
-	for (i = 0; i <= set->mask; i++) {
+	for (i = 0; i < set->n_slots; i++) {
 		if (set->slots[i].nh)
 			vpc_nexthop_put(set->slots[i].nh);
 		vpc_nhset_resched(i);
 	}
-	vpc_vteps_put(set->vteps);
+	vpc_groups_free(set->groups);
+	vpc_sources_put(set->sources);
 	kvfree(set);
 }
+
+/* -- reading ------------------------------------------------------------------------------------------------------- */
 
 u32 vpc_nhset_count(const struct vpc_nhset *set)
 {
@@ -200,11 +198,11 @@ u32 vpc_nhset_count(const struct vpc_nhset *set)
 
 size_t vpc_nhset_memory(const struct vpc_nhset *set)
 {
-	size_t bytes = set->nexthop_bytes + vpc_mem_size(set, struct_size(set, slots, set->mask + 1));
+	const size_t nexthop = roundup_pow_of_two(sizeof(struct vpc_nexthop)) +
+			       VPC_DST_CACHE_PCPU * num_possible_cpus();
 
-	if (set->vteps)
-		bytes += vpc_mem_size(set->vteps, struct_size(set->vteps, addr, set->vteps->mask + 1));
-	return bytes;
+	return vpc_mem_size(set, struct_size(set, slots, set->n_slots)) + set->count * nexthop +
+	       vpc_sources_memory(set->sources) + vpc_groups_memory(set->groups);
 }
 
 const struct vpc_nexthop *vpc_nhset_lookup(const struct vpc_nhset *set, u32 id)
@@ -212,72 +210,44 @@ const struct vpc_nexthop *vpc_nhset_lookup(const struct vpc_nhset *set, u32 id)
 	return id ? set->slots[vpc_nhset_find(set, id)].nh : NULL;
 }
 
-static u32 vpc_vteps_find(const struct vpc_vteps *vteps, __be32 addr, u32 seed)
-{
-	u32 i = jhash_1word((__force u32)addr, seed) & vteps->mask;
-
-	while (vteps->addr[i] && vteps->addr[i] != addr)
-		i = (i + 1) & vteps->mask;
-	return i;
-}
-
 bool vpc_nhset_has_vtep(const struct vpc_nhset *set, u8 family, const u8 *addr)
 {
-	__be32 addr4;
-
-	if (family != AF_INET || !set->vteps)
-		return false;
-	memcpy(&addr4, addr, sizeof(addr4));
-	return addr4 && set->vteps->addr[vpc_vteps_find(set->vteps, addr4, set->seed)];
+	return vpc_sources_has_vtep(set->sources, family, addr);
 }
 
-int vpc_nhset_seal(struct vpc_nhset *set)
+u32 vpc_nhset_peer_at(const struct vpc_nhset *set, u32 *pos)
 {
-	struct vpc_vteps *vteps;
-	u32 i, n = 0;
-	__be32 addr;
-
-	if (set->vteps)
+	if (!set->sources || *pos >= set->sources->n_peers)
 		return 0;
-	for (i = 0; i <= set->mask; i++) {
-		n += set->slots[i].nh && vpc_nexthop_has_vtep(&set->slots[i].nh->wire);
-		vpc_nhset_resched(i);
-	}
-	if (!n)
-		return 0;
-	vteps = kvzalloc(struct_size(vteps, addr, vpc_nhset_slots(n)), GFP_KERNEL_ACCOUNT);
-	if (!vteps)
-		return -ENOMEM;
-	refcount_set(&vteps->refs, 1);
-	vteps->mask = vpc_nhset_slots(n) - 1;
-	for (i = 0; i <= set->mask; i++) {
-		vpc_nhset_resched(i);
-		if (!set->slots[i].nh || !vpc_nexthop_has_vtep(&set->slots[i].nh->wire))
-			continue;
-		memcpy(&addr, set->slots[i].nh->wire.addr, sizeof(addr));
-		vteps->addr[vpc_vteps_find(vteps, addr, set->seed)] = addr;
-	}
-	set->vteps = vteps;
-	return 0;
+	return set->sources->peers[(*pos)++];
 }
+
+const struct vpc_nexthop *vpc_nhset_at(const struct vpc_nhset *set, u32 *pos)
+{
+	while (*pos < set->n_slots) {
+		if (set->slots[*pos].nh)
+			return set->slots[(*pos)++].nh;
+		(*pos)++;
+	}
+	return NULL;
+}
+
+/* -- slots --------------------------------------------------------------------------------------------------------- */
 
 /* The slot of @id, made when it is not there. */
 static int vpc_nhset_slot(struct vpc_nhset **set, u32 id, struct vpc_nhslot **ret_slot)
 {
-	struct vpc_nhset *old = *set, *bigger;
-	u32 i = vpc_nhset_find(old, id);
+	u32 i = vpc_nhset_find(*set, id);
+	int err;
 
-	if (!old->slots[i].id) {
-		if (old->used >= VPC_NEXTHOPS_MAX)
+	if (!(*set)->slots[i].id) {
+		if ((*set)->used >= VPC_NEXTHOPS_MAX)
 			return -E2BIG;
-		if (vpc_nhset_slots(old->used + 1) > old->mask + 1) {
-			bigger = vpc_nhset_alloc((old->mask + 1) * 2, old->seed);
-			if (!bigger)
-				return -ENOMEM;
-			vpc_nhset_fill(bigger, old);
-			kvfree(old);
-			*set = bigger;
-			i = vpc_nhset_find(bigger, id);
+		if (vpc_nhset_slots((*set)->used + 1) > (*set)->n_slots) {
+			err = vpc_nhset_resize(set, vpc_nhset_slots(2 * (*set)->used + 1));
+			if (err)
+				return err;
+			i = vpc_nhset_find(*set, id);
 		}
 		(*set)->slots[i].id = id;
 		(*set)->used++;
@@ -286,19 +256,19 @@ static int vpc_nhset_slot(struct vpc_nhset **set, u32 id, struct vpc_nhslot **re
 	return 0;
 }
 
-/* Empties slot @i when neither a nexthop nor a route needs it, and moves up what its place kept from its own. */
+/* Empties slot @i when neither a nexthop nor a reference needs it, and moves up what its place kept from its own. */
 static void vpc_nhset_slot_release(struct vpc_nhset *set, u32 i)
 {
 	u32 j = i, home;
 
-	if (set->slots[i].nh || set->slots[i].routes)
+	if (set->slots[i].nh || set->slots[i].refs)
 		return;
 	for (;;) {
-		j = (j + 1) & set->mask;
+		j = vpc_nhset_next(set, j);
 		if (!set->slots[j].id)
 			break;
-		home = jhash_1word(set->slots[j].id, set->seed) & set->mask;
-		if (((j - home) & set->mask) >= ((j - i) & set->mask)) {
+		home = vpc_nhset_home(set, set->slots[j].id);
+		if (vpc_nhset_distance(set, home, j) >= vpc_nhset_distance(set, i, j)) {
 			set->slots[i] = set->slots[j];
 			i = j;
 		}
@@ -307,17 +277,59 @@ static void vpc_nhset_slot_release(struct vpc_nhset *set, u32 i)
 	set->used--;
 }
 
-static void vpc_nhset_vteps_changed(struct vpc_nhset *set)
+int vpc_nhset_ref(struct vpc_nhset **set, u32 id)
 {
-	vpc_vteps_put(set->vteps);
-	set->vteps = NULL;
+	struct vpc_nhslot *slot;
+	int err;
+
+	err = vpc_nhset_slot(set, id, &slot);
+	if (err)
+		return err;
+	if (slot->refs == U32_MAX)
+		return -E2BIG;
+	slot->refs++;
+	return 0;
+}
+
+void vpc_nhset_unref(struct vpc_nhset *set, u32 id)
+{
+	u32 i = vpc_nhset_find(set, id);
+
+	set->slots[i].refs--;
+	vpc_nhset_slot_release(set, i);
+}
+
+u32 vpc_nhset_refs(const struct vpc_nhset *set, u32 id)
+{
+	return set->slots[vpc_nhset_find(set, id)].refs;
+}
+
+int vpc_nhset_ref_route(struct vpc_nhset **set, u32 id)
+{
+	return vpc_nhset_ref(set, id);
+}
+
+void vpc_nhset_unref_route(struct vpc_nhset *set, u32 id)
+{
+	vpc_nhset_unref(set, id);
+}
+
+/* -- nexthops ------------------------------------------------------------------------------------------------------ */
+
+/* What is known of the set's nexthops as a whole is no longer so: one like @wire came or went. */
+static void vpc_nhset_changed(struct vpc_nhset *set, const struct vpc_nl_nexthop *wire)
+{
+	if (vpc_nexthop_has_vtep(wire) || wire->type == VPC_NEXTHOP_PEER) {
+		vpc_sources_put(set->sources);
+		set->sources = NULL;
+	}
+	if (wire->type == VPC_NEXTHOP_GROUP && set->groups)
+		set->groups->linked = false;
 }
 
 static void vpc_nhset_forget(struct vpc_nhset *set, struct vpc_nhslot *slot)
 {
-	set->nexthop_bytes -= vpc_nexthop_memory(slot->nh);
-	if (vpc_nexthop_has_vtep(&slot->nh->wire))
-		vpc_nhset_vteps_changed(set);
+	vpc_nhset_changed(set, &slot->nh->wire);
 	vpc_nexthop_put(slot->nh);
 	slot->nh = NULL;
 	set->count--;
@@ -346,9 +358,7 @@ int vpc_nhset_set(struct vpc_nhset **set, const struct vpc_nl_nexthop *wire, str
 		vpc_nhset_forget(*set, slot);
 	slot->nh = nh;
 	(*set)->count++;
-	(*set)->nexthop_bytes += vpc_nexthop_memory(nh);
-	if (vpc_nexthop_has_vtep(wire))
-		vpc_nhset_vteps_changed(*set);
+	vpc_nhset_changed(*set, wire);
 out:
 	*ret_old = old;
 	return 0;
@@ -366,40 +376,13 @@ int vpc_nhset_del(struct vpc_nhset *set, u32 id, struct vpc_nl_nexthop *ret_old)
 	return 0;
 }
 
-int vpc_nhset_ref_route(struct vpc_nhset **set, u32 id)
-{
-	struct vpc_nhslot *slot;
-	int err;
-
-	err = vpc_nhset_slot(set, id, &slot);
-	if (err)
-		return err;
-	if (slot->routes == U32_MAX)
-		return -E2BIG;
-	slot->routes++;
-	return 0;
-}
-
-void vpc_nhset_unref_route(struct vpc_nhset *set, u32 id)
-{
-	u32 i = vpc_nhset_find(set, id);
-
-	set->slots[i].routes--;
-	vpc_nhset_slot_release(set, i);
-}
-
-u64 vpc_nhset_routes(const struct vpc_nhset *set, u32 id)
-{
-	return set->slots[vpc_nhset_find(set, id)].routes;
-}
-
 u32 vpc_nhset_missing(const struct vpc_nhset *set)
 {
 	u32 i;
 
 	if (set->used == set->count)
 		return 0;
-	for (i = 0; i <= set->mask; i++) {
+	for (i = 0; i < set->n_slots; i++) {
 		vpc_nhset_resched(i);
 		if (set->slots[i].id && !set->slots[i].nh)
 			return set->slots[i].id;
@@ -407,12 +390,21 @@ u32 vpc_nhset_missing(const struct vpc_nhset *set)
 	return 0;
 }
 
-const struct vpc_nexthop *vpc_nhset_at(const struct vpc_nhset *set, u32 *pos)
+/* -- sealing ------------------------------------------------------------------------------------------------------- */
+
+void vpc_nhset_fit(struct vpc_nhset **set)
 {
-	while (*pos <= set->mask) {
-		if (set->slots[*pos].nh)
-			return set->slots[(*pos)++].nh;
-		(*pos)++;
-	}
-	return NULL;
+	u32 slots = vpc_nhset_slots((*set)->used);
+
+	if (slots < (*set)->n_slots)
+		vpc_nhset_resize(set, slots);
+}
+
+int vpc_nhset_seal(struct vpc_nhset *set)
+{
+	int err = 0;
+
+	if (!set->sources)
+		err = vpc_sources_new(set, &set->sources);
+	return err ?: vpc_nhset_seal_members(set);
 }

@@ -4,7 +4,8 @@
  *
  * The set is copied whole by the first change in a transaction; objects that did not change are shared. A route holds a
  * nexthop's id, so that changing the nexthop moves all its routes in the one publish of the commit. The set also counts
- * the routes that refer to each nexthop (so that one in use is not deleted) and knows the VTEPs that may send to us.
+ * who refers to each nexthop (so that one in use is not deleted), knows the VTEPs that may send to us (sources.h) and
+ * the members of groups (group.h).
  */
 #ifndef VPC_NEXTHOP_H
 #define VPC_NEXTHOP_H
@@ -13,23 +14,36 @@
 #include <linux/refcount.h>
 #include <net/dst_cache.h>
 #include "../../proto/vpc_genl.h"
+#include "hrw.h"
+
+struct vpc_group;
 
 /**
- * struct vpc_nexthop - one nexthop, never changed after it is made
+ * struct vpc_nexthop - one nexthop, never changed after it is published
  * @wire: as given and as dumped (op is VPC_OP_SET)
  * @dst_cache: HOST and GATEWAY: the underlay's route to the VTEP
+ * @group: GROUP: its members; NULL: none. Another object when they change, so that a packet need not look for them
  */
 struct vpc_nexthop {
 	struct vpc_nl_nexthop wire;
-	struct dst_cache dst_cache;
+	union {
+		struct dst_cache dst_cache;
+		struct vpc_group *group;
+	};
 	refcount_t refs;		/* sets that hold it */
 };
+
+static inline bool vpc_nexthop_has_vtep(const struct vpc_nl_nexthop *wire)
+{
+	return wire->type == VPC_NEXTHOP_HOST || wire->type == VPC_NEXTHOP_GATEWAY;
+}
 
 #define VPC_NEXTHOPS_MAX	(1U << 20)	/* nexthops of one VPC, ids that routes name included */
 
 /* The nexthops of one version: open-addressing hash by id, and the VTEPs among them. Shared by versions, counted. */
 struct vpc_nhset;
 
+void vpc_nhset_init(void);	/* module init */
 struct vpc_nhset *vpc_nhset_new(void);
 /* Return: a private copy that takes no more memory than @set, or NULL. It grows by what is added. May sleep. */
 struct vpc_nhset *vpc_nhset_copy(const struct vpc_nhset *set);
@@ -45,32 +59,44 @@ const struct vpc_nexthop *vpc_nhset_lookup(const struct vpc_nhset *set, u32 id);
 /* Whether @addr (4 or 16 bytes) is the VTEP of a HOST or GATEWAY nexthop: may it send to us in this VPC? */
 bool vpc_nhset_has_vtep(const struct vpc_nhset *set, u8 family, const u8 *addr);
 
-/*
- * Under RCU or a version reference. The member of the GROUP nexthop @group that @hash's flow goes to, NULL when it has none.
- * Weighted rendezvous hashing (Thaler, Ravishankar 1998) over VPC_GROUP_BUCKETS buckets, filled in when the set is sealed.
- */
-#define VPC_GROUP_BUCKETS 1024
+/* The bucket of a flow's hash. */
 static inline u32 vpc_group_bucket(u32 hash)
 {
 	return hash % VPC_GROUP_BUCKETS;
 }
 
+/* Under RCU or a version reference. The member of the GROUP nexthop that @hash's flow goes to, NULL: it has none. */
 const struct vpc_nexthop *vpc_nhset_member(const struct vpc_nhset *set, const struct vpc_nexthop *group, u32 hash);
-/* Whether a PEER nexthop of the set leads to the VPC @vni. @pos: where to go on, from 0. 0 past the last. */
+/* The VPCs that PEER nexthops lead to, each once, ascending. @pos: where to go on, from 0. 0 past the last. */
 u32 vpc_nhset_peer_at(const struct vpc_nhset *set, u32 *pos);
 
 /* Private copies only: */
 /* -ENOMEM, -E2BIG; *set may move. @ret_old: what was there, id 0 when nothing was; equal to @wire: nothing changed. */
 int vpc_nhset_set(struct vpc_nhset **set, const struct vpc_nl_nexthop *wire, struct vpc_nl_nexthop *ret_old);
 int vpc_nhset_del(struct vpc_nhset *set, u32 id, struct vpc_nl_nexthop *ret_old);	/* -ENOENT */
-/* -ENOMEM, -E2BIG; *ret_old: weight 0 when it was not there. A member counts as a reference to its nexthop, as a route. */
+/*
+ * -ENOMEM, -E2BIG; *ret_old: weight 0 when it was not there. A member counts as a reference to its nexthop, as a route,
+ * and a group with members as one to the nexthop of type GROUP. A group may hold twice VPC_MEMBERS_MAX meanwhile.
+ */
 int vpc_nhset_member_set(struct vpc_nhset **set, const struct vpc_nl_member *member, struct vpc_nl_member *ret_old);
-int vpc_nhset_member_del(struct vpc_nhset **set, u32 group, u32 nexthop, struct vpc_nl_member *ret_old); /* -ENOENT */
-int vpc_nhset_seal(struct vpc_nhset *set);	/* builds VTEP index, buckets, peers; last, before publishing. -ENOMEM */
+/* -ENOENT, -ENOMEM */
+int vpc_nhset_member_del(struct vpc_nhset **set, u32 group, u32 nexthop, struct vpc_nl_member *ret_old);
 int vpc_nhset_ref_route(struct vpc_nhset **set, u32 id);	/* a route to @id came. -ENOMEM, -E2BIG; *set moves */
 void vpc_nhset_unref_route(struct vpc_nhset *set, u32 id);	/* a route to @id went */
-u64 vpc_nhset_routes(const struct vpc_nhset *set, u32 id);	/* routes that refer to @id, even if it is not there */
-u32 vpc_nhset_missing(const struct vpc_nhset *set);		/* an id that routes name and that is not there, or 0 */
+void vpc_nhset_fit(struct vpc_nhset **set);	/* gives back memory that it has to spare, if it can; *set may move */
+/* Builds VTEPs, peers and buckets; last, before publishing; all ids are there and members sound. -ENOMEM */
+int vpc_nhset_seal(struct vpc_nhset *set);
+
+/* Who refers to @id, even if it is not there; for refusals, it looks at all groups. */
+u64 vpc_nhset_routes(const struct vpc_nhset *set, u32 id);
+u32 vpc_nhset_groups(const struct vpc_nhset *set, u32 id);	/* groups that it is a member of */
+u32 vpc_nhset_group_size(const struct vpc_nhset *set, u32 id);	/* members that it has as a group */
+u32 vpc_nhset_missing(const struct vpc_nhset *set);	/* an id that is referred to and that is not there, or 0 */
+/*
+ * Of a set in which nothing is missing: whether a member has to be refused: its group is none or too large, or it is a
+ * group itself.
+ */
+bool vpc_nhset_unsound_member(const struct vpc_nhset *set, struct vpc_nl_member *ret_member);
 
 /* In no particular but stable order: the @pos-th nexthop of a sealed set, NULL past the last. */
 const struct vpc_nexthop *vpc_nhset_at(const struct vpc_nhset *set, u32 *pos);

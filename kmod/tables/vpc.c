@@ -31,6 +31,7 @@ struct vpc_net *vpc_net(const struct net *net)
 
 int vpc_tables_init(void)
 {
+	vpc_nhset_init();
 	vpc_wq = alloc_workqueue("vpc", WQ_UNBOUND, 0);
 	return vpc_wq ? 0 : -ENOMEM;
 }
