@@ -3,7 +3,8 @@
 #
 # Everything that must be true, on a bare Debian machine as root or with sudo: installs what is missing, builds with
 # warnings as errors, runs the unit tests under sanitizers, the bats suites against private servers, the scenarios in a
-# virtual machine, and the style checks. Runs on after a failure; the last line is "N passed, N failed".
+# virtual machine, and the style checks. Runs on after a failure; the last line is "N passed, N failed", and the one before
+# it says how many were skipped, which are neither.
 #
 #   scripts/check.sh [PART...]        build unit bats scenarios style; all by default
 #
@@ -23,18 +24,27 @@ done
 wanted() { [[ " ${parts[*]} " = *" $1 "* ]]; }
 
 logs=build/check services=build/check/services
-passed=0 failed=0
-scenarios_pid=''
+passed=0 failed=0 skipped=0
+scenarios_pid='' step_pid=''
+# Where the suites have their servers.
+export VPC_BATS_DIR=$top/$logs/bats
+
+stop_services() {
+	local dir
+	for dir in "$services" "$VPC_BATS_DIR"/*; do
+		[[ ! -d $dir ]] || scripts/services.sh stop "$dir" > /dev/null 2>&1 || true
+	done
+}
 
 # shellcheck disable=SC2317  # called by the trap
 cleanup() {
 	local status=$?
 	trap - EXIT
 	trap '' INT TERM HUP
-	if [[ -n $scenarios_pid ]] && kill -TERM "$scenarios_pid" 2> /dev/null; then
-		wait "$scenarios_pid" || true
-	fi
-	[[ ! -d $services ]] || scripts/services.sh stop "$services" > /dev/null 2>&1 || true
+	for pid in $step_pid $scenarios_pid; do
+		if kill -TERM "$pid" 2> /dev/null; then wait "$pid" || true; fi
+	done
+	[[ -z ${locked:-} ]] || stop_services
 	exit "$status"
 }
 trap cleanup EXIT
@@ -49,20 +59,21 @@ run() {
 	echo "$status $((SECONDS - begin))" > "$logs/$name.status"
 }
 
-# Counts what a log says: its last line "N passed, N failed", or TAP, or else one for the exit status.
+# Counts what a log says: its last line "N passed, N failed[, N skipped]", or TAP, or else one for the exit status.
 report() {
-	local name=$1 log=$logs/$1.log status took p=0 f=0
+	local name=$1 log=$logs/$1.log status took p=0 f=0 s=0
 	read -r status took < "$logs/$name.status"
-	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-		p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]}
+	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+		p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[4]:-0}
 	elif head -n 1 "$log" | grep -qE '^1\.\.[0-9]+$'; then
-		p=$(grep -c '^ok ' "$log" || true) f=$(grep -c '^not ok ' "$log" || true)
+		s=$(grep -cE '^ok .*# skip' "$log" || true)
+		p=$(($(grep -c '^ok ' "$log" || true) - s)) f=$(grep -c '^not ok ' "$log" || true)
 	elif [[ $status = 0 ]]; then
 		p=1
 	fi
 	[[ $status = 0 || $f != 0 ]] || f=1
-	passed=$((passed + p)) failed=$((failed + f))
-	printf '%-12s %4d passed, %d failed  (%d s)\n' "$name" "$p" "$f" "$took"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	printf '%-12s %4d passed, %d failed%s  (%d s)\n' "$name" "$p" "$f" "$( ((s == 0)) || echo ", $s skipped")" "$took"
 	if [[ $f != 0 ]]; then
 		grep -E -A15 '^not ok |FAILED|ERROR: |runtime error:|: error: ' "$log" | head -n 120 | sed 's/^/    /' || true
 		tail -n 25 "$log" | sed 's/^/    /'
@@ -70,9 +81,22 @@ report() {
 	fi
 }
 
+# The same of what may be given up, and its count. While the shell waits for a child in the background it takes signals, and
+# timeout, here without a limit, hands them on to all that the command has started.
 step() {
-	run "$@"
-	report "$1"
+	local name=$1 status=0 begin=$SECONDS
+	shift
+	if [[ $(type -t "$1") = function ]]; then
+		# shellcheck disable=SC2163  # the function of that name
+		export -f "$1"
+		set -- bash -c '"$@"' bash "$@"
+	fi
+	timeout -k 10 0 "$@" > "$logs/$name.log" 2>&1 < /dev/null &
+	step_pid=$!
+	wait "$step_pid" || status=$?
+	step_pid=''
+	echo "$status $((SECONDS - begin))" > "$logs/$name.status"
+	report "$name"
 }
 
 # In a subshell of its own, so that its end is vm.sh's, which cleans up when it is told to end.
@@ -98,6 +122,9 @@ mkdir -p build
 # The logs and the build are this clone's: one at a time.
 exec {lock}> build/check.lock
 flock -n "$lock" || die "another check.sh runs in this clone: wait for its end, or clone once more"
+locked=1
+# Left behind by one that was killed.
+stop_services
 rm -rf "$logs"
 mkdir -p "$logs"
 if [[ -z ${VPC_TEST_DATA:-} && -d $top/../shared/data ]]; then
@@ -114,7 +141,7 @@ fi
 ! wanted unit || step unit make -j2 WERROR=1 unit
 if wanted bats; then
 	for suite in tests/e2e/*.bats; do
-		step "$(basename "$suite" .bats)" timeout -k 10 300 bats --tap "$suite"
+		step "$(basename "$suite" .bats)" timeout -k 10 600 bats --tap "$suite"
 	done
 fi
 if wanted scenarios; then
@@ -125,6 +152,6 @@ fi
 # Last, because sparse compiles the module's objects anew.
 ! wanted style || step style make style
 
-echo "# $SECONDS s"
+echo "# $skipped skipped, $SECONDS s"
 echo "$passed passed, $failed failed"
 [[ $failed = 0 ]]
