@@ -41,6 +41,8 @@ typedef int64_t s64;
 #define min_t(type, a, b)  min((type)(a), (type)(b))
 #define max_t(type, a, b)  ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
 
+#define BITS_TO_LONGS(n)   DIV_ROUND_UP(n, 64)
+
 #define struct_size(p, member, n) (sizeof(*(p)) + (n) * sizeof((p)->member[0]))
 
 static inline unsigned int hweight64(u64 x)
@@ -89,6 +91,42 @@ static inline void put_unaligned_be64(u64 x, void *p)
 {
 	x = htobe64(x);
 	memcpy(p, &x, sizeof(x));
+}
+
+static inline void __set_bit(unsigned int bit, unsigned long *bitmap)
+{
+	bitmap[bit / 64] |= BIT(bit % 64);
+}
+
+static inline bool test_bit(unsigned int bit, const unsigned long *bitmap)
+{
+	return bitmap[bit / 64] >> bit % 64 & 1;
+}
+
+static inline void bitmap_set(unsigned long *bitmap, unsigned int first, unsigned int n)
+{
+	for (; n--; first++)
+		__set_bit(first, bitmap);
+}
+
+static inline unsigned long find_next_bit(const unsigned long *bitmap, unsigned long size, unsigned long bit)
+{
+	while (bit < size && !(bitmap[bit / 64] >> bit % 64)) /* the rest of a word at once */
+		bit = (bit / 64 + 1) * 64;
+	while (bit < size && !test_bit(bit, bitmap))
+		bit++;
+	return min(bit, size);
+}
+
+static inline void *memchr_inv(const void *p, int c, size_t len)
+{
+	const unsigned char *bytes = p;
+
+	for (; len; len--, bytes++) {
+		if (*bytes != c)
+			return (void *)bytes;
+	}
+	return NULL;
 }
 
 static inline void cond_resched(void)
@@ -160,6 +198,13 @@ static inline void kshim_free(void *p)
 static inline void *kvmalloc(size_t size, int flags)
 {
 	return kshim_alloc(size);
+}
+
+static inline void *kvzalloc(size_t size, int flags)
+{
+	void *p = kshim_alloc(size);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 static inline void kvfree(void *p)
