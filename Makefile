@@ -6,6 +6,7 @@
 #   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
 #   make install    PREFIX=/usr/local DESTDIR=               make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
+#   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
 
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
@@ -119,9 +120,11 @@ unit: $(addprefix $(B)/san/unit/,$(UNIT)) user
 
 KMOD := $(CURDIR)/$(B)/kmod/$(KVER)
 KMOD_SRC := Kbuild VERSION $(wildcard kmod/*.[ch] kmod/*/*.[ch] proto/*.h)
-KMAKE = $(MAKE) -C /lib/modules/$(KVER)/build M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
+# For a kernel that scripts/kernel.sh fetched it runs in that one's root folder.
+KENTER := $(if $(wildcard $(B)/kernels/$(KVER)/complete),scripts/kernel.sh --in $(KVER))
+KMAKE = $(KENTER) $(MAKE) -C /lib/modules/$(KVER)/build M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
 
-module: $(B)/vpc.ko
+module: $(if $(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
 
 # Whose kernel build/vpc.ko is for can change without a newer file: compared, not dated.
 $(B)/vpc.ko: $(KMOD)/vpc.ko FORCE

@@ -7,6 +7,7 @@
 # it says how many were skipped, which are neither.
 #
 #   scripts/check.sh [PART...]        build unit bats scenarios style; all by default
+#   scripts/check.sh kernels          the module and some scenarios on the kernels of other Debian releases
 #
 # Logs are under build/check/. Environment: VPC_TEST_DATA names a folder of real route tables for the unit tests; KVER
 # picks another installed kernel than the newest.
@@ -18,7 +19,7 @@ cd "$top"
 
 parts=(build unit bats scenarios style)
 for part; do
-	[[ " ${parts[*]} " = *" $part "* ]] || die "unknown part \"$part\": one or more of ${parts[*]} (HACKING.md tells how to run one test)"
+	[[ " ${parts[*]} kernels " = *" $part "* ]] || die "unknown part \"$part\": one or more of ${parts[*]} kernels (HACKING.md tells how to run one test)"
 done
 [[ $# = 0 ]] || parts=("$@")
 wanted() { [[ " ${parts[*]} " = *" $1 "* ]]; }
@@ -99,19 +100,32 @@ step() {
 	report "$name"
 }
 
+# scenarios KVER OUT [SCENARIO...]
 # In a subshell of its own, so that its end is vm.sh's, which cleans up when it is told to end.
 scenarios() {
+	local kver=$1 out=$2
+	shift 2
 	scripts/services.sh start "$services" || return
 	set -a
 	# shellcheck source=/dev/null
 	. "$services/env"
 	set +a
-	mkdir -p "$logs/scenarios"
-	scripts/vm.sh --kernel "$KVER" --smp 2 --timeout 1500 --out "$logs/scenarios" --log "$logs/scenarios/console" -- \
-		tests/e2e/vm-run.sh &
+	mkdir -p "$out"
+	scripts/vm.sh --kernel "$kver" --smp 2 --timeout 1500 --out "$out" --log "$out/console" -- tests/e2e/vm-run.sh "$@" &
 	vm=$!
 	trap 'kill -TERM "$vm"; wait "$vm"; exit 143' TERM
 	wait "$vm"
+}
+
+# What differs between kernels: the interfaces that the module is built against and uses.
+kernel() {
+	local kver out=$logs/kernel-$1
+	kver=$(scripts/kernel.sh "$1") || return
+	make -j2 user || return
+	make -j2 WERROR=1 sparse KVER="$kver" 2>&1 | tee "$logs/sparse-$1"
+	[[ ${PIPESTATUS[0]} = 0 ]] || return
+	! grep -qE '(warning|error):' "$logs/sparse-$1" || return
+	scenarios "$kver" "$out" forwarding isolation refusals module_reload namespace_end
 }
 
 scripts/deps.sh
@@ -135,7 +149,7 @@ fi
 ! wanted build || step build make -j2 WERROR=1 all
 # The virtual machine leaves a good part of two processors idle: the rest runs beside it.
 if wanted scenarios; then
-	run scenarios scenarios &
+	run scenarios scenarios "$KVER" "$logs/scenarios" &
 	scenarios_pid=$!
 fi
 ! wanted unit || step unit make -j2 WERROR=1 unit
@@ -151,6 +165,14 @@ if wanted scenarios; then
 fi
 # Last, because sparse compiles the module's objects anew.
 ! wanted style || step style make style
+
+if wanted kernels; then
+	run kernel-6.12 kernel 6.12 &
+	scenarios_pid=$!
+	wait "$scenarios_pid" || true
+	scenarios_pid=''
+	report kernel-6.12
+fi
 
 echo "# $skipped skipped, $SECONDS s"
 echo "$passed passed, $failed failed"

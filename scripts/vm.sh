@@ -13,7 +13,7 @@ usage() {
 	usage: vm.sh [options] [--] COMMAND [ARG...]
 	  --smp N          virtual CPUs (default 2)
 	  --mem MB         memory (default 2048)
-	  --kernel KVER    an installed kernel (default: the newest with /boot/vmlinuz-KVER and modules)
+	  --kernel KVER    an installed kernel, or one that scripts/kernel.sh fetched (default: the newest installed one)
 	  --timeout S      kill the machine after S seconds (default 300; with --tty none)
 	  --out DIR        the folder that is \$VM_OUT in the guest (default build/vm/out-PID, removed when empty)
 	  --log FILE       keep the kernel's console log there
@@ -63,8 +63,10 @@ if [[ -z $kver ]]; then
 	done
 	[[ -n $kver ]] || die "no kernel with modules in /boot: run scripts/deps.sh"
 fi
-[[ -r /boot/vmlinuz-$kver ]] || die "/boot/vmlinuz-$kver cannot be read"
-[[ -f /lib/modules/$kver/modules.dep ]] || die "kernel $kver has no modules in /lib/modules"
+kroot=''
+[[ ! -e $top/build/kernels/$kver/complete ]] || kroot=$top/build/kernels/$kver
+[[ -r $kroot/boot/vmlinuz-$kver ]] || die "$kroot/boot/vmlinuz-$kver cannot be read"
+[[ -f $kroot/lib/modules/$kver/modules.dep ]] || die "kernel $kver has no modules in $kroot/lib/modules"
 [[ $accel != kvm || -w /dev/kvm ]] || die "--kvm: /dev/kvm is missing or not writable"
 for tool in qemu-system-x86_64 cpio modprobe busybox; do
 	command -v "$tool" > /dev/null || die "$tool is missing: run scripts/deps.sh"
@@ -117,7 +119,7 @@ build_initramfs() {
 		ln -s busybox "$root/bin/$applet"
 	done
 	for module in virtio_pci virtio_console virtio_net 9p 9pnet_virtio overlay; do
-		modprobe --show-depends -S "$kver" "$module" || die "kernel $kver has no module $module"
+		modprobe --show-depends -d "${kroot:-/}" -S "$kver" "$module" || die "kernel $kver has no module $module"
 	done | while read -r verb file _; do
 		[[ $verb = insmod ]] || continue
 		module=$(basename "$file")
@@ -134,7 +136,7 @@ build_initramfs() {
 }
 
 initramfs=$cache/initramfs-$kver
-for source in "$top/scripts/vm-init" "$top/scripts/vm.sh" "/lib/modules/$kver/modules.dep"; do
+for source in "$top/scripts/vm-init" "$top/scripts/vm.sh" "$kroot/lib/modules/$kver/modules.dep"; do
 	[[ -e $initramfs && $initramfs -nt $source ]] || { build_initramfs; break; }
 done
 
@@ -162,7 +164,7 @@ comma() { printf '%s' "${1//,/,,}"; }
 # shellcheck disable=SC2054  # QEMU's options contain commas
 qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -vga none -monitor none
 	-machine pc -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$mem"
-	-kernel "/boot/vmlinuz-$kver" -initrd "$initramfs"
+	-kernel "$kroot/boot/vmlinuz-$kver" -initrd "$initramfs"
 	-serial "file:$(comma "$run/console")"
 	-fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap
 	-device virtio-9p-pci,fsdev=root,mount_tag=root
