@@ -10,7 +10,6 @@
 
 #include <linux/if_ether.h>
 #include <net/ip.h>
-#include "../compat.h"
 #include "icmp.h"
 
 /* In front of a fragment, for Ethernet and the tunnel's headers. */

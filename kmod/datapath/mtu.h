@@ -7,6 +7,7 @@
 #define VPC_MTU_H
 
 #include <linux/skbuff.h>
+#include "../compat.h"
 #include "pipeline.h"
 
 /* Whether an IP packet (GSO: each of its segments) is no longer than @mtu bytes. */
