@@ -51,6 +51,7 @@ test_agent_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) $(
 test_agent_failures_SRC := $(test_agent_SRC)
 test_agent_kports_SRC := agent/kports.c tests/unit/agent_fake_kernel.c
 test_ctl_args_SRC := ctl/args.c
+test_kstate_SRC := tests/unit/agent_fake_kernel.c
 test_cdb_server_SRC := tests/unit/cdb_rig.c
 test_cdb_change_SRC := tests/unit/cdb_rig.c
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))

@@ -124,7 +124,8 @@ int follow_read_kernel(struct follow *f)
 	f->err.text[0] = '\0';
 	res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
 	if (f->has_head && (res == -ENOENT || (!res && quota_differs(f, &have)))) {
-		res = kernel_vpc_set(kernel, f->vni, f->head.quota, &f->err);
+		/* Flags are this host's own business, not HEAD's. */
+		res = kernel_vpc_set(kernel, f->vni, f->head.quota, res ? NULL : &have.flags, &f->err);
 		if (!res)
 			res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
 	}

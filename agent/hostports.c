@@ -41,16 +41,20 @@ static int pass_host(struct hostports *hp, struct kernel *kernel, struct vpc_err
 {
 	uint16_t udp_port = hp->want.udp_port ? hp->want.udp_port : VPC_UDP_PORT;
 	struct kernel_host host;
-	char vtep[VPC_ADDR_STRLEN];
+	char vtep4[VPC_ADDR_STRLEN], vtep6[VPC_ADDR_STRLEN];
 	int res;
 
 	res = kernel_host_get(kernel, &host, err);
-	if (res || (!vpc_addr_cmp(&host.vtep4, &hp->want.vtep) && host.udp_port == udp_port))
+	if (res || (!vpc_addr_cmp(&host.vtep4, &hp->want.vtep4) && !vpc_addr_cmp(&host.vtep6, &hp->want.vtep6) &&
+		    host.udp_port == udp_port))
 		return res;
-	res = kernel_host_set(kernel, &hp->want.vtep, udp_port, err);
+	res = kernel_host_set(kernel, &hp->want.vtep4, &hp->want.vtep6, udp_port, err);
 	if (res)
 		return res;
-	log_info("host: VTEP %s, UDP port %u", vpc_addr_format(&hp->want.vtep, vtep), udp_port);
+	log_info("host: VTEP %s%s%s, UDP port %u",
+		 hp->want.vtep4.family ? vpc_addr_format(&hp->want.vtep4, vtep4) : "",
+		 hp->want.vtep4.family && hp->want.vtep6.family ? " and " : "",
+		 hp->want.vtep6.family ? vpc_addr_format(&hp->want.vtep6, vtep6) : "", udp_port);
 	return 0;
 }
 
@@ -218,8 +222,6 @@ static int ports_parse(struct hostports *hp, const char *data, size_t len, struc
 		return res;
 	if (strcmp(want.host, hp->agent->config.host))
 		res = vpc_err_set(err, -EINVAL, "host: '%s' where '%s' belongs", want.host, hp->agent->config.host);
-	else if (want.vtep.family != AF_INET)
-		res = vpc_err_set(err, -EINVAL, "vtep: not IPv4, which is all that this version has for an underlay");
 	if (res) {
 		vpc_host_ports_clear(&want);
 		return res;

@@ -16,7 +16,7 @@ static int replace(struct kernel *kernel, const struct kernel_vpc *have, const s
 
 	res = kernel_replace(kernel, want, &have->epoch, change, err);
 	if (!res)
-		*ret_changes = want->n_nexthops + want->n_routes;
+		*ret_changes = want->n_nexthops + want->n_members + want->n_routes;
 	return res;
 }
 
@@ -47,6 +47,6 @@ int install_state(struct kernel *kernel, const struct kernel_vpc *have, const st
 	if (res == -EBADMSG)
 		return replace(kernel, have, want, change, ret_changes, err);
 	if (!res)
-		*ret_changes = delta.n_nexthops + delta.n_routes;
+		*ret_changes = delta.n_nexthops + delta.n_members + delta.n_routes;
 	return res;
 }

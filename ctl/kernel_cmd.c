@@ -17,6 +17,8 @@ static const char help[] =
 	"       vpcctl kernel nexthop show VNI\n"
 	"       vpcctl kernel stats show [VNI] [port DEV]\n"
 	"       vpcctl kernel verify VNI\n"
+	"       vpcctl kernel save [VNI...]\n"
+	"       vpcctl kernel restore {FILE | -}\n"
 	"       vpcctl kernel explain from DEV to ADDRESS [src ADDRESS] [mac MAC] [ttl N]\n"
 	"       vpcctl kernel explain vni VNI vtep ADDRESS src ADDRESS to ADDRESS [ttl N]\n"
 	"\n"
@@ -49,14 +51,17 @@ static int host_show(struct ctl *ctl, int argc, char **argv)
 		return r;
 	snprintf(instance, sizeof(instance), "%016" PRIx64, host.instance);
 	if (!ctl->json) {
-		printf("vtep %s udp_port %u instance %s version %s\n",
-		       host.vtep4.family ? vpc_addr_format(&host.vtep4, text) : "none", host.udp_port, instance,
-		       host.version);
+		printf("vtep %s", vpc_addr_format(&host.vtep4, text));
+		if (host.vtep6.family)
+			printf(" vtep6 %s", vpc_addr_format(&host.vtep6, text));
+		printf(" udp_port %u instance %s version %s\n", host.udp_port, instance, host.version);
 		return 0;
 	}
 	object = json_object_new_object();
 	if (host.vtep4.family)
 		ctl_add_addr(object, "vtep", &host.vtep4);
+	if (host.vtep6.family)
+		ctl_add_addr(object, "vtep6", &host.vtep6);
 	ctl_add_u64(object, "udp_port", host.udp_port);
 	ctl_add_string(object, "instance", instance);
 	ctl_add_string(object, "version", host.version);
@@ -71,10 +76,12 @@ static void print_vpc(struct ctl *ctl, const struct kernel_vpc *vpc)
 
 	if (!ctl->json) {
 		printf("vni %u epoch %" PRIu64 " digest %s routes %" PRIu64
-		       " nexthops %u tables %u ports %u memory %" PRIu64,
+		       " nexthops %u members %u tables %u ports %u memory %" PRIu64,
 		       vpc->vni, vpc->epoch, vpc_digest_format(&vpc->digest, digest), vpc->n_routes, vpc->n_nexthops,
-		       vpc->n_tables, vpc->n_ports, vpc->memory);
-		printf(vpc->quota ? " quota %" PRIu64 "\n" : "\n", vpc->quota);
+		       vpc->n_members, vpc->n_tables, vpc->n_ports, vpc->memory);
+		if (vpc->quota)
+			printf(" quota %" PRIu64, vpc->quota);
+		printf(vpc->flags & VPC_F_STRICT ? " strict\n" : "\n");
 		return;
 	}
 	object = json_object_new_object();
@@ -83,10 +90,12 @@ static void print_vpc(struct ctl *ctl, const struct kernel_vpc *vpc)
 	ctl_add_digest(object, "digest", &vpc->digest);
 	ctl_add_u64(object, "routes", vpc->n_routes);
 	ctl_add_u64(object, "nexthops", vpc->n_nexthops);
+	ctl_add_u64(object, "members", vpc->n_members);
 	ctl_add_u64(object, "tables", vpc->n_tables);
 	ctl_add_u64(object, "ports", vpc->n_ports);
 	ctl_add_u64(object, "memory", vpc->memory);
 	ctl_add_u64(object, "quota", vpc->quota);
+	json_object_object_add(object, "strict", json_object_new_boolean(vpc->flags & VPC_F_STRICT));
 	ctl_list_add(ctl, object);
 }
 
@@ -122,8 +131,12 @@ static void print_port_text(const struct kernel_port *port)
 
 	printf("%s vni %u mac %s table %u flags 0x%x", conf->dev, conf->vni, vpc_mac_format(conf->mac, mac),
 	       conf->table, conf->flags);
-	if (conf->gateway.family)
-		printf(" gateway %s", vpc_addr_format(&conf->gateway, text));
+	if (conf->gateway4.family)
+		printf(" gateway %s", vpc_addr_format(&conf->gateway4, text));
+	if (conf->gateway6.family)
+		printf(" gateway6 %s", vpc_addr_format(&conf->gateway6, text));
+	if (conf->subnet6.family)
+		printf(" subnet6 %s", vpc_prefix_format(&conf->subnet6, text));
 	for (size_t i = 0; i < conf->n_addrs; i++)
 		printf(" %s", vpc_prefix_format(&conf->addrs[i], text));
 	if (port->ifindex)
@@ -149,8 +162,12 @@ static void print_port(struct ctl *ctl, const struct kernel_port *port)
 	ctl_add_mac(object, "mac", conf->mac);
 	ctl_add_u64(object, "table", conf->table);
 	ctl_add_u64(object, "flags", conf->flags);
-	if (conf->gateway.family)
-		ctl_add_addr(object, "gateway", &conf->gateway);
+	if (conf->gateway4.family)
+		ctl_add_addr(object, "gateway", &conf->gateway4);
+	if (conf->gateway6.family)
+		ctl_add_addr(object, "gateway6", &conf->gateway6);
+	if (conf->subnet6.family)
+		ctl_add_prefix(object, "subnet6", &conf->subnet6);
 	for (size_t i = 0; i < conf->n_addrs; i++)
 		json_object_array_add(addrs, json_object_new_string(vpc_prefix_format(&conf->addrs[i], text)));
 	json_object_object_add(object, "addrs", addrs);
@@ -250,11 +267,13 @@ int cmd_kernel(struct ctl *ctl, int argc, char **argv)
 	static const struct ctl_verb objects[] = {
 		{ "host", cmd_host_show },     { "vpc", cmd_vpc_show },		  { "port", cmd_port_show },
 		{ "route", cmd_kernel_route }, { "nexthop", cmd_kernel_nexthop }, { "stats", cmd_kernel_stats },
-		{ "verify", cmd_verify },      { "explain", cmd_kernel_explain },
+		{ "verify", cmd_verify },      { "explain", cmd_kernel_explain }, { "save", cmd_kernel_save },
+		{ "restore", cmd_kernel_restore },
 	};
 
 	if (!argc)
 		return ctl_usage(ctl,
-				 "'kernel' needs an object: host, vpc, port, route, nexthop, stats, verify or explain");
+				 "'kernel' needs an object: host, vpc, port, route, nexthop, stats, verify, explain, "
+				 "save or restore");
 	return ctl_dispatch(ctl, objects, ARRAY_SIZE(objects), help, argc, argv);
 }

@@ -17,5 +17,7 @@ int cmd_kernel_route(struct ctl *ctl, int argc, char **argv); /* kernel_route_cm
 int cmd_kernel_nexthop(struct ctl *ctl, int argc, char **argv);
 int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv); /* kernel_explain_cmd.c */
 int cmd_kernel_stats(struct ctl *ctl, int argc, char **argv); /* kernel_stats_cmd.c */
+int cmd_kernel_save(struct ctl *ctl, int argc, char **argv); /* kernel_state_cmd.c */
+int cmd_kernel_restore(struct ctl *ctl, int argc, char **argv);
 
 #endif

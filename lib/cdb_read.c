@@ -165,6 +165,7 @@ static int load_host(struct cdb *cdb, struct vpc_host_ports *ports, uint32_t *re
 {
 	uint32_t id, family, udp_port;
 	struct cdb_bin vtep;
+	struct vpc_addr addr;
 	int r;
 
 	r = cdb_get(cdb, err, "SELECT id, family, vtep, udp_port, ports_revision, name FROM host WHERE name = ?",
@@ -173,30 +174,53 @@ static int load_host(struct cdb *cdb, struct vpc_host_ports *ports, uint32_t *re
 	if (r == -ENOENT)
 		return vpc_err_set(err, r, "there is no host '%s'", ports->host);
 	if (!r)
-		r = cdb_addr_check("host", 0, family, &vtep, &ports->vtep, err);
+		r = cdb_addr_check("host", 0, family, &vtep, &addr, err);
 	if (!r && (!udp_port || udp_port > UINT16_MAX))
 		r = vpc_err_set(err, -EPROTO, "CDB: host %s: UDP port %u is out of range", ports->host, udp_port);
 	if (r)
 		return r;
+	if (addr.family == AF_INET)
+		ports->vtep4 = addr;
+	else
+		ports->vtep6 = addr;
 	ports->udp_port = udp_port;
 	*ret_id = id;
+	return 0;
+}
+
+/* A port lies in one subnet: the other family's fields stay empty. */
+static int port_subnet(struct vpc_port *port, uint32_t family, const struct cdb_bin *gateway,
+		       const struct cdb_bin *subnet, uint32_t plen, struct vpc_err *err)
+{
+	struct vpc_prefix prefix;
+	struct vpc_addr addr;
+	int r = cdb_addr_check("subnet", port->vni, family, gateway, &addr, err);
+
+	if (!r)
+		r = cdb_prefix_check("subnet", port->vni, family, subnet, plen, &prefix, err);
+	if (r)
+		return r;
+	port->gateway4 = addr.family == AF_INET ? addr : (struct vpc_addr){ 0 };
+	port->gateway6 = addr.family == AF_INET6 ? addr : (struct vpc_addr){ 0 };
+	port->subnet6 = addr.family == AF_INET6 ? prefix : (struct vpc_prefix){ 0 };
 	return 0;
 }
 
 static int load_ports(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *ports, struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
-	struct cdb_bin mac, gateway;
+	struct cdb_bin mac, gateway, subnet;
 	struct vpc_port port = {};
-	uint32_t family;
+	uint32_t family, plen;
 	bool more;
 	int r;
 
 	r = cdb_query(cdb, &rows, err,
-		      "SELECT p.id, p.vni, p.dev, p.mac, p.flags, s.table_id, s.family, s.gateway FROM port p "
+		      "SELECT p.id, p.vni, p.dev, p.mac, p.flags, s.table_id, s.family, s.gateway, s.addr, "
+		      "s.plen FROM port p "
 		      "JOIN subnet s ON s.vni = p.vni AND s.name = p.subnet WHERE p.host = ? ORDER BY p.id",
-		      "u>uusbuuub", host_id, &port.id, &port.vni, port.dev, sizeof(port.dev), &mac, &port.flags,
-		      &port.table, &family, &gateway);
+		      "u>uusbuuubbu", host_id, &port.id, &port.vni, port.dev, sizeof(port.dev), &mac, &port.flags,
+		      &port.table, &family, &gateway, &subnet, &plen);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
@@ -204,7 +228,7 @@ static int load_ports(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *
 		    port.vni > VPC_VNI_MAX)
 			return vpc_err_set(err, -EPROTO, "CDB: port %u: malformed MAC, flags, table or VNI", port.id);
 		memcpy(port.mac, mac.bytes, 6);
-		r = cdb_addr_check("subnet", port.vni, family, &gateway, &port.gateway, err);
+		r = port_subnet(&port, family, &gateway, &subnet, plen, err);
 		if (!r && grow(&ports->ports, ports->n_ports, sizeof(port)))
 			r = vpc_err_set(err, -ENOMEM, "out of memory");
 		if (r)

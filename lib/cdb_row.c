@@ -59,6 +59,12 @@ int cdb_prefix_check(const char *table, uint32_t vni, uint32_t family, const str
 	return 0;
 }
 
+/* CDB has no members, and a group without them leads nowhere. */
+static const char *row_fault(const struct vpc_nl_nexthop *nh)
+{
+	return nh->type == VPC_NEXTHOP_GROUP ? "its type is unknown" : vpc_nexthop_fault(nh);
+}
+
 int cdb_nexthop_check(uint32_t vni, const struct cdb_nexthop_row *row, struct vpc_nl_nexthop *ret_nh,
 		      struct vpc_err *err)
 {
@@ -77,7 +83,7 @@ int cdb_nexthop_check(uint32_t vni, const struct cdb_nexthop_row *row, struct vp
 		nh.family = vtep.family;
 		memcpy(nh.addr, vtep.bytes, sizeof(nh.addr));
 	}
-	fault = vpc_nexthop_fault(&nh);
+	fault = row_fault(&nh);
 	if (fault)
 		return vpc_err_set(err, -EPROTO, "CDB: nexthop %u of VPC %u: %s", row->id, vni, fault);
 	*ret_nh = nh;
@@ -122,7 +128,7 @@ static int parse_nexthop(const uint8_t *p, size_t len, struct vpc_nl_nexthop *re
 	} else if (len) {
 		return -EPROTO;
 	}
-	if (vpc_nexthop_fault(&nh))
+	if (row_fault(&nh))
 		return -EPROTO;
 	*ret_nh = nh;
 	return 0;

@@ -18,6 +18,7 @@ enum vpc_diff_kind {
 struct vpc_diff_entry {
 	enum vpc_diff_kind kind;
 	const struct vpc_nl_nexthop *want_nexthop, *have_nexthop;
+	const struct vpc_nl_member *want_member, *have_member;
 	const struct vpc_route *want_route, *have_route;
 };
 
@@ -25,8 +26,8 @@ struct vpc_diff_entry {
  * vpc_diff() - compare two sorted states
  * @want: expected
  * @have: actual
- * @fn: called for each difference: nexthops by id, then routes by (table, prefix); a non-zero return stops it and is
- *      returned
+ * @fn: called for each difference: nexthops by id, then members by (group, nexthop), then routes by (table, prefix); a
+ *      non-zero return stops it and is returned
  * @arg: passed to @fn
  *
  * Epochs and digests are not compared. Return: 0, or what @fn returned.

@@ -58,6 +58,20 @@ void vpc_digest_sub_nexthop(struct vpc_digest *digest, const struct vpc_nl_nexth
 	element_sub(digest, buf, vpc_canon_nexthop(nh, buf));
 }
 
+void vpc_digest_add_member(struct vpc_digest *digest, const struct vpc_nl_member *member)
+{
+	uint8_t buf[VPC_CANON_MAX];
+
+	element_add(digest, buf, vpc_canon_member(member, buf));
+}
+
+void vpc_digest_sub_member(struct vpc_digest *digest, const struct vpc_nl_member *member)
+{
+	uint8_t buf[VPC_CANON_MAX];
+
+	element_sub(digest, buf, vpc_canon_member(member, buf));
+}
+
 void vpc_digest_add_route(struct vpc_digest *digest, const struct vpc_route *route)
 {
 	uint8_t buf[VPC_CANON_MAX];
@@ -78,6 +92,8 @@ struct vpc_digest vpc_digest_of_state(const struct vpc_state *state)
 
 	for (size_t i = 0; i < state->n_nexthops; i++)
 		vpc_digest_add_nexthop(&digest, &state->nexthops[i]);
+	for (size_t i = 0; i < state->n_members; i++)
+		vpc_digest_add_member(&digest, &state->members[i]);
 	for (size_t i = 0; i < state->n_routes; i++)
 		vpc_digest_add_route(&digest, &state->routes[i]);
 	return digest;

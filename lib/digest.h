@@ -11,6 +11,8 @@
 
 void vpc_digest_add_nexthop(struct vpc_digest *digest, const struct vpc_nl_nexthop *nh);
 void vpc_digest_sub_nexthop(struct vpc_digest *digest, const struct vpc_nl_nexthop *nh);
+void vpc_digest_add_member(struct vpc_digest *digest, const struct vpc_nl_member *member);
+void vpc_digest_sub_member(struct vpc_digest *digest, const struct vpc_nl_member *member);
 void vpc_digest_add_route(struct vpc_digest *digest, const struct vpc_route *route);
 void vpc_digest_sub_route(struct vpc_digest *digest, const struct vpc_route *route);
 struct vpc_digest vpc_digest_of_state(const struct vpc_state *state);

@@ -98,17 +98,26 @@ static int request_single(struct kernel *k, int built, struct nl_msg *msg, struc
 
 /* -- host ---------------------------------------------------------------------------------------------------------- */
 
-int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, uint16_t udp_port, struct vpc_err *err)
+int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, const struct vpc_addr *vtep6, uint16_t udp_port,
+		    struct vpc_err *err)
 {
 	_cleanup_msg_ struct nl_msg *msg = NULL;
-	char text[VPC_ADDR_STRLEN];
+	char text[VPC_ADDR_STRLEN], text6[VPC_ADDR_STRLEN];
 	int r;
 
-	if (vtep4->family != AF_INET)
+	if (vtep4->family && vtep4->family != AF_INET)
 		return vpc_err_set(err, -EINVAL, "VTEP %s: not an IPv4 address", vpc_addr_format(vtep4, text));
-	r = kernel_msg_host_set(k->family, vtep4, udp_port, &msg);
+	if (vtep6->family && vtep6->family != AF_INET6)
+		return vpc_err_set(err, -EINVAL, "VTEP %s: not an IPv6 address", vpc_addr_format(vtep6, text));
+	if (!vtep4->family && !vtep6->family)
+		return vpc_err_set(err, -EINVAL, "a host needs a VTEP");
+	r = kernel_msg_host_set(k->family, vtep4, vtep6, udp_port, &msg);
 	r = request(k, r, msg, NULL, NULL, err);
-	return r ? vpc_err_prefix(err, r, "VTEP %s port %u refused", vpc_addr_format(vtep4, text), udp_port) : 0;
+	return r ? vpc_err_prefix(err, r, "VTEP %s%s%s port %u refused",
+				  vtep4->family ? vpc_addr_format(vtep4, text) : "",
+				  vtep4->family && vtep6->family ? " and " : "",
+				  vtep6->family ? vpc_addr_format(vtep6, text6) : "", udp_port)
+		 : 0;
 }
 
 static int parse_host(const struct nlmsghdr *nlh, void *ret, struct vpc_err *err)
@@ -132,16 +141,16 @@ int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_e
 int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
 {
 	_cleanup_msg_ struct nl_msg *msg = NULL;
-	int r = kernel_msg_vpc_new(k->family, NLM_F_ACK, vni, quota, &msg);
+	int r = kernel_msg_vpc_new(k->family, NLM_F_ACK, vni, quota, NULL, &msg);
 
 	r = request(k, r, msg, NULL, NULL, err);
 	return r ? vpc_err_prefix(err, r, "VPC %u: creation refused", vni) : 0;
 }
 
-int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
+int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, const uint32_t *flags, struct vpc_err *err)
 {
 	_cleanup_msg_ struct nl_msg *msg = NULL;
-	int r = kernel_msg_vpc_new(k->family, NLM_F_ACK | NLM_F_REPLACE | NLM_F_CREATE, vni, quota, &msg);
+	int r = kernel_msg_vpc_new(k->family, NLM_F_ACK | NLM_F_REPLACE | NLM_F_CREATE, vni, quota, flags, &msg);
 
 	r = request(k, r, msg, NULL, NULL, err);
 	return r ? vpc_err_prefix(err, r, "VPC %u refused", vni) : 0;
@@ -381,11 +390,13 @@ static int dump_try(struct kernel *k, struct dump *dump, struct vpc_err *err)
 		return r;
 	if (before.epoch != after.epoch || memcmp(&before.digest, &after.digest, sizeof(before.digest)))
 		return vpc_err_set(err, -EINTR, "VPC %u: dump: a commit came in between", state->vni);
-	if (state->n_nexthops != after.n_nexthops || state->n_routes != after.n_routes)
+	if (state->n_nexthops != after.n_nexthops || state->n_members != after.n_members ||
+	    state->n_routes != after.n_routes)
 		return vpc_err_set(err, -EIO,
-				   "VPC %u: the dump has %zu nexthops and %zu routes, the kernel holds %u and %llu",
-				   state->vni, state->n_nexthops, state->n_routes, after.n_nexthops,
-				   (unsigned long long)after.n_routes);
+				   "VPC %u: the dump has %zu nexthops, %zu members and %zu routes, the kernel holds "
+				   "%u, %u and %llu",
+				   state->vni, state->n_nexthops, state->n_members, state->n_routes, after.n_nexthops,
+				   after.n_members, (unsigned long long)after.n_routes);
 	state->epoch = after.epoch;
 	state->digest = after.digest;
 	return vpc_state_sort(state, err);

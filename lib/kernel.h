@@ -17,7 +17,7 @@
 struct kernel;
 
 struct kernel_host {
-	struct vpc_addr vtep4;
+	struct vpc_addr vtep4, vtep6; /* family 0: none */
 	uint16_t udp_port;
 	uint64_t instance;
 	char version[32];
@@ -28,7 +28,8 @@ struct kernel_vpc {
 	uint64_t epoch;
 	struct vpc_digest digest;
 	uint64_t quota, memory, n_routes;
-	uint32_t n_nexthops, n_tables, n_ports;
+	uint32_t n_nexthops, n_members, n_tables, n_ports;
+	uint32_t flags; /* VPC_F_* */
 };
 
 /* conf.addrs is owned; kernel_ports_free() frees it. conf.id is 0. */
@@ -51,13 +52,17 @@ struct kernel_lookup {
 	bool has_src_mac;
 	uint8_t src_mac[6];
 	uint8_t ttl; /* 0: 64 */
+	uint8_t proto; /* IP protocol; 0: none */
+	bool has_ports;
+	uint16_t sport, dport;
+	uint32_t len; /* bytes of the IP packet; 0: fits everywhere */
 };
 
 struct kernel_step {
 	uint8_t step; /* enum vpc_step */
 	bool ok;
-	bool has_table, has_prefix, has_nexthop, has_vni;
-	uint32_t table, vni;
+	bool has_table, has_prefix, has_nexthop, has_vni, has_bucket, has_mtu;
+	uint32_t table, vni, bucket, mtu;
 	struct vpc_prefix prefix;
 	struct vpc_nl_nexthop nexthop;
 	char ifname[16];
@@ -84,11 +89,14 @@ int kernel_open(const char *netns, struct kernel **ret_kernel, struct vpc_err *e
 void kernel_close(struct kernel *k);
 void kernel_closep(struct kernel **k);
 
-int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, uint16_t udp_port, struct vpc_err *err);
+/* One of the VTEPs may have family 0 (none), not both. */
+int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, const struct vpc_addr *vtep6, uint16_t udp_port,
+		    struct vpc_err *err);
 int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_err *err);
 
 int kernel_vpc_new(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err); /* -EEXIST */
-int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err); /* new, or another quota */
+/* New, or another quota and other flags (VPC_F_*; NULL: those that it has stay). */
+int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, const uint32_t *flags, struct vpc_err *err);
 int kernel_vpc_del(struct kernel *k, uint32_t vni, struct vpc_err *err);
 int kernel_vpc_get(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_err *err); /* -ENOENT */
 /* free() the array. */
@@ -109,8 +117,9 @@ int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64
 		   struct vpc_err *err);
 
 /*
- * One snapshot of a VPC: nexthops, routes, sorted; epoch and digest are the kernel's own. Nexthops and routes are two
- * dumps; when a commit falls between them it is read again (a few times, then -EAGAIN). -ENOENT: no such VPC.
+ * One snapshot of a VPC: nexthops, members, routes, sorted; epoch and digest are the kernel's own. Nexthops with
+ * members and routes are two dumps; when a commit falls between them it is read again (a few times, then -EAGAIN).
+ * -ENOENT: no such VPC.
  */
 int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
 int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_digest *ret_found,

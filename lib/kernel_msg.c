@@ -68,7 +68,8 @@ int kernel_msg_vni(uint16_t family, uint8_t cmd, uint16_t flags, uint32_t vni, s
 	return msg ? msg_finish(msg, nla_put_u32(msg, VPC_A_VNI, vni), ret_msg) : -ENOMEM;
 }
 
-int kernel_msg_host_set(uint16_t family, const struct vpc_addr *vtep4, uint16_t udp_port, struct nl_msg **ret_msg)
+int kernel_msg_host_set(uint16_t family, const struct vpc_addr *vtep4, const struct vpc_addr *vtep6, uint16_t udp_port,
+			struct nl_msg **ret_msg)
 {
 	struct nl_msg *msg = msg_new(family, VPC_CMD_HOST_SET, NLM_F_ACK, MSG_SMALL);
 	struct nlattr *nest;
@@ -76,19 +77,25 @@ int kernel_msg_host_set(uint16_t family, const struct vpc_addr *vtep4, uint16_t 
 	if (!msg)
 		return -ENOMEM;
 	nest = nla_nest_start(msg, VPC_A_HOST | NLA_F_NESTED);
-	if (!nest || nla_put(msg, VPC_HOST_A_VTEP4, 4, vtep4->bytes) || nla_put_u16(msg, VPC_HOST_A_UDP_PORT, udp_port))
+	if (!nest || (vtep4->family && nla_put(msg, VPC_HOST_A_VTEP4, 4, vtep4->bytes)) ||
+	    (vtep6->family && nla_put(msg, VPC_HOST_A_VTEP6, 16, vtep6->bytes)) ||
+	    nla_put_u16(msg, VPC_HOST_A_UDP_PORT, udp_port))
 		return msg_finish(msg, true, ret_msg);
 	nla_nest_end(msg, nest);
 	return msg_finish(msg, false, ret_msg);
 }
 
-int kernel_msg_vpc_new(uint16_t family, uint16_t flags, uint32_t vni, uint64_t quota, struct nl_msg **ret_msg)
+int kernel_msg_vpc_new(uint16_t family, uint16_t flags, uint32_t vni, uint64_t quota, const uint32_t *vpc_flags,
+		       struct nl_msg **ret_msg)
 {
 	struct nl_msg *msg = msg_new(family, VPC_CMD_VPC_NEW, flags, MSG_SMALL);
+	bool failed;
 
 	if (!msg)
 		return -ENOMEM;
-	return msg_finish(msg, nla_put_u32(msg, VPC_A_VNI, vni) || nla_put_u64(msg, VPC_A_QUOTA, quota), ret_msg);
+	failed = nla_put_u32(msg, VPC_A_VNI, vni) || nla_put_u64(msg, VPC_A_QUOTA, quota) ||
+		 (vpc_flags && nla_put_u32(msg, VPC_A_FLAGS, *vpc_flags));
+	return msg_finish(msg, failed, ret_msg);
 }
 
 static bool put_port_addrs(struct nl_msg *msg, const struct vpc_port *port)
@@ -106,9 +113,16 @@ static bool put_port_addrs(struct nl_msg *msg, const struct vpc_port *port)
 	return true;
 }
 
+static bool put_port_subnets(struct nl_msg *msg, const struct vpc_port *port)
+{
+	return (!port->gateway4.family || !nla_put(msg, VPC_PORT_A_GATEWAY4, 4, port->gateway4.bytes)) &&
+	       (!port->gateway6.family || !nla_put(msg, VPC_PORT_A_GATEWAY6, 16, port->gateway6.bytes)) &&
+	       (!port->subnet6.family ||
+		!put_prefix(msg, VPC_PORT_A_SUBNET6, AF_INET6, port->subnet6.plen, port->subnet6.bytes));
+}
+
 int kernel_msg_port_set(uint16_t family, const struct vpc_port *port, struct nl_msg **ret_msg)
 {
-	bool v6 = port->gateway.family == AF_INET6;
 	struct nl_msg *msg;
 	struct nlattr *nest;
 	bool ok;
@@ -123,9 +137,7 @@ int kernel_msg_port_set(uint16_t family, const struct vpc_port *port, struct nl_
 	ok = nest && !nla_put_string(msg, VPC_PORT_A_IFNAME, port->dev) &&
 	     !nla_put_u32(msg, VPC_PORT_A_VNI, port->vni) && !nla_put(msg, VPC_PORT_A_MAC, 6, port->mac) &&
 	     !nla_put_u32(msg, VPC_PORT_A_TABLE, port->table) && !nla_put_u32(msg, VPC_PORT_A_FLAGS, port->flags) &&
-	     put_port_addrs(msg, port);
-	if (ok && port->gateway.family)
-		ok = !nla_put(msg, v6 ? VPC_PORT_A_GATEWAY6 : VPC_PORT_A_GATEWAY4, v6 ? 16 : 4, port->gateway.bytes);
+	     put_port_addrs(msg, port) && put_port_subnets(msg, port);
 	if (ok)
 		nla_nest_end(msg, nest);
 	return msg_finish(msg, !ok, ret_msg);
@@ -164,6 +176,13 @@ int kernel_msg_lookup(uint16_t family, const struct kernel_lookup *lookup, struc
 	ok = ok && !put_addr(msg, VPC_LOOKUP_A_SRC, &lookup->src) && !put_addr(msg, VPC_LOOKUP_A_DST, &lookup->dst);
 	if (ok && lookup->ttl)
 		ok = !nla_put_u8(msg, VPC_LOOKUP_A_TTL, lookup->ttl);
+	if (ok && lookup->proto)
+		ok = !nla_put_u8(msg, VPC_LOOKUP_A_PROTO, lookup->proto);
+	if (ok && lookup->has_ports)
+		ok = !nla_put_u16(msg, VPC_LOOKUP_A_SPORT, lookup->sport) &&
+		     !nla_put_u16(msg, VPC_LOOKUP_A_DPORT, lookup->dport);
+	if (ok && lookup->len)
+		ok = !nla_put_u32(msg, VPC_LOOKUP_A_LEN, lookup->len);
 	if (ok)
 		nla_nest_end(msg, nest);
 	return msg_finish(msg, !ok, ret_msg);
@@ -193,7 +212,7 @@ int kernel_msg_txn_commit(uint16_t family, uint32_t txn, uint64_t epoch, const s
 	if (!msg)
 		return -ENOMEM;
 	failed = nla_put_u32(msg, VPC_A_TXN, txn) || nla_put_u64(msg, VPC_A_EPOCH, epoch) ||
-		 nla_put(msg, VPC_A_DIGEST, sizeof(*digest), digest) ||
+		 (digest && nla_put(msg, VPC_A_DIGEST, sizeof(*digest), digest)) ||
 		 (change && *change && nla_put_string(msg, VPC_A_CHANGE, change));
 	return msg_finish(msg, failed, ret_msg);
 }
@@ -210,6 +229,8 @@ struct kernel_ops kernel_ops_of_delta(const struct vpc_delta *delta)
 	return (struct kernel_ops){
 		.nexthops = delta->nexthops,
 		.n_nexthops = delta->n_nexthops,
+		.members = delta->members,
+		.n_members = delta->n_members,
 		.route_ops = delta->routes,
 		.n_routes = delta->n_routes,
 	};
@@ -220,6 +241,8 @@ struct kernel_ops kernel_ops_of_state(const struct vpc_state *state)
 	return (struct kernel_ops){
 		.nexthops = state->nexthops,
 		.n_nexthops = state->n_nexthops,
+		.members = state->members,
+		.n_members = state->n_members,
 		.routes = state->routes,
 		.n_routes = state->n_routes,
 	};
@@ -261,6 +284,19 @@ static bool add_nexthops(struct nl_msg *msg, struct kernel_ops *ops, uint8_t op)
 				*out++ = ops->nexthops[i];
 	}
 	ops->pos = end;
+	return true;
+}
+
+/* One attribute of the members from @ops->pos on; false: the message is full. */
+static bool add_members(struct nl_msg *msg, struct kernel_ops *ops)
+{
+	size_t room = msg_room(msg, sizeof(*ops->members)), n = ops->n_members - ops->pos;
+
+	if (n > room)
+		n = room;
+	if (!n || nla_put(msg, VPC_A_MEMBERS, n * sizeof(*ops->members), ops->members + ops->pos))
+		return false;
+	ops->pos += n;
 	return true;
 }
 
@@ -314,8 +350,8 @@ static void ops_settle(struct kernel_ops *ops)
 	uint8_t skip;
 
 	while (ops->phase != KERNEL_OPS_DONE) {
-		if (ops->phase == KERNEL_OPS_ROUTES) {
-			if (ops->pos < ops->n_routes)
+		if (ops->phase == KERNEL_OPS_ROUTES || ops->phase == KERNEL_OPS_MEMBERS) {
+			if (ops->pos < (ops->phase == KERNEL_OPS_ROUTES ? ops->n_routes : ops->n_members))
 				return;
 		} else {
 			skip = ops->phase == KERNEL_OPS_NEXTHOPS_SET ? VPC_OP_DEL : VPC_OP_SET;
@@ -334,6 +370,8 @@ static bool add_some(struct nl_msg *msg, struct kernel_ops *ops)
 	switch (ops->phase) {
 	case KERNEL_OPS_NEXTHOPS_SET:
 		return add_nexthops(msg, ops, VPC_OP_SET);
+	case KERNEL_OPS_MEMBERS:
+		return add_members(msg, ops);
 	case KERNEL_OPS_ROUTES:
 		return add_routes(msg, ops);
 	case KERNEL_OPS_NEXTHOPS_DEL:

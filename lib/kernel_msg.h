@@ -28,15 +28,19 @@ void kernel_msg_freep(struct nl_msg **msg);
 int kernel_msg_plain(uint16_t family, uint8_t cmd, uint16_t flags, struct nl_msg **ret_msg);
 /* A command with VPC_A_VNI only: VPC_DEL, VPC_GET, VERIFY, dumps of routes and nexthops. */
 int kernel_msg_vni(uint16_t family, uint8_t cmd, uint16_t flags, uint32_t vni, struct nl_msg **ret_msg);
-int kernel_msg_host_set(uint16_t family, const struct vpc_addr *vtep4, uint16_t udp_port, struct nl_msg **ret_msg);
-int kernel_msg_vpc_new(uint16_t family, uint16_t flags, uint32_t vni, uint64_t quota, struct nl_msg **ret_msg);
+/* A VTEP with family 0 is left out. */
+int kernel_msg_host_set(uint16_t family, const struct vpc_addr *vtep4, const struct vpc_addr *vtep6, uint16_t udp_port,
+			struct nl_msg **ret_msg);
+/* @vpc_flags: VPC_F_*; NULL leaves FLAGS out. */
+int kernel_msg_vpc_new(uint16_t family, uint16_t flags, uint32_t vni, uint64_t quota, const uint32_t *vpc_flags,
+		       struct nl_msg **ret_msg);
 int kernel_msg_port_set(uint16_t family, const struct vpc_port *port, struct nl_msg **ret_msg);
 int kernel_msg_port_del(uint16_t family, const char *dev, struct nl_msg **ret_msg);
 int kernel_msg_lookup(uint16_t family, const struct kernel_lookup *lookup, struct nl_msg **ret_msg);
 /* @base: NULL leaves BASE_EPOCH out. */
 int kernel_msg_txn_begin(uint16_t family, uint32_t vni, enum vpc_txn_mode mode, const uint64_t *base,
 			 struct nl_msg **ret_msg);
-/* @change: NULL or "" leaves CHANGE out. */
+/* @digest: NULL leaves DIGEST out; @change: NULL or "" leaves CHANGE out. */
 int kernel_msg_txn_commit(uint16_t family, uint32_t txn, uint64_t epoch, const struct vpc_digest *digest,
 			  const char *change, struct nl_msg **ret_msg);
 int kernel_msg_txn_abort(uint16_t family, uint32_t txn, struct nl_msg **ret_msg);
@@ -49,11 +53,13 @@ int kernel_msg_txn_abort(uint16_t family, uint32_t txn, struct nl_msg **ret_msg)
  */
 struct kernel_ops {
 	const struct vpc_nl_nexthop *nexthops;
+	const struct vpc_nl_member *members;
 	const struct vpc_route_op *route_ops;
 	const struct vpc_route *routes;
-	size_t n_nexthops, n_routes;
+	size_t n_nexthops, n_members, n_routes;
 	enum {
 		KERNEL_OPS_NEXTHOPS_SET,
+		KERNEL_OPS_MEMBERS,
 		KERNEL_OPS_ROUTES,
 		KERNEL_OPS_NEXTHOPS_DEL,
 		KERNEL_OPS_DONE

@@ -173,7 +173,7 @@ int kernel_parse_host(const struct nlmsghdr *nlh, struct kernel_host *ret_host, 
 {
 	struct attr attrs[VPC_A_MAX + 1], host[VPC_HOST_A_MAX + 1];
 	struct kernel_host out = { .udp_port = VPC_UDP_PORT };
-	uint8_t vtep[4];
+	uint8_t vtep[4], vtep6[16];
 	int r;
 
 	r = msg_table(nlh, attrs, err);
@@ -185,6 +185,8 @@ int kernel_parse_host(const struct nlmsghdr *nlh, struct kernel_host *ret_host, 
 	if (!r)
 		r = GET_MAYBE(&host[VPC_HOST_A_VTEP4], "VTEP", &vtep);
 	if (!r)
+		r = GET_MAYBE(&host[VPC_HOST_A_VTEP6], "VTEP", &vtep6);
+	if (!r)
 		r = GET_MAYBE(&host[VPC_HOST_A_UDP_PORT], "UDP port", &out.udp_port);
 	if (!r)
 		r = GET(&host[VPC_HOST_A_INSTANCE], "instance", &out.instance);
@@ -195,6 +197,10 @@ int kernel_parse_host(const struct nlmsghdr *nlh, struct kernel_host *ret_host, 
 	if (host[VPC_HOST_A_VTEP4].data) {
 		out.vtep4.family = AF_INET;
 		memcpy(out.vtep4.bytes, vtep, sizeof(vtep));
+	}
+	if (host[VPC_HOST_A_VTEP6].data) {
+		out.vtep6.family = AF_INET6;
+		memcpy(out.vtep6.bytes, vtep6, sizeof(vtep6));
 	}
 	*ret_host = out;
 	return 0;
@@ -213,6 +219,8 @@ static int vpc_get(const struct attr *attrs, struct kernel_vpc *ret, struct vpc_
 	if (!r)
 		r = GET(&attrs[VPC_A_N_NEXTHOPS], "number of nexthops", &ret->n_nexthops);
 	if (!r)
+		r = GET_MAYBE(&attrs[VPC_A_N_MEMBERS], "number of members", &ret->n_members);
+	if (!r)
 		r = GET_MAYBE(&attrs[VPC_A_N_TABLES], "number of tables", &ret->n_tables);
 	if (!r)
 		r = GET_MAYBE(&attrs[VPC_A_N_PORTS], "number of ports", &ret->n_ports);
@@ -220,6 +228,8 @@ static int vpc_get(const struct attr *attrs, struct kernel_vpc *ret, struct vpc_
 		r = GET_MAYBE(&attrs[VPC_A_MEMORY], "memory", &ret->memory);
 	if (!r)
 		r = GET_MAYBE(&attrs[VPC_A_QUOTA], "quota", &ret->quota);
+	if (!r)
+		r = GET_MAYBE(&attrs[VPC_A_FLAGS], "flags", &ret->flags);
 	return r;
 }
 
@@ -279,10 +289,31 @@ static int port_addrs_get(const struct attr *attr, struct vpc_port *port, struct
 	return 0;
 }
 
+static int port_subnets_get(const struct attr *attrs, struct vpc_port *port, struct vpc_err *err)
+{
+	const struct attr *v4 = &attrs[VPC_PORT_A_GATEWAY4], *v6 = &attrs[VPC_PORT_A_GATEWAY6];
+	const struct attr *subnet = &attrs[VPC_PORT_A_SUBNET6];
+	struct vpc_nl_prefix nl;
+	int r = field_get_maybe(v4, "gateway", port->gateway4.bytes, 4, err);
+
+	if (!r)
+		r = field_get_maybe(v6, "gateway", port->gateway6.bytes, 16, err);
+	if (!r)
+		r = GET_MAYBE(subnet, "subnet", &nl);
+	if (!r && subnet->data)
+		r = prefix_convert(&nl, &port->subnet6, err);
+	if (r)
+		return r;
+	if (v4->data)
+		port->gateway4.family = AF_INET;
+	if (v6->data)
+		port->gateway6.family = AF_INET6;
+	return 0;
+}
+
 static int port_get(const struct attr *attrs, struct kernel_port *ret, struct vpc_err *err)
 {
 	struct vpc_port *conf = &ret->conf;
-	const struct attr *v4 = &attrs[VPC_PORT_A_GATEWAY4], *v6 = &attrs[VPC_PORT_A_GATEWAY6];
 	int r = string_get(&attrs[VPC_PORT_A_IFNAME], "port name", conf->dev, sizeof(conf->dev), err);
 
 	if (!r && !conf->dev[0])
@@ -298,11 +329,7 @@ static int port_get(const struct attr *attrs, struct kernel_port *ret, struct vp
 	if (!r)
 		r = GET_MAYBE(&attrs[VPC_PORT_A_IFINDEX], "interface index", &ret->ifindex);
 	if (!r)
-		r = field_get_maybe(v4, "gateway", conf->gateway.bytes, 4, err);
-	if (!r && !v4->data)
-		r = field_get_maybe(v6, "gateway", conf->gateway.bytes, 16, err);
-	if (v4->data || v6->data)
-		conf->gateway.family = v4->data ? AF_INET : AF_INET6;
+		r = port_subnets_get(attrs, conf, err);
 	return r ? r : port_addrs_get(&attrs[VPC_PORT_A_ADDRS], conf, err);
 }
 
@@ -394,6 +421,10 @@ static int step_get(const struct attr *attr, struct kernel_step *ret, struct vpc
 	if (!r)
 		r = GET_MAYBE(&attrs[VPC_STEP_A_VNI], "VNI", &out.vni);
 	if (!r)
+		r = GET_MAYBE(&attrs[VPC_STEP_A_BUCKET], "bucket", &out.bucket);
+	if (!r)
+		r = GET_MAYBE(&attrs[VPC_STEP_A_MTU], "MTU", &out.mtu);
+	if (!r)
 		r = GET_MAYBE(&attrs[VPC_STEP_A_NEXTHOP], "nexthop", &out.nexthop);
 	if (!r)
 		r = string_get(&attrs[VPC_STEP_A_IFNAME], "port name", out.ifname, sizeof(out.ifname), err);
@@ -406,6 +437,8 @@ static int step_get(const struct attr *attr, struct kernel_step *ret, struct vpc
 	out.ok = ok;
 	out.has_table = attrs[VPC_STEP_A_TABLE].data;
 	out.has_vni = attrs[VPC_STEP_A_VNI].data;
+	out.has_bucket = attrs[VPC_STEP_A_BUCKET].data;
+	out.has_mtu = attrs[VPC_STEP_A_MTU].data;
 	out.has_nexthop = attrs[VPC_STEP_A_NEXTHOP].data;
 	out.has_prefix = attrs[VPC_STEP_A_PREFIX].data;
 	*ret = out;
@@ -475,6 +508,14 @@ static int dump_nexthop(const void *data, struct vpc_state *state, struct vpc_er
 	return vpc_state_add_nexthop(state, &nh);
 }
 
+static int dump_member(const void *data, struct vpc_state *state, struct vpc_err *err)
+{
+	struct vpc_nl_member member;
+
+	memcpy(&member, data, sizeof(member));
+	return vpc_state_add_member(state, &member);
+}
+
 static int dump_route4(const void *data, struct vpc_state *state, struct vpc_err *err)
 {
 	struct vpc_nl_route4 nl;
@@ -537,6 +578,8 @@ int kernel_parse_dump(const struct nlmsghdr *nlh, struct vpc_state *state, uint6
 	while (!r && walk_next(&walk, &attr)) {
 		if (attr.type == VPC_A_NEXTHOPS)
 			r = dump_array(&attr, sizeof(struct vpc_nl_nexthop), dump_nexthop, state, err);
+		else if (attr.type == VPC_A_MEMBERS)
+			r = dump_array(&attr, sizeof(struct vpc_nl_member), dump_member, state, err);
 		else if (attr.type == VPC_A_ROUTES4)
 			r = dump_array(&attr, sizeof(struct vpc_nl_route4), dump_route4, state, err);
 		else if (attr.type == VPC_A_ROUTES6)

@@ -58,6 +58,11 @@ static int nexthop_cmp(const void *a, const void *b)
 	return vpc_nexthop_cmp(a, b);
 }
 
+static int member_cmp(const void *a, const void *b)
+{
+	return vpc_member_cmp(a, b);
+}
+
 static int route_cmp(const void *a, const void *b)
 {
 	return vpc_route_cmp(a, b);
@@ -73,6 +78,13 @@ bool vpc_nexthop_equal(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexth
 	return a->id == b->id && a->type == b->type && a->family == b->family && a->vni == b->vni &&
 	       a->table == b->table && !memcmp(a->mac, b->mac, sizeof(a->mac)) &&
 	       !memcmp(a->addr, b->addr, sizeof(a->addr));
+}
+
+int vpc_member_cmp(const struct vpc_nl_member *a, const struct vpc_nl_member *b)
+{
+	if (a->group != b->group)
+		return a->group < b->group ? -1 : 1;
+	return a->nexthop < b->nexthop ? -1 : a->nexthop > b->nexthop;
 }
 
 int vpc_route_cmp(const struct vpc_route *a, const struct vpc_route *b)
@@ -92,6 +104,7 @@ void vpc_state_init(struct vpc_state *state, uint32_t vni)
 void vpc_state_clear(struct vpc_state *state)
 {
 	free(state->nexthops);
+	free(state->members);
 	free(state->routes);
 	vpc_state_init(state, state->vni);
 }
@@ -104,6 +117,17 @@ int vpc_state_add_nexthop(struct vpc_state *state, const struct vpc_nl_nexthop *
 		return r;
 	state->nexthops[state->n_nexthops] = *nh;
 	state->nexthops[state->n_nexthops++].op = VPC_OP_SET;
+	return 0;
+}
+
+int vpc_state_add_member(struct vpc_state *state, const struct vpc_nl_member *member)
+{
+	int r = array_reserve(&state->members, state->n_members, &state->cap_members, sizeof(*member));
+
+	if (r)
+		return r;
+	state->members[state->n_members] = *member;
+	state->members[state->n_members++].op = VPC_OP_SET;
 	return 0;
 }
 
@@ -125,6 +149,10 @@ int vpc_state_sort(struct vpc_state *state, struct vpc_err *err)
 	if (i < state->n_nexthops)
 		return vpc_err_set(err, -EEXIST, "VPC %u: nexthop %u is there twice", state->vni,
 				   state->nexthops[i].id);
+	i = array_sort(state->members, state->n_members, sizeof(*state->members), member_cmp);
+	if (i < state->n_members)
+		return vpc_err_set(err, -EEXIST, "VPC %u: member %u of group %u is there twice", state->vni,
+				   state->members[i].nexthop, state->members[i].group);
 	i = array_sort(state->routes, state->n_routes, sizeof(*state->routes), route_cmp);
 	if (i < state->n_routes)
 		return vpc_err_set(err, -EEXIST, "VPC %u: route %s in table %u is there twice", state->vni,
@@ -139,6 +167,33 @@ const struct vpc_nl_nexthop *vpc_state_find_nexthop(const struct vpc_state *stat
 	if (!state->n_nexthops)
 		return NULL;
 	return bsearch(&key, state->nexthops, state->n_nexthops, sizeof(key), nexthop_cmp);
+}
+
+const struct vpc_nl_member *vpc_state_find_member(const struct vpc_state *state, uint32_t group, uint32_t nexthop)
+{
+	struct vpc_nl_member key = { .group = group, .nexthop = nexthop };
+
+	if (!state->n_members)
+		return NULL;
+	return bsearch(&key, state->members, state->n_members, sizeof(key), member_cmp);
+}
+
+const struct vpc_nl_member *vpc_state_members_of(const struct vpc_state *state, uint32_t group, size_t *ret_n)
+{
+	size_t lo = 0, hi = state->n_members, end;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (state->members[mid].group < group)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (end = lo; end < state->n_members && state->members[end].group == group; end++)
+		;
+	*ret_n = end - lo;
+	return end > lo ? &state->members[lo] : NULL;
 }
 
 const struct vpc_route *vpc_state_find_route(const struct vpc_state *state, uint32_t table,
@@ -167,7 +222,7 @@ const char *vpc_nexthop_fault(const struct vpc_nl_nexthop *nh)
 
 	if (!nh->id)
 		return "its id is 0";
-	if (!nh->type || nh->type > VPC_NEXTHOP_MAX || nh->type == VPC_NEXTHOP_GROUP)
+	if (!nh->type || nh->type > VPC_NEXTHOP_MAX)
 		return "its type is unknown";
 	if (nh->vni > VPC_VNI_MAX)
 		return "its VNI is more than 24 bits";
@@ -189,6 +244,15 @@ const char *vpc_nexthop_fault(const struct vpc_nl_nexthop *nh)
 	return nh->table >= VPC_TABLES_MAX ? "its table is out of range" : NULL;
 }
 
+const char *vpc_member_fault(const struct vpc_nl_member *member)
+{
+	if (!member->group || !member->nexthop)
+		return "a nexthop's id is not 0";
+	if (!member->weight || member->weight > VPC_WEIGHT_MAX)
+		return "its weight is out of range";
+	return NULL;
+}
+
 static const char *prefix_fault(const struct vpc_prefix *prefix)
 {
 	struct vpc_prefix masked = *prefix;
@@ -198,6 +262,42 @@ static const char *prefix_fault(const struct vpc_prefix *prefix)
 	if (prefix->plen > vpc_family_bits(prefix->family))
 		return "its prefix length is too large";
 	return vpc_prefix_mask(&masked) ? "it has bits beyond its length" : NULL;
+}
+
+/* What is wrong with member @i among the others; neighbours share their group. */
+static const char *member_fault_at(const struct vpc_state *state, size_t i)
+{
+	const struct vpc_nl_member *member = &state->members[i];
+	const char *fault = vpc_member_fault(member);
+	const struct vpc_nl_nexthop *nh;
+
+	if (fault)
+		return fault;
+	if (i >= VPC_MEMBERS_MAX && state->members[i - VPC_MEMBERS_MAX].group == member->group)
+		return "its group has too many members";
+	if (!i || state->members[i - 1].group != member->group) {
+		nh = vpc_state_find_nexthop(state, member->group);
+		if (!nh)
+			return "its group is not there";
+		if (nh->type != VPC_NEXTHOP_GROUP)
+			return "what it belongs to is no group";
+	}
+	nh = vpc_state_find_nexthop(state, member->nexthop);
+	if (!nh)
+		return "its nexthop is not there";
+	return nh->type == VPC_NEXTHOP_GROUP ? "a group cannot be a member" : NULL;
+}
+
+static int check_members(const struct vpc_state *state, struct vpc_err *err)
+{
+	for (size_t i = 0; i < state->n_members; i++) {
+		const char *fault = member_fault_at(state, i);
+
+		if (fault)
+			return vpc_err_set(err, -EINVAL, "VPC %u: member %u of group %u: %s", state->vni,
+					   state->members[i].nexthop, state->members[i].group, fault);
+	}
+	return 0;
 }
 
 int vpc_state_check(const struct vpc_state *state, struct vpc_err *err)
@@ -212,6 +312,8 @@ int vpc_state_check(const struct vpc_state *state, struct vpc_err *err)
 			return vpc_err_set(err, -EINVAL, "VPC %u: nexthop %u: %s", state->vni, state->nexthops[i].id,
 					   fault);
 	}
+	if (check_members(state, err))
+		return -EINVAL;
 	for (size_t i = 0; i < state->n_routes; i++) {
 		const struct vpc_route *route = &state->routes[i];
 		const char *fault = prefix_fault(&route->prefix);
@@ -240,6 +342,7 @@ void vpc_delta_init(struct vpc_delta *delta, uint32_t vni)
 void vpc_delta_clear(struct vpc_delta *delta)
 {
 	free(delta->nexthops);
+	free(delta->members);
 	free(delta->routes);
 	vpc_delta_init(delta, delta->vni);
 }
@@ -265,6 +368,29 @@ int vpc_delta_del_nexthop(struct vpc_delta *delta, uint32_t id)
 	struct vpc_nl_nexthop nh = { .id = id };
 
 	return delta_add_nexthop(delta, &nh, VPC_OP_DEL);
+}
+
+static int delta_add_member(struct vpc_delta *delta, const struct vpc_nl_member *member, uint8_t op)
+{
+	int r = array_reserve(&delta->members, delta->n_members, &delta->cap_members, sizeof(*member));
+
+	if (r)
+		return r;
+	delta->members[delta->n_members] = *member;
+	delta->members[delta->n_members++].op = op;
+	return 0;
+}
+
+int vpc_delta_set_member(struct vpc_delta *delta, const struct vpc_nl_member *member)
+{
+	return delta_add_member(delta, member, VPC_OP_SET);
+}
+
+int vpc_delta_del_member(struct vpc_delta *delta, uint32_t group, uint32_t nexthop)
+{
+	struct vpc_nl_member member = { .group = group, .nexthop = nexthop };
+
+	return delta_add_member(delta, &member, VPC_OP_DEL);
 }
 
 static int delta_add_route(struct vpc_delta *delta, const struct vpc_route *route, uint8_t op)
@@ -314,6 +440,7 @@ static bool port_addrs_within(const struct vpc_port *a, const struct vpc_port *b
 bool vpc_port_equal(const struct vpc_port *a, const struct vpc_port *b)
 {
 	return a->vni == b->vni && !strcmp(a->dev, b->dev) && !memcmp(a->mac, b->mac, sizeof(a->mac)) &&
-	       a->table == b->table && a->flags == b->flags && !vpc_addr_cmp(&a->gateway, &b->gateway) &&
+	       a->table == b->table && a->flags == b->flags && !vpc_addr_cmp(&a->gateway4, &b->gateway4) &&
+	       !vpc_addr_cmp(&a->gateway6, &b->gateway6) && !vpc_prefix_cmp(&a->subnet6, &b->subnet6) &&
 	       a->n_addrs == b->n_addrs && port_addrs_within(a, b) && port_addrs_within(b, a);
 }

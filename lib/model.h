@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What CDB, ZooKeeper and the kernel all speak of: nexthops, routes, ports, a VPC's state at one epoch, a delta
- * between two.
+ * What CDB, ZooKeeper and the kernel all speak of: nexthops, members of groups, routes, ports, a VPC's state at one
+ * epoch, a delta between two.
  *
  * Arrays are sorted (vpc_state_sort()), so that lib/diff.c is one merge. States of a million routes are ordinary: 28
  * bytes a route, no pointers inside elements.
@@ -28,11 +28,12 @@ struct vpc_route {
 	struct vpc_prefix prefix;
 };
 
-/* The kernel's own struct serves as the nexthop everywhere; op is VPC_OP_SET outside of deltas. */
+/* The kernel's own structs serve as nexthop and member everywhere; op is VPC_OP_SET outside of deltas. */
 
 /**
  * struct vpc_state - a VPC at one epoch
  * @nexthops: sorted by id, unique
+ * @members: of groups; sorted by (group, nexthop), unique
  * @routes: sorted by (table, prefix), unique
  */
 struct vpc_state {
@@ -41,6 +42,8 @@ struct vpc_state {
 	struct vpc_digest digest;
 	struct vpc_nl_nexthop *nexthops;
 	size_t n_nexthops, cap_nexthops;
+	struct vpc_nl_member *members;
+	size_t n_members, cap_members;
 	struct vpc_route *routes;
 	size_t n_routes, cap_routes;
 };
@@ -53,8 +56,8 @@ struct vpc_route_op {
 /**
  * struct vpc_delta - what leads from @base to @epoch
  *
- * Operations are applied in the order: nexthops set, routes set and deleted, nexthops deleted. At most one operation
- * an element.
+ * Operations are applied in the order: nexthops set, members set and deleted, routes set and deleted, nexthops deleted.
+ * At most one operation an element.
  */
 struct vpc_delta {
 	uint32_t vni;
@@ -64,6 +67,8 @@ struct vpc_delta {
 	char change[VPC_CHANGE_MAX + 1];
 	struct vpc_nl_nexthop *nexthops; /* op: VPC_OP_SET or VPC_OP_DEL (only id is used) */
 	size_t n_nexthops, cap_nexthops;
+	struct vpc_nl_member *members; /* op: VPC_OP_SET or VPC_OP_DEL (weight is not used) */
+	size_t n_members, cap_members;
 	struct vpc_route_op *routes;
 	size_t n_routes, cap_routes;
 };
@@ -76,7 +81,8 @@ struct vpc_port {
 	uint8_t mac[6];
 	uint32_t table;
 	uint32_t flags; /* VPC_PORT_F_* */
-	struct vpc_addr gateway; /* family 0: none */
+	struct vpc_addr gateway4, gateway6; /* family 0: none */
+	struct vpc_prefix subnet6; /* what router advertisements announce; family 0: nothing */
 	struct vpc_prefix *addrs; /* owned */
 	size_t n_addrs;
 };
@@ -85,20 +91,29 @@ void vpc_state_init(struct vpc_state *state, uint32_t vni);
 void vpc_state_clear(struct vpc_state *state); /* frees what is inside, leaves it empty */
 /* Append; -ENOMEM. Not sorted until vpc_state_sort(). */
 int vpc_state_add_nexthop(struct vpc_state *state, const struct vpc_nl_nexthop *nh);
+int vpc_state_add_member(struct vpc_state *state, const struct vpc_nl_member *member);
 int vpc_state_add_route(struct vpc_state *state, const struct vpc_route *route);
-/* Sort both arrays. -EEXIST with the text naming the element when one is there twice. Fast when already sorted. */
+/* Sort the arrays. -EEXIST with the text naming the element when one is there twice. Fast when already sorted. */
 int vpc_state_sort(struct vpc_state *state, struct vpc_err *err);
 const struct vpc_nl_nexthop *vpc_state_find_nexthop(const struct vpc_state *state, uint32_t id); /* sorted; or NULL */
+const struct vpc_nl_member *vpc_state_find_member(const struct vpc_state *state, uint32_t group, uint32_t nexthop);
+/* A group's members are neighbours: the first, NULL when there is none. */
+const struct vpc_nl_member *vpc_state_members_of(const struct vpc_state *state, uint32_t group, size_t *ret_n);
 const struct vpc_route *vpc_state_find_route(const struct vpc_state *state, uint32_t table,
 					     const struct vpc_prefix *prefix);
 
-/* Every route's nexthop is there, ids are not 0, host bits clear, types known. -EINVAL, the text names the element. */
+/*
+ * Every route's nexthop is there, ids are not 0, host bits clear, types known; a member's group is a group, its nexthop
+ * is there and no group, and no group has more than VPC_MEMBERS_MAX. -EINVAL, the text names the element. Sorted.
+ */
 int vpc_state_check(const struct vpc_state *state, struct vpc_err *err);
 
 void vpc_delta_init(struct vpc_delta *delta, uint32_t vni);
 void vpc_delta_clear(struct vpc_delta *delta);
 int vpc_delta_set_nexthop(struct vpc_delta *delta, const struct vpc_nl_nexthop *nh);
 int vpc_delta_del_nexthop(struct vpc_delta *delta, uint32_t id);
+int vpc_delta_set_member(struct vpc_delta *delta, const struct vpc_nl_member *member);
+int vpc_delta_del_member(struct vpc_delta *delta, uint32_t group, uint32_t nexthop);
 int vpc_delta_set_route(struct vpc_delta *delta, const struct vpc_route *route);
 int vpc_delta_del_route(struct vpc_delta *delta, uint32_t table, const struct vpc_prefix *prefix);
 
@@ -117,6 +132,9 @@ bool vpc_nexthop_equal(const struct vpc_nl_nexthop *a, const struct vpc_nl_nexth
 /* What is wrong with one ("its type is unknown"), whoever brings it; NULL: nothing. Fields that its type does not use
  * must be 0, because the digest does not cover them. */
 const char *vpc_nexthop_fault(const struct vpc_nl_nexthop *nh);
+int vpc_member_cmp(const struct vpc_nl_member *a, const struct vpc_nl_member *b); /* by (group, nexthop) */
+/* As vpc_nexthop_fault(), of a member by itself: whether its nexthops are there is vpc_state_check()'s. */
+const char *vpc_member_fault(const struct vpc_nl_member *member);
 int vpc_route_cmp(const struct vpc_route *a, const struct vpc_route *b); /* by (table, prefix) */
 
 /* "gateway 192.0.2.1 vni 7" ...; into @buf, which is returned. */

@@ -11,7 +11,7 @@
 #include "model.h"
 #include "util.h"
 
-/* One operation on either array; @elem leads into the delta. */
+/* One operation on one of the arrays; @elem leads into the delta. */
 struct merge_op {
 	const void *elem;
 	uint8_t op;
@@ -24,6 +24,11 @@ static int nexthop_op_cmp(const void *a, const void *b)
 	return vpc_nexthop_cmp(((const struct merge_op *)a)->elem, ((const struct merge_op *)b)->elem);
 }
 
+static int member_op_cmp(const void *a, const void *b)
+{
+	return vpc_member_cmp(((const struct merge_op *)a)->elem, ((const struct merge_op *)b)->elem);
+}
+
 static int route_op_cmp(const void *a, const void *b)
 {
 	return vpc_route_cmp(((const struct merge_op *)a)->elem, ((const struct merge_op *)b)->elem);
@@ -32,6 +37,11 @@ static int route_op_cmp(const void *a, const void *b)
 static int nexthop_cmp(const void *a, const void *b)
 {
 	return vpc_nexthop_cmp(a, b);
+}
+
+static int member_cmp(const void *a, const void *b)
+{
+	return vpc_member_cmp(a, b);
 }
 
 static int route_cmp(const void *a, const void *b)
@@ -128,6 +138,33 @@ static int apply_nexthops(const struct vpc_state *state, const struct vpc_delta 
 	return 0;
 }
 
+static int apply_members(const struct vpc_state *state, const struct vpc_delta *delta, struct vpc_nl_member *out,
+			 size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_free_ struct merge_op *ops = calloc(delta->n_members + 1, sizeof(*ops));
+	const struct vpc_nl_member *member;
+	const struct merge_op *bad;
+
+	if (!ops)
+		return -ENOMEM;
+	for (size_t i = 0; i < delta->n_members; i++)
+		ops[i] = (struct merge_op){ &delta->members[i], delta->members[i].op };
+	bad = ops_sort(ops, delta->n_members, member_op_cmp);
+	if (bad) {
+		member = bad->elem;
+		return vpc_err_set(err, -EINVAL, "VPC %u: the delta changes member %u of group %u twice", delta->vni,
+				   member->nexthop, member->group);
+	}
+	bad = merge((const char *)state->members, state->n_members, sizeof(*out), ops, delta->n_members, member_cmp,
+		    (char *)out, ret_n);
+	if (bad) {
+		member = bad->elem;
+		return vpc_err_set(err, -ENOENT, "VPC %u: the delta deletes member %u of group %u, which is not there",
+				   delta->vni, member->nexthop, member->group);
+	}
+	return 0;
+}
+
 static int apply_routes(const struct vpc_state *state, const struct vpc_delta *delta, struct vpc_route *out,
 			size_t *ret_n, struct vpc_err *err)
 {
@@ -156,41 +193,47 @@ static int apply_routes(const struct vpc_state *state, const struct vpc_delta *d
 	return 0;
 }
 
+/* Takes over what was made beside the old array; an array without operations stays. */
+static void take_array(void *array_ptr, size_t *n, size_t *cap, void **made, size_t n_made, size_t cap_made)
+{
+	void *old;
+
+	if (!*made)
+		return;
+	memcpy(&old, array_ptr, sizeof(old));
+	free(old);
+	memcpy(array_ptr, made, sizeof(*made));
+	*made = NULL;
+	*n = n_made;
+	*cap = cap_made;
+}
+
 /* The arrays are made beside the old ones and taken over together, so that a failure leaves @state alone. */
 static int apply_all(struct vpc_state *state, const struct vpc_delta *delta, struct vpc_err *err)
 {
-	size_t cap_nexthops = state->n_nexthops + delta->n_nexthops, cap_routes = state->n_routes + delta->n_routes;
-	_cleanup_free_ struct vpc_nl_nexthop *nexthops = NULL;
-	_cleanup_free_ struct vpc_route *routes = NULL;
-	size_t n_nexthops = state->n_nexthops, n_routes = state->n_routes;
-	int r;
+	size_t cap_nexthops = state->n_nexthops + delta->n_nexthops, cap_members = state->n_members + delta->n_members;
+	size_t cap_routes = state->n_routes + delta->n_routes;
+	_cleanup_free_ void *nexthops = NULL, *members = NULL, *routes = NULL;
+	size_t n_nexthops = 0, n_members = 0, n_routes = 0;
+	int r = 0;
 
 	if (delta->n_nexthops) {
-		nexthops = reallocarray(NULL, cap_nexthops, sizeof(*nexthops));
+		nexthops = reallocarray(NULL, cap_nexthops, sizeof(*state->nexthops));
 		r = nexthops ? apply_nexthops(state, delta, nexthops, &n_nexthops, err) : -ENOMEM;
-		if (r)
-			return r;
 	}
-	if (delta->n_routes) {
-		routes = reallocarray(NULL, cap_routes, sizeof(*routes));
+	if (!r && delta->n_members) {
+		members = reallocarray(NULL, cap_members, sizeof(*state->members));
+		r = members ? apply_members(state, delta, members, &n_members, err) : -ENOMEM;
+	}
+	if (!r && delta->n_routes) {
+		routes = reallocarray(NULL, cap_routes, sizeof(*state->routes));
 		r = routes ? apply_routes(state, delta, routes, &n_routes, err) : -ENOMEM;
-		if (r)
-			return r;
 	}
-	if (nexthops) {
-		free(state->nexthops);
-		state->nexthops = nexthops;
-		state->n_nexthops = n_nexthops;
-		state->cap_nexthops = cap_nexthops;
-		nexthops = NULL;
-	}
-	if (routes) {
-		free(state->routes);
-		state->routes = routes;
-		state->n_routes = n_routes;
-		state->cap_routes = cap_routes;
-		routes = NULL;
-	}
+	if (r)
+		return r;
+	take_array(&state->nexthops, &state->n_nexthops, &state->cap_nexthops, &nexthops, n_nexthops, cap_nexthops);
+	take_array(&state->members, &state->n_members, &state->cap_members, &members, n_members, cap_members);
+	take_array(&state->routes, &state->n_routes, &state->cap_routes, &routes, n_routes, cap_routes);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ struct vpc_head {
 struct vpc_host_ports {
 	char host[VPC_HOST_NAME_MAX + 1];
 	uint64_t revision;
-	struct vpc_addr vtep;
+	struct vpc_addr vtep4, vtep6;	/* family 0: none; one at least */
 	uint16_t udp_port;
 	struct vpc_port *ports;	/* owned */
 	size_t n_ports;

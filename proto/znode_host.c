@@ -14,6 +14,17 @@
 #include "../lib/util.h"
 #include "json.h"
 
+/* A member that is there when the address is. */
+static void write_addr(struct json_writer *w, const char *member, const struct vpc_addr *addr)
+{
+	char buf[VPC_ADDR_STRLEN];
+
+	if (!addr->family)
+		return;
+	vpc_json_raw(w, member);
+	vpc_json_string(w, vpc_addr_format(addr, buf));
+}
+
 static void write_port(struct json_writer *w, const struct vpc_port *port)
 {
 	char buf[VPC_PREFIX_STRLEN];
@@ -31,9 +42,11 @@ static void write_port(struct json_writer *w, const struct vpc_port *port)
 	vpc_json_u64(w, port->table);
 	vpc_json_raw(w, ",\"flags\":");
 	vpc_json_u64(w, port->flags);
-	if (port->gateway.family) {
-		vpc_json_raw(w, ",\"gateway\":");
-		vpc_json_string(w, vpc_addr_format(&port->gateway, buf));
+	write_addr(w, ",\"gateway\":", &port->gateway4);
+	write_addr(w, ",\"gateway6\":", &port->gateway6);
+	if (port->subnet6.family) {
+		vpc_json_raw(w, ",\"subnet6\":");
+		vpc_json_string(w, vpc_prefix_format(&port->subnet6, buf));
 	}
 	vpc_json_raw(w, ",\"addrs\":[");
 	for (i = 0; i < port->n_addrs; i++) {
@@ -45,8 +58,8 @@ static void write_port(struct json_writer *w, const struct vpc_port *port)
 
 int vpc_host_ports_format(const struct vpc_host_ports *ports, char **ret, size_t *ret_len)
 {
+	bool v4 = ports->vtep4.family;
 	struct json_writer w;
-	char buf[VPC_ADDR_STRLEN];
 	size_t i;
 
 	vpc_json_init(&w, VPC_ZNODE_PORTS_MAX);
@@ -54,8 +67,9 @@ int vpc_host_ports_format(const struct vpc_host_ports *ports, char **ret, size_t
 	vpc_json_string(&w, ports->host);
 	vpc_json_raw(&w, ",\"revision\":");
 	vpc_json_u64(&w, ports->revision);
-	vpc_json_raw(&w, ",\"vtep\":");
-	vpc_json_string(&w, vpc_addr_format(&ports->vtep, buf));
+	write_addr(&w, ",\"vtep\":", v4 ? &ports->vtep4 : &ports->vtep6);
+	if (v4)
+		write_addr(&w, ",\"vtep6\":", &ports->vtep6);
 	vpc_json_raw(&w, ",\"udp_port\":");
 	vpc_json_u64(&w, ports->udp_port);
 	vpc_json_raw(&w, ",\"ports\":[");
@@ -92,6 +106,50 @@ static int get_dev(json_object *obj, const struct json_at *at, char *ret, struct
 		return vpc_json_bad(err, -EINVAL, at, "dev", "'%s' is not a device name", dev);
 	strcpy(ret, dev);
 	return 0;
+}
+
+/*
+ * Two addresses, one a family: @first of either, @second6 of IPv6 where @first is IPv4. Both may be absent. What has
+ * only one of IPv6 says so in @first, as it did before there were two.
+ */
+static int get_pair(json_object *obj, const struct json_at *at, const char *first, const char *second6,
+		    struct vpc_addr *ret4, struct vpc_addr *ret6, struct vpc_err *err)
+{
+	struct vpc_addr a = { 0 }, b = { 0 };
+	int r = 0;
+
+	if (json_object_object_get_ex(obj, first, NULL))
+		r = vpc_json_get_addr(obj, at, first, &a, err);
+	if (!r && json_object_object_get_ex(obj, second6, NULL))
+		r = vpc_json_get_addr(obj, at, second6, &b, err);
+	if (r)
+		return r;
+	if (b.family == AF_INET)
+		return vpc_json_bad(err, -EINVAL, at, second6, "not an IPv6 address");
+	if (a.family == AF_INET6 && b.family)
+		return vpc_json_bad(err, -EINVAL, at, second6, "%s is an IPv6 address already", first);
+	if (a.family == AF_INET6)
+		b = a;
+	else
+		*ret4 = a;
+	*ret6 = b;
+	return 0;
+}
+
+static int get_subnet6(json_object *obj, const struct json_at *at, struct vpc_prefix *ret, struct vpc_err *err)
+{
+	json_object *value;
+	struct vpc_prefix prefix;
+	int r;
+
+	if (!json_object_object_get_ex(obj, "subnet6", &value))
+		return 0;
+	r = vpc_json_as_prefix(value, at, "subnet6", &prefix, err);
+	if (!r && prefix.family != AF_INET6)
+		r = vpc_json_bad(err, -EINVAL, at, "subnet6", "not an IPv6 prefix");
+	if (!r)
+		*ret = prefix;
+	return r;
 }
 
 static int get_addrs(json_object *obj, const struct json_at *at, struct vpc_port *port, struct vpc_err *err)
@@ -143,8 +201,10 @@ static int parse_port(json_object *obj, const struct json_at *at, struct vpc_por
 	if (!r && (port->flags & ~__VPC_PORT_F_ALL))
 		r = vpc_json_bad(err, -EINVAL, at, "flags", "0x%x has flags that this program does not know",
 				 port->flags);
-	if (!r && json_object_object_get_ex(obj, "gateway", NULL))
-		r = vpc_json_get_addr(obj, at, "gateway", &port->gateway, err);
+	if (!r)
+		r = get_pair(obj, at, "gateway", "gateway6", &port->gateway4, &port->gateway6, err);
+	if (!r)
+		r = get_subnet6(obj, at, &port->subnet6, err);
 	if (!r)
 		r = get_addrs(obj, at, port, err);
 	return r;
@@ -223,7 +283,9 @@ int vpc_host_ports_parse(const char *data, size_t len, struct vpc_host_ports *re
 	if (!r)
 		r = vpc_json_get_u64(obj, NULL, "revision", 0, INT64_MAX, &ports.revision, err);
 	if (!r)
-		r = vpc_json_get_addr(obj, NULL, "vtep", &ports.vtep, err);
+		r = get_pair(obj, NULL, "vtep", "vtep6", &ports.vtep4, &ports.vtep6, err);
+	if (!r && !json_object_object_get_ex(obj, "vtep", NULL))
+		r = vpc_err_set(err, -EINVAL, "vtep: missing");
 	if (!r)
 		r = vpc_json_get_u32(obj, NULL, "udp_port", 1, UINT16_MAX, &udp_port, err);
 	if (!r)

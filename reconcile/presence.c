@@ -115,8 +115,12 @@ static void port_format(const struct vpc_port *port, char *buf, size_t size)
 	int n = snprintf(buf, size, "VPC %u mac %s table %u flags 0x%x", port->vni, vpc_mac_format(port->mac, mac),
 			 port->table, port->flags);
 
-	if (port->gateway.family && n > 0 && (size_t)n < size)
-		n += snprintf(buf + n, size - n, " gateway %s", vpc_addr_format(&port->gateway, addr));
+	if (port->gateway4.family && n > 0 && (size_t)n < size)
+		n += snprintf(buf + n, size - n, " gateway %s", vpc_addr_format(&port->gateway4, addr));
+	if (port->gateway6.family && n > 0 && (size_t)n < size)
+		n += snprintf(buf + n, size - n, " gateway %s", vpc_addr_format(&port->gateway6, addr));
+	if (port->subnet6.family && n > 0 && (size_t)n < size)
+		n += snprintf(buf + n, size - n, " subnet %s", vpc_prefix_format(&port->subnet6, addr));
 	for (size_t i = 0; i < port->n_addrs && n > 0 && (size_t)n < size; i++)
 		n += snprintf(buf + n, size - n, " %s", vpc_prefix_format(&port->addrs[i], addr));
 }
@@ -137,16 +141,30 @@ static const struct vpc_port *find_have(const struct presence *p, const char *de
 	return NULL;
 }
 
+#define HOST_STRLEN (2 * VPC_ADDR_STRLEN + 24)
+
+static const char *host_format(const struct vpc_addr *vtep4, const struct vpc_addr *vtep6, uint16_t udp_port, char *buf)
+{
+	char v4[VPC_ADDR_STRLEN] = "", v6[VPC_ADDR_STRLEN] = "";
+
+	snprintf(buf, HOST_STRLEN, "%s%s%s port %u", vtep4->family ? vpc_addr_format(vtep4, v4) : "",
+		 vtep4->family && vtep6->family ? " and " : "", vtep6->family ? vpc_addr_format(vtep6, v6) : "",
+		 udp_port);
+	return buf;
+}
+
 static int compare_host(const struct presence *p, presence_fn fn, void *arg)
 {
-	char want[VPC_ADDR_STRLEN + 16], have[VPC_ADDR_STRLEN + 16], addr[VPC_ADDR_STRLEN];
+	const struct kernel_host *host = &p->have_host;
+	char want[HOST_STRLEN], have[HOST_STRLEN];
 
-	snprintf(want, sizeof(want), "%s port %u", vpc_addr_format(&p->want.vtep, addr), p->want.udp_port);
-	if (!p->have_host.vtep4.family)
+	host_format(&p->want.vtep4, &p->want.vtep6, p->want.udp_port, want);
+	if (!host->vtep4.family && !host->vtep6.family)
 		return p->want.n_ports ? fn(FINDING_MISSING, 0, "VTEP", want, NULL, arg) : 0;
-	if (!vpc_addr_cmp(&p->want.vtep, &p->have_host.vtep4) && p->want.udp_port == p->have_host.udp_port)
+	if (!vpc_addr_cmp(&p->want.vtep4, &host->vtep4) && !vpc_addr_cmp(&p->want.vtep6, &host->vtep6) &&
+	    p->want.udp_port == host->udp_port)
 		return 0;
-	snprintf(have, sizeof(have), "%s port %u", vpc_addr_format(&p->have_host.vtep4, addr), p->have_host.udp_port);
+	host_format(&host->vtep4, &host->vtep6, host->udp_port, have);
 	return fn(FINDING_DIFFERENT, 0, "VTEP", want, have, arg);
 }
 

@@ -18,6 +18,7 @@ HEADER = """\
 # Test vectors of the VPC digest (proto/vpc_canon.h). Written by digest-vectors.py.
 #
 #   nexthop ID TYPE VTEP VNI TABLE MAC CANON DIGEST     VTEP and MAC: "-" when absent
+#   member GROUP NEXTHOP WEIGHT CANON DIGEST
 #   route TABLE PREFIX NEXTHOP CANON DIGEST
 #   sum DIGEST                                          of all elements above
 #
@@ -34,6 +35,14 @@ NEXTHOPS = [
     (7, "gateway", "198.51.100.1", 16777215, 0, "02:11:22:33:44:55"),
     (0x7fffffff, "gateway", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 1, 0, "-"),
     (9, "peer", "-", 200, 1, "-"),
+    (10, "group", "-", 0, 0, "-"),
+    (0x7ffffffe, "group", "-", 0, 0, "-"),
+]
+
+MEMBERS = [
+    (10, 1, 1),
+    (10, 0x80000007, 256),
+    (0x7ffffffe, 0x7fffffff, 2),
 ]
 
 ROUTES = [
@@ -90,6 +99,10 @@ def canon_nexthop(ident, kind, vtep, vni, table, mac):
     return out
 
 
+def canon_member(group, nexthop, weight):
+    return struct.pack(">BIIH", 3, group, nexthop, weight)
+
+
 def canon_route(table, prefix, nexthop):
     net = ipaddress.ip_network(prefix)
     head = struct.pack(">BIBB", 2, table, net.version, net.prefixlen)
@@ -100,7 +113,8 @@ def main():
     assert siphash24(bytes(range(16)), bytes(range(15))) == 0xa129ca6149be45e5
     total = [0, 0]
     print(HEADER, end="")
-    for kind, elements, canon in (("nexthop", NEXTHOPS, canon_nexthop), ("route", ROUTES, canon_route)):
+    for kind, elements, canon in (("nexthop", NEXTHOPS, canon_nexthop), ("member", MEMBERS, canon_member),
+                                  ("route", ROUTES, canon_route)):
         for element in elements:
             data = canon(*element)
             halves = [siphash24(key, data) for key in KEYS]

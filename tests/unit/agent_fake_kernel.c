@@ -21,6 +21,7 @@ struct kernel {
 struct fake_vpc {
 	struct vpc_state state; /* state.digest is the running one; first, a pointer to it is one to this */
 	uint64_t quota;
+	uint32_t flags;
 };
 
 struct fake_calls fake_calls;
@@ -94,6 +95,8 @@ static void state_copy(struct vpc_state *to, const struct vpc_state *from)
 	to->digest = from->digest;
 	for (size_t i = 0; i < from->n_nexthops; i++)
 		vpc_state_add_nexthop(to, &from->nexthops[i]);
+	for (size_t i = 0; i < from->n_members; i++)
+		vpc_state_add_member(to, &from->members[i]);
 	for (size_t i = 0; i < from->n_routes; i++)
 		vpc_state_add_route(to, &from->routes[i]);
 }
@@ -160,12 +163,14 @@ void kernel_close(struct kernel *k)
 	free(k);
 }
 
-int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, uint16_t udp_port, struct vpc_err *err)
+int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, const struct vpc_addr *vtep6, uint16_t udp_port,
+		    struct vpc_err *err)
 {
 	fake_calls.host_set++;
 	if (!present)
 		return gone(err);
 	host.vtep4 = *vtep4;
+	host.vtep6 = *vtep6;
 	host.udp_port = udp_port;
 	return 0;
 }
@@ -177,14 +182,18 @@ int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_e
 	return gone(err);
 }
 
-int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, struct vpc_err *err)
+int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, const uint32_t *flags, struct vpc_err *err)
 {
 	fake_calls.vpc_set++;
 	if (!present)
 		return gone(err);
-	if (!fake_kernel_vpc(vni))
+	if (!fake_kernel_vpc(vni)) {
+		vpcs[n_vpcs].flags = 0;
 		vpc_state_init(&vpcs[n_vpcs++].state, vni);
+	}
 	((struct fake_vpc *)fake_kernel_vpc(vni))->quota = quota;
+	if (flags)
+		((struct fake_vpc *)fake_kernel_vpc(vni))->flags = *flags;
 	return 0;
 }
 
@@ -195,6 +204,8 @@ static void vpc_fill(const struct vpc_state *state, struct kernel_vpc *ret)
 				    .digest = state->digest,
 				    .n_routes = state->n_routes,
 				    .n_nexthops = state->n_nexthops,
+				    .n_members = state->n_members,
+				    .flags = ((const struct fake_vpc *)state)->flags,
 				    .quota = fake_kernel_quota(state->vni) };
 	for (size_t i = 0; i < n_ports; i++)
 		ret->n_ports += ports[i].vni == state->vni;

@@ -222,7 +222,7 @@ int rig_setup(void **state)
 	fake_kernel_reset();
 	fake_log_reset();
 	host_ports = (struct vpc_host_ports){ .host = "h1", .udp_port = 4789, .ports = port_array };
-	host_ports.vtep = (struct vpc_addr){ AF_INET, { 192, 0, 2, 11 } };
+	host_ports.vtep4 = (struct vpc_addr){ AF_INET, { 192, 0, 2, 11 } };
 	return 0;
 }
 

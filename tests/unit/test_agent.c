@@ -44,7 +44,7 @@ static void test_first_sync(void **state)
 	assert_int_equal(fake_calls.port_set, 2);
 	assert_non_null(fake_kernel_port("tap1"));
 	assert_int_equal(kernel_host_get(agent_kernel(a), &host, &err), 0);
-	assert_int_equal(vpc_addr_cmp(&host.vtep4, &host_ports.vtep), 0);
+	assert_int_equal(vpc_addr_cmp(&host.vtep4, &host_ports.vtep4), 0);
 	assert_int_equal(host.udp_port, 4789);
 	assert_int_equal(fake_log_count("VPC 100: epoch 0 -> 3 (3 deltas, "), 1);
 

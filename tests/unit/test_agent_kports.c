@@ -51,7 +51,7 @@ static struct kernel *reset(void)
 	fake_kernel_reset();
 	assert_int_equal(kernel_open(NULL, &kernel, &err), 0);
 	for (uint32_t vni = 1; vni <= 3; vni++)
-		assert_int_equal(kernel_vpc_set(kernel, vni, 0, &err), 0);
+		assert_int_equal(kernel_vpc_set(kernel, vni, 0, NULL, &err), 0);
 	return kernel;
 }
 

@@ -416,7 +416,7 @@ static void test_ports(void **state)
 	assert_string_equal(a.ports[0].dev, "tap1");
 	assert_int_equal(a.ports[0].vni, 200);
 	assert_int_equal(a.ports[0].table, 1);
-	assert_int_equal(vpc_addr_cmp(&a.vtep, &vteps[0]), 0);
+	assert_int_equal(vpc_addr_cmp(&a.vtep4, &vteps[0]), 0);
 	assert_string_equal(vpc_prefix_format(&a.ports[0].addrs[0], text), "10.1.0.2/32");
 	ok(cdb_host_ports_load(rig_cdb, "hb", &b, &err));
 	assert_int_equal(b.udp_port, 4790);

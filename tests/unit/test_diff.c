@@ -47,6 +47,14 @@ static const struct vpc_nl_nexthop *naive_nexthop(const struct vpc_state *state,
 	return NULL;
 }
 
+static const struct vpc_nl_member *naive_member(const struct vpc_state *state, const struct vpc_nl_member *member)
+{
+	for (size_t i = 0; i < state->n_members; i++)
+		if (state->members[i].group == member->group && state->members[i].nexthop == member->nexthop)
+			return &state->members[i];
+	return NULL;
+}
+
 static const struct vpc_route *naive_route(const struct vpc_state *state, const struct vpc_route *route)
 {
 	for (size_t i = 0; i < state->n_routes; i++)
@@ -70,6 +78,18 @@ static size_t naive_diff(const struct vpc_state *want, const struct vpc_state *h
 		entry.kind = b ? VPC_DIFF_DIFFERENT : VPC_DIFF_MISSING;
 		entry.want_nexthop = a;
 		entry.have_nexthop = b;
+		assert_true(has_entry(found, &entry));
+		n++;
+	}
+	for (size_t i = 0; i < want->n_members; i++) {
+		const struct vpc_nl_member *a = &want->members[i], *b = naive_member(have, a);
+
+		if (b && a->weight == b->weight)
+			continue;
+		memset(&entry, 0, sizeof(entry));
+		entry.kind = b ? VPC_DIFF_DIFFERENT : VPC_DIFF_MISSING;
+		entry.want_member = a;
+		entry.have_member = b;
 		assert_true(has_entry(found, &entry));
 		n++;
 	}
@@ -102,6 +122,15 @@ static size_t naive_excess(const struct vpc_state *want, const struct vpc_state 
 		assert_true(has_entry(found, &entry));
 		n++;
 	}
+	for (size_t i = 0; i < have->n_members; i++) {
+		if (naive_member(want, &have->members[i]))
+			continue;
+		memset(&entry, 0, sizeof(entry));
+		entry.kind = VPC_DIFF_EXCESS;
+		entry.have_member = &have->members[i];
+		assert_true(has_entry(found, &entry));
+		n++;
+	}
 	for (size_t i = 0; i < have->n_routes; i++) {
 		if (naive_route(want, &have->routes[i]))
 			continue;
@@ -121,11 +150,15 @@ static void check_order(const struct found *found)
 		const struct vpc_diff_entry *a = &found->entries[i - 1], *b = &found->entries[i];
 		const struct vpc_nl_nexthop *na = a->want_nexthop ? a->want_nexthop : a->have_nexthop;
 		const struct vpc_nl_nexthop *nb = b->want_nexthop ? b->want_nexthop : b->have_nexthop;
+		const struct vpc_nl_member *ma = a->want_member ? a->want_member : a->have_member;
+		const struct vpc_nl_member *mb = b->want_member ? b->want_member : b->have_member;
 
 		if (nb) {
 			assert_non_null(na);
 			assert_true(na->id < nb->id);
-		} else if (!na) {
+		} else if (mb) {
+			assert_true(na || (ma && vpc_member_cmp(ma, mb) < 0));
+		} else if (!na && !ma) {
 			assert_true(vpc_route_cmp(a->want_route ? a->want_route : a->have_route,
 						  b->want_route ? b->want_route : b->have_route) < 0);
 		}

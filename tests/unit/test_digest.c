@@ -52,6 +52,21 @@ static void vector_nexthop(const char *line, struct vpc_state *state)
 	vpc_state_add_nexthop(state, &nh);
 }
 
+static void vector_member(const char *line, struct vpc_state *state)
+{
+	struct vpc_nl_member member = { 0 };
+	struct vpc_digest digest = { 0 };
+	char canon[100], expected[40];
+	uint8_t bytes[VPC_CANON_MAX];
+
+	assert_int_equal(sscanf(line, "member %" SCNu32 " %" SCNu32 " %" SCNu16 " %99s %39s", &member.group,
+				&member.nexthop, &member.weight, canon, expected),
+			 5);
+	vpc_digest_add_member(&digest, &member);
+	check_element(bytes, vpc_canon_member(&member, bytes), &digest, canon, expected);
+	vpc_state_add_member(state, &member);
+}
+
 static void vector_route(const char *line, struct vpc_state *state)
 {
 	char prefix[64], canon[100], expected[40];
@@ -88,6 +103,8 @@ static void test_vectors(void **arg)
 		line[strcspn(line, "\n")] = 0;
 		if (!strncmp(line, "nexthop ", 8)) {
 			vector_nexthop(line, &state);
+		} else if (!strncmp(line, "member ", 7)) {
+			vector_member(line, &state);
 		} else if (!strncmp(line, "route ", 6)) {
 			vector_route(line, &state);
 		} else if (!strncmp(line, "sum ", 4)) {
@@ -99,7 +116,8 @@ static void test_vectors(void **arg)
 		}
 	}
 	assert_int_equal(sums, 1);
-	assert_int_equal(state.n_nexthops, 9);
+	assert_int_equal(state.n_nexthops, 11);
+	assert_int_equal(state.n_members, 3);
 	assert_int_equal(state.n_routes, 8);
 	vpc_state_clear(&state);
 }
@@ -117,11 +135,15 @@ static void test_incremental(void **arg)
 		vpc_digest_add_route(&digest, &state.routes[i]);
 	for (size_t i = 0; i < state.n_nexthops; i++)
 		vpc_digest_add_nexthop(&digest, &state.nexthops[i]);
+	for (size_t i = state.n_members; i-- > 0;)
+		vpc_digest_add_member(&digest, &state.members[i]);
 	assert_true(vpc_digest_equal(&digest, &whole));
 	for (size_t i = 0; i < state.n_routes; i++) {
 		vpc_digest_sub_route(&digest, &state.routes[i]);
 		assert_false(vpc_digest_equal(&digest, &whole));
 	}
+	for (size_t i = 0; i < state.n_members; i++)
+		vpc_digest_sub_member(&digest, &state.members[i]);
 	for (size_t i = 0; i < state.n_nexthops; i++)
 		vpc_digest_sub_nexthop(&digest, &state.nexthops[i]);
 	assert_true(vpc_digest_equal(&digest, &zero));

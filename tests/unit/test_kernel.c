@@ -26,6 +26,8 @@ static void send_vpc(struct fake_kernel *fake, uint64_t epoch, uint64_t n_routes
 	fake_attr(&msg, VPC_A_DIGEST, &digest, sizeof(digest));
 	FAKE_NUMBER(&msg, VPC_A_N_ROUTES, uint64_t, n_routes);
 	FAKE_NUMBER(&msg, VPC_A_N_NEXTHOPS, uint32_t, n_nexthops);
+	if (n_nexthops)
+		FAKE_NUMBER(&msg, VPC_A_N_MEMBERS, uint32_t, 1);
 	fake_send(fake, &msg);
 }
 
@@ -168,7 +170,7 @@ static void test_vpc_set(void **arg)
 	fake_start(&fake, 0, play_flags);
 	assert_int_equal(kernel_vpc_new(&fake.k, 100, 1 << 20, &err), -EEXIST);
 	assert_string_equal(err.text, "VPC 100: creation refused: kernel: VPC 100 exists already");
-	assert_int_equal(kernel_vpc_set(&fake.k, 100, 1 << 20, &err), 0);
+	assert_int_equal(kernel_vpc_set(&fake.k, 100, 1 << 20, NULL, &err), 0);
 	fake_stop(&fake);
 }
 
@@ -193,11 +195,16 @@ static void send_nexthops(struct fake_kernel *fake, uint64_t epoch)
 {
 	struct vpc_nl_nexthop nhs[] = { { .id = 8, .type = VPC_NEXTHOP_LOCAL },
 					{ .id = 7, .type = VPC_NEXTHOP_BLACKHOLE } };
+	struct vpc_nl_member member = { .group = 6, .nexthop = 7, .weight = 1 };
 	struct fake_msg msg;
 
 	fake_answer(&msg, VPC_CMD_NEXTHOP_GET, NLM_F_MULTI);
 	FAKE_NUMBER(&msg, VPC_A_EPOCH, uint64_t, epoch);
 	fake_attr(&msg, VPC_A_NEXTHOPS, nhs, sizeof(nhs));
+	fake_send(fake, &msg);
+	fake_answer(&msg, VPC_CMD_NEXTHOP_GET, NLM_F_MULTI);
+	FAKE_NUMBER(&msg, VPC_A_EPOCH, uint64_t, epoch);
+	fake_attr(&msg, VPC_A_MEMBERS, &member, sizeof(member));
 	fake_send(fake, &msg);
 }
 
@@ -276,7 +283,7 @@ static void test_dump(void **arg)
 		{ MOVES_ALWAYS, -EAGAIN, 10, "VPC 100: it changes faster" },
 		{ INTERRUPTED_ONCE, 0, 7, "" },
 		{ FAILS_AT_END, -ENOMEM, 3, "VPC 100: dump: kernel: the dump ran out of memory" },
-		{ SHORT, -EIO, 4, "the dump has 2 nexthops and 4 routes, the kernel holds 2 and 5" },
+		{ SHORT, -EIO, 4, "the dump has 2 nexthops, 1 members and 4 routes, the kernel holds 2, 1 and 5" },
 		{ TWICE, -EEXIST, 4, "is there twice" },
 		{ GONE, -ENOENT, 1, "VPC 100: kernel: no such VPC" },
 		{ EMPTY, 0, 4, "" },
@@ -300,6 +307,7 @@ static void test_dump(void **arg)
 		assert_int_equal(state.epoch, cases[i].scene == MOVES_ONCE || cases[i].scene == MOVES_BETWEEN ? 10 : 9);
 		assert_int_equal(state.digest.h[0], state.epoch);
 		assert_int_equal(state.n_routes, cases[i].scene == EMPTY ? 0 : 4);
+		assert_int_equal(state.n_members, cases[i].scene == EMPTY ? 0 : 1);
 		for (size_t k = 1; k < state.n_routes; k++)
 			assert_true(vpc_route_cmp(&state.routes[k - 1], &state.routes[k]) < 0);
 		vpc_state_clear(&state);
@@ -428,7 +436,7 @@ static void test_events(void **arg)
 
 static void test_refused_here(void **arg)
 {
-	struct vpc_addr v6 = { AF_INET6, { 0x20, 1 } };
+	struct vpc_addr v6 = { AF_INET6, { 0x20, 1 } }, v4 = { AF_INET, { 192, 0, 2, 1 } }, none = { 0 };
 	struct kernel *k = NULL;
 	struct vpc_err err;
 
@@ -436,8 +444,12 @@ static void test_refused_here(void **arg)
 	assert_string_equal(err.text,
 			    "network namespace /run/netns/vpc-test-no-such-namespace: No such file or directory");
 	assert_null(k);
-	assert_int_equal(kernel_host_set(NULL, &v6, 4789, &err), -EINVAL);
+	assert_int_equal(kernel_host_set(NULL, &v6, &none, 4789, &err), -EINVAL);
 	assert_string_equal(err.text, "VTEP 2001::: not an IPv4 address");
+	assert_int_equal(kernel_host_set(NULL, &v4, &v4, 4789, &err), -EINVAL);
+	assert_string_equal(err.text, "VTEP 192.0.2.1: not an IPv6 address");
+	assert_int_equal(kernel_host_set(NULL, &none, &none, 4789, &err), -EINVAL);
+	assert_string_equal(err.text, "a host needs a VTEP");
 }
 
 int main(void)

@@ -82,6 +82,13 @@ static void sound_state(struct vpc_state *state)
 		{ .id = 2, .type = VPC_NEXTHOP_GATEWAY, .family = AF_INET6, .addr = { 0x20, 1, [15] = 1 }, .vni = 7 },
 		{ .id = 3, .type = VPC_NEXTHOP_PEER, .vni = 5, .table = 1 },
 		{ .id = 4, .type = VPC_NEXTHOP_BLACKHOLE },
+		{ .id = 5, .type = VPC_NEXTHOP_GROUP },
+		{ .id = 6, .type = VPC_NEXTHOP_GROUP },
+	};
+	struct vpc_nl_member members[] = {
+		{ .group = 5, .nexthop = 1, .weight = 1 },
+		{ .group = 5, .nexthop = 2, .weight = VPC_WEIGHT_MAX },
+		{ .group = 6, .nexthop = 2, .weight = 7 },
 	};
 	struct vpc_route routes[] = {
 		{ 0, 1, { AF_INET, 0, { 0 } } },
@@ -92,6 +99,8 @@ static void sound_state(struct vpc_state *state)
 	vpc_state_init(state, 100);
 	for (size_t i = 0; i < ARRAY_SIZE(nexthops); i++)
 		vpc_state_add_nexthop(state, &nexthops[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		vpc_state_add_member(state, &members[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
 		vpc_state_add_route(state, &routes[i]);
 }
@@ -104,7 +113,6 @@ static void sound_state(struct vpc_state *state)
 BREAK(id, s->nexthops[0].id = 0)
 BREAK(type, s->nexthops[0].type = 0)
 BREAK(type_high, s->nexthops[0].type = VPC_NEXTHOP_MAX + 1)
-BREAK(type_group, s->nexthops[3].type = VPC_NEXTHOP_GROUP)
 BREAK(vni, s->nexthops[0].vni = VPC_VNI_MAX + 1)
 BREAK(family, s->nexthops[0].family = 3)
 BREAK(vtep, memset(s->nexthops[0].addr, 0, 16))
@@ -116,7 +124,17 @@ BREAK(peer_addr, s->nexthops[2].addr[0] = 1)
 BREAK(plain_vni, s->nexthops[3].vni = 1)
 BREAK(plain_table, s->nexthops[3].table = 1)
 BREAK(plain_mac, s->nexthops[3].mac[5] = 1)
-BREAK(route_nexthop, s->routes[1].nexthop = 5)
+BREAK(plain_group, s->nexthops[4].vni = 1)
+BREAK(member_group, s->members[2].group = 7)
+BREAK(member_group0, s->members[0].group = 0)
+BREAK(member_of_gateway, s->members[0].group = 1)
+BREAK(member_nexthop, s->members[1].nexthop = 9)
+BREAK(member_nexthop0, s->members[1].nexthop = 0)
+BREAK(member_itself, s->members[0].nexthop = 5)
+BREAK(member_nested, s->members[1].nexthop = 6)
+BREAK(member_weight0, s->members[1].weight = 0)
+BREAK(member_weight, s->members[1].weight = VPC_WEIGHT_MAX + 1)
+BREAK(route_nexthop, s->routes[1].nexthop = 9)
 BREAK(route_nexthop0, s->routes[0].nexthop = 0)
 BREAK(route_family, s->routes[0].prefix.family = 0)
 BREAK(route_plen, s->routes[1].prefix.plen = 33)
@@ -136,7 +154,6 @@ static void test_check(void **arg)
 		{ break_id, "nexthop 0: its id is 0" },
 		{ break_type, "nexthop 1: its type is unknown" },
 		{ break_type_high, "nexthop 1: its type is unknown" },
-		{ break_type_group, "nexthop 4: its type is unknown" },
 		{ break_vni, "nexthop 1: its VNI" },
 		{ break_family, "nexthop 1: its VTEP" },
 		{ break_vtep, "nexthop 1: its VTEP is missing" },
@@ -148,7 +165,17 @@ static void test_check(void **arg)
 		{ break_plain_vni, "nexthop 4: its type has neither" },
 		{ break_plain_table, "nexthop 4: its type has neither" },
 		{ break_plain_mac, "nexthop 4: only a host" },
-		{ break_route_nexthop, "route 10.128.0.0/9 in table 0: there is no nexthop 5" },
+		{ break_plain_group, "nexthop 5: its type has neither" },
+		{ break_member_group, "member 2 of group 7: its group is not there" },
+		{ break_member_group0, "member 1 of group 0: a nexthop's id is not 0" },
+		{ break_member_of_gateway, "member 1 of group 1: what it belongs to is no group" },
+		{ break_member_nexthop, "member 9 of group 5: its nexthop is not there" },
+		{ break_member_nexthop0, "member 0 of group 5: a nexthop's id is not 0" },
+		{ break_member_itself, "member 5 of group 5: a group cannot be a member" },
+		{ break_member_nested, "member 6 of group 5: a group cannot be a member" },
+		{ break_member_weight0, "member 2 of group 5: its weight" },
+		{ break_member_weight, "member 2 of group 5: its weight" },
+		{ break_route_nexthop, "route 10.128.0.0/9 in table 0: there is no nexthop 9" },
 		{ break_route_nexthop0, "there is no nexthop 0" },
 		{ break_route_family, "its address family" },
 		{ break_route_plen, "its prefix length" },
@@ -194,6 +221,16 @@ static void random_delta(const struct vpc_state *state, struct vpc_delta *delta,
 		else
 			vpc_delta_set_nexthop(delta, &nh);
 	}
+	for (unsigned int i = 0; i < 40; i++) {
+		struct vpc_nl_member member = random_member(i * 13 % 40);
+
+		if ((unsigned int)rand() % 8 >= density)
+			continue;
+		if (vpc_state_find_member(state, member.group, member.nexthop) && rand() % 2)
+			vpc_delta_del_member(delta, member.group, member.nexthop);
+		else
+			vpc_delta_set_member(delta, &member);
+	}
 	for (unsigned int i = 0; i < 256; i++) {
 		unsigned int value = (i * 77 + 5) % 256;
 		struct vpc_route route = random_route(value * 7 % 3, value, 1 + rand() % 9);
@@ -223,6 +260,19 @@ static void naive_apply(struct vpc_state *state, const struct vpc_delta *delta)
 		else
 			vpc_state_add_nexthop(state, nh);
 	}
+	for (size_t i = 0; i < delta->n_members; i++) {
+		const struct vpc_nl_member *member = &delta->members[i];
+		size_t n = 0;
+
+		while (n < state->n_members && vpc_member_cmp(&state->members[n], member))
+			n++;
+		if (member->op == VPC_OP_DEL)
+			state->members[n] = state->members[--state->n_members];
+		else if (n < state->n_members)
+			state->members[n] = *member;
+		else
+			vpc_state_add_member(state, member);
+	}
 	for (size_t i = 0; i < delta->n_routes; i++) {
 		const struct vpc_route *route = &delta->routes[i].route;
 		size_t n = 0;
@@ -248,6 +298,8 @@ static void state_copy(const struct vpc_state *from, struct vpc_state *to)
 	to->digest = from->digest;
 	for (size_t i = 0; i < from->n_nexthops; i++)
 		vpc_state_add_nexthop(to, &from->nexthops[i]);
+	for (size_t i = 0; i < from->n_members; i++)
+		vpc_state_add_member(to, &from->members[i]);
 	for (size_t i = 0; i < from->n_routes; i++)
 		vpc_state_add_route(to, &from->routes[i]);
 }
@@ -399,8 +451,46 @@ static void test_port_equal(void **arg)
 	DIFFERS(b.mac[5] = 1);
 	DIFFERS(b.table = 2);
 	DIFFERS(b.flags = VPC_PORT_F_NO_SOURCE_CHECK);
-	DIFFERS(b.gateway.family = AF_INET);
+	DIFFERS(b.gateway4.family = AF_INET);
+	DIFFERS(b.gateway6.family = AF_INET6);
+	DIFFERS(b.subnet6.family = AF_INET6);
 	DIFFERS(b.n_addrs = 1);
+}
+
+static void test_members(void **arg)
+{
+	struct vpc_nl_nexthop group = { .id = 1, .type = VPC_NEXTHOP_GROUP };
+	struct vpc_state state;
+	struct vpc_err err;
+	size_t n;
+
+	vpc_state_init(&state, 100);
+	vpc_state_add_nexthop(&state, &group);
+	for (unsigned int i = VPC_MEMBERS_MAX + 1; i; i--) {
+		struct vpc_nl_nexthop nh = { .id = 1 + i, .type = VPC_NEXTHOP_BLACKHOLE };
+		struct vpc_nl_member member = { .group = 1, .nexthop = nh.id, .weight = 1, .op = VPC_OP_DEL };
+
+		vpc_state_add_nexthop(&state, &nh);
+		vpc_state_add_member(&state, &member);
+	}
+	assert_int_equal(vpc_state_sort(&state, &err), 0);
+	assert_int_equal(state.members[0].nexthop, 2);
+	assert_int_equal(state.members[0].op, VPC_OP_SET);
+	assert_int_equal(vpc_state_check(&state, &err), -EINVAL);
+	assert_string_equal(err.text, "VPC 100: member 130 of group 1: its group has too many members");
+	state.n_members--;
+	assert_int_equal(vpc_state_check(&state, &err), 0);
+	assert_ptr_equal(vpc_state_find_member(&state, 1, 3), &state.members[1]);
+	assert_null(vpc_state_find_member(&state, 1, 1));
+	assert_ptr_equal(vpc_state_members_of(&state, 1, &n), &state.members[0]);
+	assert_int_equal(n, VPC_MEMBERS_MAX);
+	assert_null(vpc_state_members_of(&state, 2, &n));
+	assert_int_equal(n, 0);
+	state.members[1] = state.members[0];
+	assert_int_equal(vpc_state_sort(&state, &err), -EEXIST);
+	assert_string_equal(err.text, "VPC 100: member 2 of group 1 is there twice");
+	vpc_state_clear(&state);
+	assert_null(vpc_state_find_member(&state, 1, 3));
 }
 
 static void test_names(void **arg)
@@ -441,6 +531,7 @@ int main(void)
 		cmocka_unit_test(test_empty),	    cmocka_unit_test(test_check),
 		cmocka_unit_test(test_apply),	    cmocka_unit_test(test_apply_refused),
 		cmocka_unit_test(test_apply_large), cmocka_unit_test(test_port_equal),
+		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_names),
 	};
 

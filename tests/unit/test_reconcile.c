@@ -205,7 +205,7 @@ static void presence_names_what_differs(void **state)
 	struct kernel_vpc vpcs[] = { { .vni = 100 }, { .vni = 300 } };
 	struct vpc_addr vtep = { .family = AF_INET, .bytes = { 192, 0, 2, 11 } };
 	struct presence p = {
-		.want = { .vtep = vtep, .udp_port = 4789, .ports = want, .n_ports = 4 },
+		.want = { .vtep4 = vtep, .udp_port = 4789, .ports = want, .n_ports = 4 },
 		.have_host = { .vtep4 = vtep, .udp_port = 4789 },
 		.have_ports = have, .n_have_ports = 3, .have_vpcs = vpcs, .n_have_vpcs = 2,
 	};

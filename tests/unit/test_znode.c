@@ -137,7 +137,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(vpc_host_ports_parse(ports_doc, strlen(ports_doc), &ports, &err), 0);
 	assert_int_equal(ports.n_ports, 2);
 	assert_int_equal(ports.ports[0].n_addrs, 2);
-	assert_int_equal(ports.ports[1].gateway.family, 0);
+	assert_int_equal(ports.ports[1].gateway4.family, 0);
 	assert_int_equal(vpc_host_ports_format(&ports, &text, &len), 0);
 	assert_string_equal(text, ports_doc);
 	free(text);
@@ -343,7 +343,7 @@ static void test_too_long(void **state)
 static void test_format_refusals(void **state)
 {
 	struct vpc_fence fence = { .term = (uint64_t)INT64_MAX + 1, .publisher = "p" };
-	struct vpc_host_ports ports = { .host = "h1", .vtep = { .family = AF_INET }, .udp_port = 1 };
+	struct vpc_host_ports ports = { .host = "h1", .vtep4 = { .family = AF_INET }, .udp_port = 1 };
 	size_t len = 77;
 	char *text = NULL;
 

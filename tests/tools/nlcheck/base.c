@@ -330,12 +330,12 @@ static void fixture_port(const char *dev, uint8_t mac, const char *address, cons
 void nlcheck_fixture(void)
 {
 	const uint64_t base = RED_EPOCH;
-	struct vpc_addr vtep;
+	struct vpc_addr vtep, none = { 0 };
 	struct vpc_state red;
 	struct vpc_err err;
 
 	nlcheck_must(vpc_addr_parse("192.0.2.1", &vtep, &err), &err, "fixture");
-	nlcheck_must(kernel_host_set(nlcheck_kernel, &vtep, VPC_UDP_PORT, &err), &err, "fixture");
+	nlcheck_must(kernel_host_set(nlcheck_kernel, &vtep, &none, VPC_UDP_PORT, &err), &err, "fixture");
 	nlcheck_must(kernel_vpc_new(nlcheck_kernel, RED, 0, &err), &err, "fixture");
 	nlcheck_must(kernel_vpc_new(nlcheck_kernel, BLUE, 0, &err), &err, "fixture");
 	nlcheck_red(&red);
