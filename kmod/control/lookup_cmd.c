@@ -16,6 +16,9 @@ struct vpc_lookup_request {
 	struct vpc_port *port;	/* NULL: from the wire */
 	struct vpc *vpc;
 	u8 ttl;
+	u8 proto;
+	u16 sport;
+	u16 dport;
 };
 
 static int vpc_lookup_addr(const struct vpc_lookup_request *req, int type, const char *what,
@@ -69,6 +72,28 @@ static int vpc_lookup_from_wire(struct vpc_net *vnet, struct vpc_lookup_request 
 	return 0;
 }
 
+static u16 vpc_lookup_u16(const struct vpc_lookup_request *req, int type)
+{
+	return req->tb[type] ? nla_get_u16(req->tb[type]) : 0;
+}
+
+static int vpc_lookup_parse_packet(struct vpc_lookup_request *req, struct netlink_ext_ack *extack)
+{
+	struct nlattr **tb = req->tb;
+
+	req->ttl = tb[VPC_LOOKUP_A_TTL] ? nla_get_u8(tb[VPC_LOOKUP_A_TTL]) : 64;
+	req->proto = tb[VPC_LOOKUP_A_PROTO] ? nla_get_u8(tb[VPC_LOOKUP_A_PROTO]) : 0;
+	req->sport = vpc_lookup_u16(req, VPC_LOOKUP_A_SPORT);
+	req->dport = vpc_lookup_u16(req, VPC_LOOKUP_A_DPORT);
+	/* A packet of another protocol has none, and would be told of a member that it does not go to. */
+	if ((req->sport || req->dport) && req->proto != IPPROTO_TCP && req->proto != IPPROTO_UDP &&
+	    req->proto != IPPROTO_SCTP) {
+		vpc_refuse(extack, "SPORT and DPORT are for PROTO 6 (TCP), 17 (UDP) and 132 (SCTP)");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int vpc_lookup_parse(struct vpc_net *vnet, struct genl_info *info, struct vpc_lookup_request *req)
 {
 	struct nlattr **tb = req->tb;
@@ -87,7 +112,9 @@ static int vpc_lookup_parse(struct vpc_net *vnet, struct genl_info *info, struct
 		vpc_refuse(info->extack, "SRC and DST are of different families");
 		return -EINVAL;
 	}
-	req->ttl = tb[VPC_LOOKUP_A_TTL] ? nla_get_u8(tb[VPC_LOOKUP_A_TTL]) : 64;
+	err = vpc_lookup_parse_packet(req, info->extack);
+	if (err)
+		return err;
 	return tb[VPC_LOOKUP_A_IFNAME] ? vpc_lookup_from_port(vnet, req, info->extack)
 				       : vpc_lookup_from_wire(vnet, req, info->extack);
 }
@@ -102,12 +129,16 @@ static void vpc_lookup_run(struct vpc_net *vnet, const struct vpc_lookup_request
 		.port = req->port,
 		.family = req->src.family,
 		.ttl = req->ttl,
+		.proto = req->proto,
+		.sport = htons(req->sport),
+		.dport = htons(req->dport),
 		.outer_family = req->outer_src.family,
 		.saddr = req->src.addr,
 		.daddr = req->dst.addr,
 		.outer_saddr = req->outer_src.addr,
 	};
 
+	local_bh_disable();
 	rcu_read_lock();
 	flow.host = rcu_dereference(vnet->host);
 	flow.version = rcu_dereference(req->vpc->version);
@@ -119,9 +150,16 @@ static void vpc_lookup_run(struct vpc_net *vnet, const struct vpc_lookup_request
 		vpc_pipeline_from_wire(&flow, ret_decision, ret_trace);
 	}
 	rcu_read_unlock();
+	local_bh_enable();
 }
 
 /* -- the answer ---------------------------------------------------------------------------------------------------- */
+
+/* The longest step, its nest included; an answer is no longer than VPC_TRACE_STEPS of them and the verdict. */
+#define VPC_STEP_SIZE                                                                                                  \
+	(nla_total_size(2 * nla_total_size(sizeof(u8)) + 4 * nla_total_size(sizeof(u32)) +                             \
+			nla_total_size(sizeof(struct vpc_nl_prefix)) + nla_total_size(sizeof(struct vpc_nl_nexthop)) + \
+			nla_total_size(IFNAMSIZ)))
 
 /* What a step does not speak of is zero in it, and not sent. */
 static int vpc_put_step(struct sk_buff *skb, const struct vpc_trace_step *step)
@@ -130,13 +168,18 @@ static int vpc_put_step(struct sk_buff *skb, const struct vpc_trace_step *step)
 
 	if (!nest || nla_put_u8(skb, VPC_STEP_A_STEP, step->step) || nla_put_u8(skb, VPC_STEP_A_OK, step->ok))
 		return -EMSGSIZE;
-	if (step->step == VPC_STEP_ROUTE && nla_put_u32(skb, VPC_STEP_A_TABLE, step->table))
+	if ((step->step == VPC_STEP_ROUTE || step->step == VPC_STEP_PEER) &&
+	    nla_put_u32(skb, VPC_STEP_A_TABLE, step->table))
 		return -EMSGSIZE;
 	if (step->prefix.family && nla_put(skb, VPC_STEP_A_PREFIX, sizeof(step->prefix), &step->prefix))
 		return -EMSGSIZE;
 	if (step->nexthop.id && nla_put(skb, VPC_STEP_A_NEXTHOP, sizeof(step->nexthop), &step->nexthop))
 		return -EMSGSIZE;
 	if (step->vni && nla_put_u32(skb, VPC_STEP_A_VNI, step->vni))
+		return -EMSGSIZE;
+	if (step->step == VPC_STEP_GROUP && nla_put_u32(skb, VPC_STEP_A_BUCKET, step->bucket))
+		return -EMSGSIZE;
+	if (step->mtu && nla_put_u32(skb, VPC_STEP_A_MTU, step->mtu))
 		return -EMSGSIZE;
 	if (step->ifname[0] && nla_put_string(skb, VPC_STEP_A_IFNAME, step->ifname))
 		return -EMSGSIZE;
@@ -170,7 +213,7 @@ static int vpc_lookup_answer(struct vpc_net *vnet, struct genl_info *info, const
 	int err;
 
 	vpc_lookup_run(vnet, req, &decision, trace);
-	skb = vpc_reply_new(info, NLMSG_DEFAULT_SIZE, &hdr);
+	skb = vpc_reply_new(info, trace->n * VPC_STEP_SIZE + 2 * nla_total_size(sizeof(u8)), &hdr);
 	if (!skb)
 		return -ENOMEM;
 	err = vpc_put_lookup(skb, &decision, trace);

@@ -1,89 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What port_rx.c and tunnel.c share: the inner IP header pulled and checked, and a decision of pipeline.c carried out:
- * TTL, delivery to a port's device here, or encap.c. Who is charged with a drop is decided here too.
+ * What port_rx.c and tunnel.c share: a decision of pipeline.c carried out: TTL, delivery to a port's device here,
+ * encap.c, or the end, of which the sender may be told (icmp.c). Who is charged with a drop is decided here too.
+ * packet_pull.c reads the headers before the decision.
  */
 #include "packet.h"
 
-#include <linux/if_vlan.h>
-#include <linux/tcp.h>
 #include <net/ip.h>
-#include "../compat.h"
+#include <net/ipv6.h>
 #include "encap.h"
+#include "icmp.h"
+#include "mtu.h"
 
-/* A TCP packet beyond 64 KiB (BIG TCP) has 0 in its header; only the stack on this machine makes those. */
-static unsigned int vpc_packet_ipv4_len(const struct sk_buff *skb, const struct iphdr *iph)
+#define CREATE_TRACE_POINTS
+#include "events.h"
+
+/* The nearest that the kernel has to our reasons; drop monitors show it. */
+static const enum skb_drop_reason vpc_skb_reasons[VPC_DROP_MAX + 1] = {
+	[VPC_DROP_MALFORMED] = SKB_DROP_REASON_IP_INHDR,
+	[VPC_DROP_SOURCE_ADDR] = SKB_DROP_REASON_IP_RPFILTER,
+	[VPC_DROP_STRICT] = SKB_DROP_REASON_IP_RPFILTER,
+	[VPC_DROP_OUTER_SOURCE] = SKB_DROP_REASON_IP_RPFILTER,
+	[VPC_DROP_PROTO] = SKB_DROP_REASON_UNHANDLED_PROTO,
+	[VPC_DROP_NO_TABLE] = SKB_DROP_REASON_IP_OUTNOROUTES,
+	[VPC_DROP_NO_ROUTE] = SKB_DROP_REASON_IP_OUTNOROUTES,
+	[VPC_DROP_NO_UNDERLAY] = SKB_DROP_REASON_IP_OUTNOROUTES,
+	[VPC_DROP_PORT_DOWN] = SKB_DROP_REASON_DEV_READY,
+	[VPC_DROP_TOO_BIG] = SKB_DROP_REASON_PKT_TOO_BIG,
+	[VPC_DROP_NOMEM] = SKB_DROP_REASON_NOMEM,
+	[VPC_DROP_OUTER_HEADER] = SKB_DROP_REASON_HDR_TRUNC,
+};
+
+void vpc_packet_drop(struct sk_buff *skb, struct vpc_stats __percpu *stats, enum vpc_drop reason)
 {
-	unsigned int len = ntohs(iph->tot_len);
-
-	if (unlikely(!len && skb_is_gso(skb) && skb_is_gso_tcp(skb)))
-		return skb->len;
-	return len;
+	trace_vpc_drop(skb, reason);
+	vpc_stats_drop(stats, reason, vpc_packet_count(skb));
+	kfree_skb_reason(skb, vpc_skb_reasons[reason] ?: SKB_DROP_REASON_NOT_SPECIFIED);
 }
 
-/*
- * Whether what the sender left for devices to do lies behind the IP header. A guest names the place of the checksum
- * that it wants to be filled in; inside the header it would change addresses after we checked them. And the size of
- * a TCP segment is read from a header that must be there.
- */
-static bool vpc_packet_offload_sane(struct sk_buff *skb, unsigned int hlen)
+/* The header may have moved since the flow was read from it. */
+static void vpc_packet_refresh(const struct sk_buff *skb, struct vpc_flow *flow)
 {
-	if (skb->ip_summed == CHECKSUM_PARTIAL && skb_checksum_start_offset(skb) < (int)hlen)
-		return false;
-	return !skb_is_gso(skb) || !skb_is_gso_tcp(skb) || pskb_may_pull(skb, hlen + sizeof(struct tcphdr));
+	if (flow->family == AF_INET6) {
+		flow->saddr = ipv6_hdr(skb)->saddr.s6_addr;
+		flow->daddr = ipv6_hdr(skb)->daddr.s6_addr;
+	} else {
+		flow->saddr = (const u8 *)&ip_hdr(skb)->saddr;
+		flow->daddr = (const u8 *)&ip_hdr(skb)->daddr;
+	}
 }
 
-static enum vpc_drop vpc_packet_pull_ipv4(struct sk_buff *skb, struct vpc_flow *ret_flow)
+/* @n: less than the TTL. The skb stays the caller's. */
+static enum vpc_drop vpc_packet_dec_ttl(struct sk_buff *skb, struct vpc_flow *flow, unsigned int n)
 {
-	const struct iphdr *iph;
-	unsigned int hlen, len;
+	bool v6 = flow->family == AF_INET6;
 
-	if (!pskb_may_pull(skb, sizeof(*iph)))
-		return VPC_DROP_MALFORMED;
-	iph = (const struct iphdr *)skb->data;
-	hlen = iph->ihl * 4;
-	if (iph->version != 4 || hlen < sizeof(*iph) || !pskb_may_pull(skb, hlen))
-		return VPC_DROP_MALFORMED;
-	iph = (const struct iphdr *)skb->data;
-	if (ip_fast_csum((const u8 *)iph, iph->ihl))
-		return VPC_DROP_MALFORMED;
-	len = vpc_packet_ipv4_len(skb, iph);
-	/* Behind the packet there may be Ethernet's padding. */
-	if (len < hlen || len > skb->len || pskb_trim_rcsum(skb, len))
-		return VPC_DROP_MALFORMED;
-	if (!vpc_packet_offload_sane(skb, hlen))
-		return VPC_DROP_MALFORMED;
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, hlen);
-	iph = ip_hdr(skb);
-	ret_flow->family = AF_INET;
-	ret_flow->ttl = iph->ttl;
-	ret_flow->saddr = (const u8 *)&iph->saddr;
-	ret_flow->daddr = (const u8 *)&iph->daddr;
-	return VPC_DROP_NONE;
-}
-
-enum vpc_drop vpc_packet_pull(struct sk_buff *skb, struct vpc_flow *ret_flow)
-{
-	/* A customer's VLAN tags end at the port. */
-	if (skb->protocol == htons(ETH_P_IP) && !skb_vlan_tag_present(skb))
-		return vpc_packet_pull_ipv4(skb, ret_flow);
-	return VPC_DROP_PROTO;
-}
-
-/* The skb stays the caller's. */
-static enum vpc_drop vpc_packet_dec_ttl(struct sk_buff *skb)
-{
-	if (skb_ensure_writable(skb, sizeof(struct iphdr)))
+	if (skb_ensure_writable(skb, v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)))
 		return VPC_DROP_NOMEM;
-	/* The header's checksum follows, so that a CHECKSUM_COMPLETE sum over both stays right. */
-	ip_decrease_ttl(ip_hdr(skb));
+	vpc_packet_refresh(skb, flow);
+	if (v6) {
+		ipv6_hdr(skb)->hop_limit -= n;
+		return VPC_DROP_NONE;
+	}
+	while (n--)
+		ip_decrease_ttl(ip_hdr(skb));
 	return VPC_DROP_NONE;
-}
-
-static bool vpc_packet_fits(const struct sk_buff *skb, unsigned int mtu)
-{
-	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu) : skb->len <= mtu;
 }
 
 void vpc_packet_xmit(struct sk_buff *skb, struct vpc_stats __percpu *sent, struct vpc_stats __percpu *dropped)
@@ -99,21 +80,13 @@ void vpc_packet_xmit(struct sk_buff *skb, struct vpc_stats __percpu *sent, struc
 		vpc_stats_drop(dropped, VPC_DROP_QUEUE, packets);
 }
 
-/* Out through a port's device, as if its router had sent it. The skb is consumed; @stats takes a drop. */
-static void vpc_packet_deliver(struct sk_buff *skb, struct vpc_port *port, struct vpc_stats __percpu *stats)
+/* One packet that fits. Out through a port's device, as if its router had sent it. It is consumed. */
+static void vpc_packet_deliver_one(struct sk_buff *skb, struct vpc_port *port, struct net_device *dev,
+				   struct vpc_stats __percpu *stats)
 {
 	const struct vpc_port_conf *conf = rcu_dereference(port->conf);
-	struct net_device *dev = rcu_dereference(port->dev);
 	struct ethhdr *eth;
 
-	if (unlikely(!dev)) {
-		vpc_packet_drop(skb, stats, VPC_DROP_PORT_DOWN);
-		return;
-	}
-	if (unlikely(!vpc_packet_fits(skb, READ_ONCE(dev->mtu)))) {
-		vpc_packet_drop(skb, stats, VPC_DROP_TOO_BIG);
-		return;
-	}
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev)))) {
 		vpc_packet_drop(skb, stats, VPC_DROP_NOMEM);
 		return;
@@ -131,6 +104,36 @@ static void vpc_packet_deliver(struct sk_buff *skb, struct vpc_port *port, struc
 	vpc_packet_xmit(skb, port->stats, stats);
 }
 
+/* The skb is consumed; @stats takes a drop. */
+static void vpc_packet_deliver(struct sk_buff *skb, const struct vpc_flow *flow, const struct vpc_decision *decision,
+			       struct vpc_stats __percpu *stats)
+{
+	struct vpc_port *port = decision->port;
+	struct net_device *dev = rcu_dereference(port->dev);
+	struct sk_buff *list = skb, *next;
+	enum vpc_drop reason;
+	unsigned int mtu;
+
+	if (unlikely(!dev)) {
+		vpc_packet_drop(skb, stats, VPC_DROP_PORT_DOWN);
+		return;
+	}
+	mtu = READ_ONCE(dev->mtu);
+	if (likely(vpc_mtu_fits(skb, mtu))) {
+		vpc_packet_deliver_one(skb, port, dev, stats);
+		return;
+	}
+	reason = vpc_mtu_split(skb, flow, flow->port ?: port, mtu, &list);
+	if (reason) {
+		vpc_packet_drop(skb, stats, reason);
+		return;
+	}
+	skb_list_walk_safe(list, skb, next) {
+		skb_mark_not_on_list(skb);
+		vpc_packet_deliver_one(skb, port, dev, stats);
+	}
+}
+
 /* The port that sent it; from the wire the port that it was for; else the VPC. */
 static struct vpc_stats __percpu *vpc_packet_stats(const struct vpc_flow *flow, const struct vpc_decision *decision)
 {
@@ -139,21 +142,36 @@ static struct vpc_stats __percpu *vpc_packet_stats(const struct vpc_flow *flow, 
 	return decision->port ? decision->port->stats : flow->vpc->stats;
 }
 
-void vpc_packet_forward(struct sk_buff *skb, const struct vpc_flow *flow, const struct vpc_decision *decision)
+/* The end, of which the sender may be told. The skb is consumed. */
+static void vpc_packet_refuse(struct sk_buff *skb, const struct vpc_flow *flow, const struct vpc_decision *decision,
+			      struct vpc_stats __percpu *stats)
+{
+	vpc_icmp_error(skb, flow, flow->port ?: decision->port, decision->reason, 0);
+	vpc_packet_drop(skb, stats, decision->reason);
+}
+
+void vpc_packet_forward(struct sk_buff *skb, struct vpc_flow *flow, const struct vpc_decision *decision)
 {
 	struct vpc_stats __percpu *stats = vpc_packet_stats(flow, decision);
-	enum vpc_drop reason = decision->reason;
 
-	if (!reason && decision->dec_ttl)
-		reason = vpc_packet_dec_ttl(skb);
-	if (reason) {
-		vpc_packet_drop(skb, stats, reason);
+	vpc_packet_refresh(skb, flow);
+	if (unlikely(decision->reason)) {
+		vpc_packet_refuse(skb, flow, decision, stats);
 		return;
 	}
+	if (unlikely(decision->verdict == VPC_VERDICT_ANSWER)) {
+		vpc_icmp_answer(skb, flow);
+		return;
+	}
+	if (decision->dec_ttl && unlikely(vpc_packet_dec_ttl(skb, flow, decision->dec_ttl))) {
+		vpc_packet_drop(skb, stats, VPC_DROP_NOMEM);
+		return;
+	}
+	trace_vpc_forward(skb, flow, decision);
 	/* A sum over the bytes as received means nothing to a sending device. */
 	skb_forward_csum(skb);
 	if (decision->verdict == VPC_VERDICT_DELIVER)
-		vpc_packet_deliver(skb, decision->port, stats);
+		vpc_packet_deliver(skb, flow, decision, stats);
 	else
 		vpc_encap(skb, flow, decision, stats);
 }

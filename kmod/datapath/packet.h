@@ -27,12 +27,8 @@ static inline unsigned int vpc_packet_count(const struct sk_buff *skb)
 	return info->gso_segs ?: DIV_ROUND_UP(skb->len, info->gso_size);
 }
 
-/* The skb is consumed. */
-static inline void vpc_packet_drop(struct sk_buff *skb, struct vpc_stats __percpu *stats, enum vpc_drop reason)
-{
-	vpc_stats_drop(stats, reason, vpc_packet_count(skb));
-	kfree_skb(skb);
-}
+/* Counts, and tells tracers (events.h, and skb:kfree_skb with the kernel's own reason). The skb is consumed. */
+void vpc_packet_drop(struct sk_buff *skb, struct vpc_stats __percpu *stats, enum vpc_drop reason);
 
 /**
  * vpc_packet_xmit() - hand a frame to the device of a port, and count it
@@ -46,7 +42,8 @@ void vpc_packet_xmit(struct sk_buff *skb, struct vpc_stats __percpu *sent, struc
  * vpc_packet_pull() - check the network header and read from it what a decision needs
  * @skb: data at the network header, skb->protocol set; trimmed to the length that the header gives, the network and
  *	transport header offsets set
- * @ret_flow: family, ttl, saddr and daddr are filled; the addresses point into the header
+ * @ret_flow: family, ttl, proto, ports, saddr and daddr are filled, unless it is a drop; the addresses point into the
+ *	header
  *
  * Return: VPC_DROP_NONE, or the reason to drop; the skb stays the caller's.
  */
@@ -55,9 +52,9 @@ enum vpc_drop vpc_packet_pull(struct sk_buff *skb, struct vpc_flow *ret_flow);
 /**
  * vpc_packet_forward() - do what was decided, or drop and count
  * @skb: data at the network header; regardless of the outcome, the skb is consumed
- * @flow: what the decision was made from; its pointers into the header are not used any more
+ * @flow: what the decision was made from; its pointers into the header are set anew
  * @decision: made under this rcu_read_lock()
  */
-void vpc_packet_forward(struct sk_buff *skb, const struct vpc_flow *flow, const struct vpc_decision *decision);
+void vpc_packet_forward(struct sk_buff *skb, struct vpc_flow *flow, const struct vpc_decision *decision);
 
 #endif

@@ -7,6 +7,7 @@
 #define VPC_PIPELINE_H
 
 #include <linux/jhash.h>
+#include "../compat.h"
 #include "../tables/port.h"
 #include "../tables/vpc.h"
 
@@ -61,7 +62,11 @@ struct vpc_decision {
 	u8 dec_ttl;
 };
 
-#define VPC_TRACE_STEPS 32
+/*
+ * Enough for the longest way: in each of 1 + VPC_PEER_DEPTH VPCs two lookups of three steps (route, nexthop, member),
+ * two steps a peering, and eight at the ends.
+ */
+#define VPC_TRACE_STEPS (6 * (1 + VPC_PEER_DEPTH) + 2 * VPC_PEER_DEPTH + 8)
 
 /*
  * One recorded step; which fields are set depends on @step, see enum vpc_step, the others are zero. ROUTE names the
@@ -75,7 +80,7 @@ struct vpc_trace_step {
 	struct vpc_nl_nexthop nexthop;
 	u32 vni;
 	u32 bucket;
-	u32 mtu;
+	u32 mtu;			/* MTU: set by control, of the way that was decided */
 	char ifname[IFNAMSIZ];
 };
 
@@ -85,9 +90,18 @@ struct vpc_trace {
 	struct vpc_trace_step steps[VPC_TRACE_STEPS];
 };
 
+/* Whether two addresses of 4 or 16 bytes are the same; a call to memcmp() costs more than this. */
+static inline bool vpc_addr_equal(u8 family, const u8 *a, const u8 *b)
+{
+	if (family == AF_INET6)
+		return !((get_unaligned((const u64 *)a) ^ get_unaligned((const u64 *)b)) |
+			 (get_unaligned((const u64 *)(a + 8)) ^ get_unaligned((const u64 *)(b + 8))));
+	return get_unaligned((const u32 *)a) == get_unaligned((const u32 *)b);
+}
+
 /*
- * The inner flow's hash, the same for all its packets on this host: chooses a group's member and the outer UDP source port,
- * and explain computes it too.
+ * The inner flow's hash, the same for all its packets on this host: chooses a group's member and the outer UDP source
+ * port, and explain computes it too.
  */
 static inline u32 vpc_flow_hash(const struct vpc_flow *flow)
 {

@@ -9,10 +9,12 @@
 #include "port_rx.h"
 
 #include <linux/if_arp.h>
+#include <linux/if_vlan.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include "arp.h"
 #include "datapath.h"
+#include "nd.h"
 #include "packet.h"
 
 static void vpc_port_rx_ip(struct vpc_port *port, struct sk_buff *skb)
@@ -42,6 +44,12 @@ static void vpc_port_rx_ip(struct vpc_port *port, struct sk_buff *skb)
 	vpc_packet_forward(skb, &flow, &decision);
 }
 
+/* Neighbour discovery; a customer's VLAN tag makes it no business of ours. */
+static bool vpc_port_rx_is_nd(struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_IPV6) && !skb_vlan_tag_present(skb) && vpc_nd_is(skb);
+}
+
 /* Under RCU, bottom halves off; skb->data is behind the Ethernet header. The skb is consumed, or not for us at all. */
 static rx_handler_result_t vpc_port_rx(struct sk_buff **pskb)
 {
@@ -61,6 +69,8 @@ static rx_handler_result_t vpc_port_rx(struct sk_buff **pskb)
 	/* skb->sk stays: the sending socket, in whatever namespace, is slowed down by what we still hold of it. */
 	if (skb->protocol == htons(ETH_P_ARP))
 		vpc_arp_rx(port, skb);
+	else if (vpc_port_rx_is_nd(skb))
+		vpc_nd_rx(port, skb);
 	else
 		vpc_port_rx_ip(port, skb);
 	return RX_HANDLER_CONSUMED;

@@ -67,6 +67,8 @@ static inline u32 vpc_group_bucket(u32 hash)
 
 /* Under RCU or a version reference. The member of the GROUP nexthop that @hash's flow goes to, NULL: it has none. */
 const struct vpc_nexthop *vpc_nhset_member(const struct vpc_nhset *set, const struct vpc_nexthop *group, u32 hash);
+/* The same: all members of a GROUP nexthop, from @pos 0 on; NULL past the last. */
+const struct vpc_nexthop *vpc_nhset_group_at(const struct vpc_nhset *set, const struct vpc_nexthop *group, u32 pos);
 /* The VPCs that PEER nexthops lead to, each once, ascending. @pos: where to go on, from 0. 0 past the last. */
 u32 vpc_nhset_peer_at(const struct vpc_nhset *set, u32 *pos);
 

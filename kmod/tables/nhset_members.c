@@ -21,6 +21,13 @@ const struct vpc_nexthop *vpc_nhset_member(const struct vpc_nhset *set, const st
 	return vpc_nhset_lookup(set, group->members[group->buckets[vpc_group_bucket(hash)]].nexthop);
 }
 
+const struct vpc_nexthop *vpc_nhset_group_at(const struct vpc_nhset *set, const struct vpc_nexthop *nh, u32 pos)
+{
+	const struct vpc_group *group = nh->group;
+
+	return group && pos < group->n ? vpc_nhset_lookup(set, group->members[pos].nexthop) : NULL;
+}
+
 /* @pos is a group's place times what a group holds at most, plus the member's place in it. */
 bool vpc_nhset_member_at(const struct vpc_nhset *set, u32 *pos, struct vpc_nl_member *ret_member)
 {
