@@ -1,87 +1,66 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VXLAN out (RFC 7348): inner Ethernet, VXLAN and UDP headers around a packet, sent to the nexthop's VTEP. packet.c
- * calls it last; the kernel's UDP tunnel helpers, IP output and the underlay's device do the rest.
+ * VXLAN out (RFC 7348): inner Ethernet, VXLAN and UDP headers around a packet, sent to the nexthop's VTEP over IPv4 or
+ * IPv6. packet.c calls it last; underlay.c knows the way; the kernel's UDP tunnel helpers, IP output and the underlay's
+ * device do the rest.
  *
- * Choices. The outer Don't Fragment bit is clear, so that everything arrives: what is too long for the underlay
- * (inner packet plus 50 bytes) is fragmented outside and put together again by the receiving host's IP, whatever the
- * inner DF bit says; VPC_DROP_TOO_BIG is left for what no IPv4 packet can hold. The outer UDP checksum is 0, as the
- * RFC wants for IPv4; GSO packets stay whole (SKB_GSO_UDP_TUNNEL) until a device segments them. ECN is copied out
- * (RFC 6040), DSCP is not: the underlay's classes are not the customer's to choose. The UDP source port comes from
+ * Choices. Nothing is fragmented outside: the outer Don't Fragment bit is set, the inner packet is fitted to the path,
+ * or its sender told (mtu.c). The one exception is inner IPv6 where the path leaves less than the 1280 bytes that IPv6
+ * may rely on (RFC 2473 7.1). The outer UDP checksum is 0 over IPv4, as the RFC wants, and real over IPv6, where
+ * nothing else protects the addresses (RFC 6936). GSO packets stay whole until a device segments them. ECN is copied
+ * out (RFC 6040), DSCP is not: the underlay's classes are not the customer's to choose. The UDP source port comes from
  * the inner flow's hash.
  */
 #include "encap.h"
 
 #include <linux/etherdevice.h>
-#include <net/dst_cache.h>
+#include <linux/hash.h>
+#include <net/ip6_route.h>
 #include <net/route.h>
 #include <net/udp_tunnel.h>
-#include <net/vxlan.h>
 #include "../compat.h"
+#include "mtu.h"
 #include "packet.h"
-#include "port_rx.h"
+#include "underlay.h"
 
-/* In front of the inner Ethernet header. */
-#define VPC_ENCAP_HLEN (sizeof(struct iphdr) + sizeof(struct udphdr) + sizeof(struct vxlanhdr))
-
-/* All that the segments of one packet have in common. */
+/* All that the fragments and segments of one packet have in common. */
 struct vpc_encap_out {
+	struct net *net;
 	const struct vpc_host *host;
-	struct rtable *rt;
-	__be32 vtep4;
+	const struct vpc_nexthop *nh;
+	struct dst_entry *dst;
 	__be32 vni;
 	__be16 src_port;
 	u8 tos;
+	bool may_fragment;
 	struct vpc_stats __percpu *sent;
 	struct vpc_stats __percpu *dropped;
 };
 
-/* Return: a route with a reference, cached or looked up; NULL when the underlay does not lead there. */
-static struct rtable *vpc_encap_find_route(const struct net *net, const struct vpc_host *host,
-					   const struct vpc_nexthop *nh)
+/* How long an inner packet of @flow's family may be; *ret_may_fragment: longer than what fits the path. */
+static unsigned int vpc_encap_mtu(const struct vpc_flow *flow, const struct vpc_nexthop *nh,
+				  const struct dst_entry *dst, bool *ret_may_fragment)
 {
-	/* The one thing in a published nexthop that changes: per CPU, with its own rules. */
-	struct dst_cache *cache = (struct dst_cache *)&nh->dst_cache;
-	struct flowi4 fl4 = {
-		.flowi4_proto = IPPROTO_UDP,
-		.saddr = host->vtep4,
-		.fl4_dport = host->udp_port,
-	};
-	struct rtable *rt;
-	__be32 saddr;
+	unsigned int mtu = vpc_underlay_mtu(dst, nh->wire.family);
 
-	if (nh->wire.family != AF_INET)
-		return NULL;
-	rt = dst_cache_get_ip4(cache, &saddr);
-	if (likely(rt && saddr == host->vtep4))
-		return rt;
-	if (rt)
-		ip_rt_put(rt);
-
-	memcpy(&fl4.daddr, nh->wire.addr, sizeof(fl4.daddr));
-	rt = ip_route_output_key((struct net *)net, &fl4);
-	if (IS_ERR(rt))
-		return NULL;
-	dst_cache_set_ip4(cache, &rt->dst, host->vtep4);
-	return rt;
+	*ret_may_fragment = unlikely(flow->family == AF_INET6 && mtu < IPV6_MIN_MTU);
+	return *ret_may_fragment ? IPV6_MIN_MTU : mtu;
 }
 
-/* As vpc_encap_find_route(); its device may have become a port since the route was cached. */
-static struct rtable *vpc_encap_route(const struct net *net, const struct vpc_host *host, const struct vpc_nexthop *nh)
+static unsigned int vpc_encap_headroom(const struct vpc_encap_out *out)
 {
-	struct rtable *rt = vpc_encap_find_route(net, host, nh);
-
-	/* An underlay that runs through a guest would show it other guests' packets, or bring them back to us. */
-	if (unlikely(rt && vpc_dev_is_port(rt->dst.dev))) {
-		ip_rt_put(rt);
-		return NULL;
-	}
-	return rt;
+	return LL_RESERVED_SPACE(out->dst->dev) + out->dst->header_len + vpc_underlay_hlen(out->nh->wire.family);
 }
 
-static unsigned int vpc_encap_headroom(const struct rtable *rt)
+/* In the range that the namespace has for such ports. */
+static __be16 vpc_encap_src_port(const struct net *net, const struct vpc_flow *flow)
 {
-	return LL_RESERVED_SPACE(rt->dst.dev) + rt->dst.header_len + VPC_ENCAP_HLEN;
+	/* Stirred: groups choose by some bits of the hash, and one member's flows must not share a few ports. */
+	u32 hash = hash_32(vpc_flow_hash(flow), 32);
+	int low, high;
+
+	inet_get_local_port_range((struct net *)net, &low, &high);
+	return htons((((u64)hash * (high - low)) >> 32) + low);
 }
 
 static void vpc_encap_push_eth(struct sk_buff *skb, const struct vpc_nexthop *nh)
@@ -101,13 +80,13 @@ static void vpc_encap_push_eth(struct sk_buff *skb, const struct vpc_nexthop *nh
  *
  * Return: @skb, a list of segments in its place, or ERR_PTR/NULL with @skb still the caller's.
  */
-static struct sk_buff *vpc_encap_flatten(struct sk_buff *skb)
+static struct sk_buff *vpc_encap_flatten(struct sk_buff *skb, u8 outer_family)
 {
 	struct sk_buff *segs, *seg;
 	bool gso = skb_is_gso(skb);
 	int err;
 
-	if (likely(!skb->encapsulation && (!gso || (skb->len + VPC_ENCAP_HLEN <= IP_MAX_MTU &&
+	if (likely(!skb->encapsulation && (!gso || (skb->len + vpc_underlay_hlen(outer_family) <= IP_MAX_MTU &&
 						    !(skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST)))))
 		return skb;
 	if (!gso) {
@@ -131,18 +110,76 @@ static enum vpc_drop vpc_encap_build(struct sk_buff *skb, const struct vpc_encap
 {
 	struct vxlanhdr *vxh;
 
-	if (!skb_is_gso(skb) && skb->len + VPC_ENCAP_HLEN > IP_MAX_MTU)
-		return VPC_DROP_TOO_BIG;
-	if (skb_cow_head(skb, vpc_encap_headroom(out->rt)) || udp_tunnel_handle_offloads(skb, false))
+	if (skb_cow_head(skb, vpc_encap_headroom(out)) ||
+	    udp_tunnel_handle_offloads(skb, out->nh->wire.family == AF_INET6))
 		return VPC_DROP_NOMEM;
 	vxh = __skb_push(skb, sizeof(*vxh));
 	vxh->vx_flags = VXLAN_HF_VNI;
 	vxh->vx_vni = vxlan_vni_field(out->vni);
 	skb_set_inner_protocol(skb, htons(ETH_P_TEB));
+	/* Otherwise the kernel would count in the statistics of a tunnel device, which a port's device is not. */
+	skb->dev = NULL;
 	return VPC_DROP_NONE;
 }
 
-/* @skb: data at the inner Ethernet header. It is consumed, and with it one reference on out->rt. */
+/* UDP and IPv4 headers, as udp_tunnel_xmit_skb() builds them but for the ID, which costs a hash of the addresses. */
+static void vpc_encap_push_ipv4(struct sk_buff *skb, const struct vpc_encap_out *out)
+{
+	struct udphdr *uh = __skb_push(skb, sizeof(*uh));
+	struct iphdr *iph;
+
+	skb_reset_transport_header(skb);
+	uh->source = out->src_port;
+	uh->dest = out->host->udp_port;
+	uh->len = htons(skb->len);
+	uh->check = 0;
+
+	iph = __skb_push(skb, sizeof(*iph));
+	skb_reset_network_header(skb);
+	iph->version = 4;
+	iph->ihl = sizeof(*iph) >> 2;
+	iph->tos = out->tos;
+	iph->id = 0;
+	/* A path below what the kernel believes has its MTU locked, and its packets fragmented. */
+	iph->frag_off = out->may_fragment || ip_mtu_locked(out->dst) ? 0 : htons(IP_DF);
+	iph->ttl = ip4_dst_hoplimit(out->dst);
+	iph->protocol = IPPROTO_UDP;
+	iph->saddr = out->host->vtep4;
+	memcpy(&iph->daddr, out->nh->wire.addr, sizeof(iph->daddr));
+	/* What cannot be fragmented needs no ID (RFC 6864). */
+	if (unlikely(!iph->frag_off))
+		__ip_select_ident(out->net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+}
+
+/* The skb is consumed. */
+static void vpc_encap_xmit_ipv4(struct sk_buff *skb, const struct vpc_encap_out *out)
+{
+	vpc_encap_push_ipv4(skb, out);
+	skb_scrub_packet(skb, true);
+	skb_clear_hash_if_not_l4(skb);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	/* Whoever keeps the skb beyond this RCU section takes a reference, as on the way of forwarded packets. */
+	skb_dst_set_noref(skb, out->dst);
+	ip_local_out(out->net, out->host->sock4->sk, skb);
+}
+
+/* The same. */
+static void vpc_encap_xmit_ipv6(struct sk_buff *skb, const struct vpc_encap_out *out)
+{
+	struct in6_addr saddr = out->host->vtep6, vtep;
+
+	memcpy(&vtep, out->nh->wire.addr, sizeof(vtep));
+	dst_hold(out->dst);
+	skb_scrub_packet(skb, true);
+	skb->ignore_df = out->may_fragment;
+	/* IPv6 output reads from skb->sk what only an IP socket has; the sender in the guest may be a packet socket. */
+	if (skb->sk && skb->sk->sk_family != AF_INET && skb->sk->sk_family != AF_INET6)
+		skb_orphan(skb);
+	udp_tunnel6_xmit_skb(out->dst, out->host->sock6->sk, skb, NULL, &saddr, &vtep, out->tos,
+			     ip6_dst_hoplimit(out->dst), 0, out->src_port, out->host->udp_port, false);
+}
+
+/* @skb: data at the inner Ethernet header. It is consumed. */
 static void vpc_encap_send(struct sk_buff *skb, const struct vpc_encap_out *out)
 {
 	unsigned int len = skb->len, packets = vpc_packet_count(skb);
@@ -150,57 +187,87 @@ static void vpc_encap_send(struct sk_buff *skb, const struct vpc_encap_out *out)
 
 	if (unlikely(reason)) {
 		vpc_packet_drop(skb, out->dropped, reason);
-		ip_rt_put(out->rt);
 		return;
 	}
 	vpc_stats_tx(out->sent, packets, len);
-	/* Otherwise iptunnel_xmit() would count in the statistics of a tunnel device, which a port's device is not. */
-	skb->dev = NULL;
-	udp_tunnel_xmit_skb(out->rt, out->host->sock4->sk, skb, out->host->vtep4, out->vtep4, out->tos,
-			    ip4_dst_hoplimit(&out->rt->dst), 0, out->src_port, out->host->udp_port, true, true);
+	if (out->nh->wire.family == AF_INET6)
+		vpc_encap_xmit_ipv6(skb, out);
+	else
+		vpc_encap_xmit_ipv4(skb, out);
+}
+
+/* @skb: an IP packet that fits, data at its network header. It is consumed. */
+static void vpc_encap_packet(struct sk_buff *skb, const struct vpc_encap_out *out)
+{
+	struct sk_buff *segs, *next;
+
+	if (unlikely(skb_cow_head(skb, vpc_encap_headroom(out) + ETH_HLEN))) {
+		vpc_packet_drop(skb, out->dropped, VPC_DROP_NOMEM);
+		return;
+	}
+	vpc_encap_push_eth(skb, out->nh);
+	segs = vpc_encap_flatten(skb, out->nh->wire.family);
+	if (IS_ERR_OR_NULL(segs)) {
+		vpc_packet_drop(skb, out->dropped,
+				PTR_ERR(segs) == -ENOMEM ? VPC_DROP_NOMEM : VPC_DROP_MALFORMED);
+		return;
+	}
+	skb_list_walk_safe(segs, skb, next) {
+		skb_mark_not_on_list(skb);
+		vpc_encap_send(skb, out);
+	}
 }
 
 void vpc_encap(struct sk_buff *skb, const struct vpc_flow *flow, const struct vpc_decision *decision,
 	       struct vpc_stats __percpu *stats)
 {
-	const struct vpc_nexthop *nh = decision->nexthop;
 	struct vpc_encap_out out = {
+		.net = flow->vnet->net,
 		.host = flow->host,
+		.nh = decision->nexthop,
 		.vni = cpu_to_be32(decision->vni),
-		.sent = flow->vpc->stats,
+		.sent = decision->vpc->stats,
 		.dropped = stats,
 	};
-	struct sk_buff *segs, *next;
 	enum vpc_drop reason;
+	struct sk_buff *list, *next;
+	unsigned int mtu;
 
-	out.rt = vpc_encap_route(flow->vnet->net, flow->host, nh);
-	if (unlikely(!out.rt)) {
-		vpc_packet_drop(skb, stats, VPC_DROP_NO_UNDERLAY);
+	reason = vpc_underlay_route(out.net, flow->host, out.nh, &out.dst);
+	if (unlikely(reason)) {
+		vpc_packet_drop(skb, stats, reason);
 		return;
 	}
-	if (unlikely(skb_cow_head(skb, vpc_encap_headroom(out.rt) + ETH_HLEN))) {
-		reason = VPC_DROP_NOMEM;
-		goto err_put_route;
-	}
-	memcpy(&out.vtep4, nh->wire.addr, sizeof(out.vtep4));
 	out.tos = ip_tunnel_ecn_encap(0, ip_hdr(skb), skb);
-	vpc_encap_push_eth(skb, nh);
-	out.src_port = udp_flow_src_port(flow->vnet->net, skb, 0, 0, true);
-
-	segs = vpc_encap_flatten(skb);
-	if (IS_ERR_OR_NULL(segs)) {
-		reason = PTR_ERR(segs) == -ENOMEM ? VPC_DROP_NOMEM : VPC_DROP_MALFORMED;
-		goto err_put_route;
+	out.src_port = vpc_encap_src_port(out.net, flow);
+	mtu = vpc_encap_mtu(flow, out.nh, out.dst, &out.may_fragment);
+	if (likely(vpc_mtu_fits(skb, mtu))) {
+		vpc_encap_packet(skb, &out);
+		goto out;
 	}
-	skb_list_walk_safe(segs, skb, next) {
+	reason = vpc_mtu_split(skb, flow, flow->port, mtu, &list);
+	if (reason) {
+		vpc_packet_drop(skb, stats, reason);
+		goto out;
+	}
+	skb_list_walk_safe(list, skb, next) {
 		skb_mark_not_on_list(skb);
-		if (next)
-			dst_hold(&out.rt->dst);
-		vpc_encap_send(skb, &out);
+		vpc_encap_packet(skb, &out);
 	}
-	return;
+out:
+	dst_release(out.dst);
+}
 
-err_put_route:
-	ip_rt_put(out.rt);
-	vpc_packet_drop(skb, stats, reason);
+enum vpc_drop vpc_encap_path(const struct vpc_flow *flow, const struct vpc_decision *decision, unsigned int *ret_mtu)
+{
+	struct dst_entry *dst;
+	enum vpc_drop reason;
+	bool may_fragment;
+
+	reason = vpc_underlay_route(flow->vnet->net, flow->host, decision->nexthop, &dst);
+	if (reason)
+		return reason;
+	*ret_mtu = vpc_encap_mtu(flow, decision->nexthop, dst, &may_fragment);
+	dst_release(dst);
+	return VPC_DROP_NONE;
 }

@@ -87,7 +87,8 @@ static void vpc_packet_deliver_one(struct sk_buff *skb, struct vpc_port *port, s
 	const struct vpc_port_conf *conf = rcu_dereference(port->conf);
 	struct ethhdr *eth;
 
-	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(dev)))) {
+	/* What a device would like beyond that is for its own tunnels; a veth repeats what we asked of it as a port. */
+	if (unlikely(skb_cow_head(skb, ETH_HLEN))) {
 		vpc_packet_drop(skb, stats, VPC_DROP_NOMEM);
 		return;
 	}

@@ -14,8 +14,13 @@
 #include <linux/rtnetlink.h>
 #include "arp.h"
 #include "datapath.h"
+#include "ingress.h"
 #include "nd.h"
 #include "packet.h"
+#include "underlay.h"
+
+/* Of the larger tunnel, and of an Ethernet underlay with a VLAN. */
+#define VPC_PORT_HEADROOM (sizeof(struct ipv6hdr) + sizeof(struct udphdr) + sizeof(struct vxlanhdr) + ETH_HLEN + 32)
 
 static void vpc_port_rx_ip(struct vpc_port *port, struct sk_buff *skb)
 {
@@ -114,6 +119,9 @@ int vpc_port_attach(struct vpc_port *port, struct net_device *dev, struct netlin
 	netdev_hold(dev, &port->dev_tracker, GFP_KERNEL);
 	/* Packets merged beyond recognition by a device cannot be forwarded. */
 	dev_disable_lro(dev);
+	/* Guests' packets come with room for our headers, so that they need not be moved. */
+	netdev_set_rx_headroom(dev, VPC_PORT_HEADROOM);
+	vpc_ingress_del(dev);
 	rcu_assign_pointer(port->dev, dev);
 	return 0;
 }
@@ -129,6 +137,7 @@ void vpc_port_detach(struct vpc_port *port)
 	RCU_INIT_POINTER(port->dev, NULL);
 	/* Waits for those who receive from the device and, as port->dev is gone by now, for those who deliver to it. */
 	netdev_rx_handler_unregister(dev);
+	netdev_reset_rx_headroom(dev);
 	netdev_put(dev, &port->dev_tracker);
 	module_put(THIS_MODULE);
 }
