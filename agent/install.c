@@ -29,7 +29,7 @@ int install_state(struct kernel *kernel, const struct kernel_vpc *have, const st
 
 	vpc_delta_init(&delta, want->vni);
 	vpc_state_init(&now, want->vni);
-	if (!have->n_routes && !have->n_nexthops)
+	if (!have->n_routes && !have->n_nexthops && !have->n_members)
 		return replace(kernel, have, want, change, ret_changes, err);
 	res = kernel_dump(kernel, want->vni, &now, err);
 	if (res)

@@ -4,6 +4,7 @@
  * verdict.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include "kernel_ctl.h"
@@ -50,6 +51,10 @@ static void print_text(const struct kernel_explain *e)
 			printf(" %u %s", s->nexthop.id, vpc_nexthop_format(&s->nexthop, nexthop));
 		if (s->has_vni)
 			printf(" vni %u", s->vni);
+		if (s->has_bucket)
+			printf(" bucket %u", s->bucket);
+		if (s->has_mtu)
+			printf(" mtu %u", s->mtu);
 		if (s->ifname[0])
 			printf(" %s", s->ifname);
 		printf("\n");
@@ -74,6 +79,10 @@ static struct json_object *step_object(const struct kernel_step *s)
 		json_object_object_add(object, "nexthop", ctl_nexthop_object(&s->nexthop));
 	if (s->has_vni)
 		ctl_add_u64(object, "vni", s->vni);
+	if (s->has_bucket)
+		ctl_add_u64(object, "bucket", s->bucket);
+	if (s->has_mtu)
+		ctl_add_u64(object, "mtu", s->mtu);
 	if (s->ifname[0])
 		ctl_add_string(object, "dev", s->ifname);
 	return object;
@@ -132,6 +141,40 @@ static int check(struct ctl *ctl, const char *from, const struct kernel_lookup *
 	return 0;
 }
 
+/* A protocol by its name or number. */
+static int parse_proto(struct ctl *ctl, int argc, char **argv, void *value, int *ret_used)
+{
+	static const struct {
+		const char *name;
+		uint8_t proto;
+	} protos[] = { { "tcp", IPPROTO_TCP },	 { "udp", IPPROTO_UDP },      { "sctp", IPPROTO_SCTP },
+		       { "icmp", IPPROTO_ICMP }, { "icmp6", IPPROTO_ICMPV6 } };
+	unsigned long number;
+	char *end;
+
+	*ret_used = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(protos); i++)
+		if (!strcmp(argv[0], protos[i].name)) {
+			*(uint8_t *)value = protos[i].proto;
+			return 0;
+		}
+	number = strtoul(argv[0], &end, 10);
+	if (*argv[0] < '0' || *argv[0] > '9' || *end || number > UINT8_MAX)
+		return vpc_err_set(&ctl->err, -EINVAL, "proto '%.64s' is none: tcp, udp, sctp, icmp, icmp6 or 0 to 255",
+				   argv[0]);
+	*(uint8_t *)value = number;
+	return 0;
+}
+
+/* Ports choose a group's member, in a protocol that has them. */
+static int check_ports(struct ctl *ctl, const struct kernel_lookup *lookup)
+{
+	if (!lookup->has_ports || lookup->proto == IPPROTO_TCP || lookup->proto == IPPROTO_UDP ||
+	    lookup->proto == IPPROTO_SCTP)
+		return 0;
+	return ctl_usage(ctl, "'sport' and 'dport' need 'proto tcp', 'udp' or 'sctp'");
+}
+
 int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv)
 {
 	_cleanup_(kernel_closep) struct kernel *k = NULL;
@@ -147,6 +190,10 @@ int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv)
 		{ "to", CTL_ADDR, &lookup.dst, .required = true },
 		{ "mac", CTL_MAC, lookup.src_mac },
 		{ "ttl", CTL_U16, &ttl },
+		{ "proto", CTL_CUSTOM, &lookup.proto, .parse = parse_proto },
+		{ "sport", CTL_U16, &lookup.sport },
+		{ "dport", CTL_U16, &lookup.dport },
+		{ "len", CTL_U32, &lookup.len },
 		{ "netns", CTL_WORD, &netns },
 	};
 	int r;
@@ -154,6 +201,9 @@ int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv)
 	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
 	if (!r)
 		r = check(ctl, from, &lookup);
+	lookup.has_ports = ctl_given(args, ARRAY_SIZE(args), "sport") || ctl_given(args, ARRAY_SIZE(args), "dport");
+	if (!r)
+		r = check_ports(ctl, &lookup);
 	if (!r && ttl > UINT8_MAX)
 		r = vpc_err_set(&ctl->err, -EINVAL, "ttl %u is out of range: at most 255", ttl);
 	if (!r)

@@ -125,10 +125,38 @@ static int route_del(struct ctl *ctl, int argc, char **argv)
 	return r ?: change_route(ctl, k, vni, &route, true);
 }
 
+/* A group with its members: "7 group member 1 weight 3 member 2 weight 1". */
+static void print_nexthop(struct ctl *ctl, const struct vpc_state *state, const struct vpc_nl_nexthop *nh)
+{
+	struct json_object *object, *array, *one;
+	const struct vpc_nl_member *members;
+	char text[VPC_NEXTHOP_STRLEN];
+	size_t n;
+
+	members = vpc_state_members_of(state, nh->id, &n);
+	if (!ctl->json) {
+		printf("%u %s", nh->id, vpc_nexthop_format(nh, text));
+		for (size_t i = 0; i < n; i++)
+			printf(" member %u weight %u", members[i].nexthop, members[i].weight);
+		printf("\n");
+		return;
+	}
+	object = ctl_nexthop_object(nh);
+	array = nh->type == VPC_NEXTHOP_GROUP ? json_object_new_array() : NULL;
+	for (size_t i = 0; array && i < n; i++) {
+		one = json_object_new_object();
+		ctl_add_u64(one, "nexthop", members[i].nexthop);
+		ctl_add_u64(one, "weight", members[i].weight);
+		json_object_array_add(array, one);
+	}
+	if (array)
+		json_object_object_add(object, "members", array);
+	ctl_list_add(ctl, object);
+}
+
 static int nexthop_show(struct ctl *ctl, int argc, char **argv)
 {
 	_cleanup_(kernel_closep) struct kernel *k = NULL;
-	char text[VPC_NEXTHOP_STRLEN];
 	const char *netns = NULL;
 	struct vpc_state state;
 	uint32_t vni = 0;
@@ -143,12 +171,8 @@ static int nexthop_show(struct ctl *ctl, int argc, char **argv)
 	if (r)
 		return r;
 	ctl_list_begin(ctl);
-	for (size_t i = 0; i < state.n_nexthops; i++) {
-		if (ctl->json)
-			ctl_list_add(ctl, ctl_nexthop_object(&state.nexthops[i]));
-		else
-			printf("%u %s\n", state.nexthops[i].id, vpc_nexthop_format(&state.nexthops[i], text));
-	}
+	for (size_t i = 0; i < state.n_nexthops; i++)
+		print_nexthop(ctl, &state, &state.nexthops[i]);
 	ctl_list_end(ctl);
 	vpc_state_clear(&state);
 	return 0;

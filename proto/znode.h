@@ -86,8 +86,8 @@ int vpc_head_format(const struct vpc_head *head, char **ret, size_t *ret_len);
 int vpc_head_parse(const char *data, size_t len, struct vpc_head *ret, struct vpc_err *err);
 
 /*
- * Chunk number @chunk holds nexthops from *pos on, then routes; *pos counts both and is moved. At the end
- * *pos == n_nexthops + n_routes. An empty state has no chunks, or one that is empty.
+ * Chunk number @chunk holds nexthops from *pos on, then members, then routes; *pos counts all and is moved. At the end
+ * *pos == n_nexthops + n_members + n_routes. An empty state has no chunks, or one that is empty.
  */
 int vpc_chunk_format(const struct vpc_state *state, uint32_t chunk, size_t *pos, char **ret, size_t *ret_len);
 /*

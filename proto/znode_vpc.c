@@ -65,14 +65,28 @@ static void write_route(struct json_writer *w, const struct vpc_route *route, bo
 	vpc_json_raw(w, "]");
 }
 
-#define CHUNK_BETWEEN "],\"routes\":["
+static void write_member(struct json_writer *w, const struct vpc_nl_member *member, bool weight)
+{
+	vpc_json_raw(w, "[");
+	vpc_json_u64(w, member->group);
+	vpc_json_raw(w, ",");
+	vpc_json_u64(w, member->nexthop);
+	if (weight) {
+		vpc_json_raw(w, ",");
+		vpc_json_u64(w, member->weight);
+	}
+	vpc_json_raw(w, "]");
+}
+
+#define CHUNK_MEMBERS "],\"members\":["
+#define CHUNK_ROUTES  "],\"routes\":["
 #define CHUNK_END     "]}"
 
 /* The elements from *pos to before @end as far as they fit; *pos is moved behind them. */
 static void write_elements(struct json_writer *w, const struct vpc_state *state, size_t end, size_t *pos)
 {
+	size_t routes = state->n_nexthops + state->n_members, len;
 	const char *comma = "";
-	size_t len;
 
 	for (; *pos < end && !w->error; (*pos)++) {
 		len = w->len;
@@ -80,8 +94,10 @@ static void write_elements(struct json_writer *w, const struct vpc_state *state,
 		comma = ",";
 		if (*pos < state->n_nexthops)
 			write_nexthop(w, &state->nexthops[*pos]);
+		else if (*pos < routes)
+			write_member(w, &state->members[*pos - state->n_nexthops], true);
 		else
-			write_route(w, &state->routes[*pos - state->n_nexthops], true);
+			write_route(w, &state->routes[*pos - routes], true);
 		if (w->error == -E2BIG) {
 			vpc_json_rewind(w, len);
 			return;
@@ -91,11 +107,11 @@ static void write_elements(struct json_writer *w, const struct vpc_state *state,
 
 int vpc_chunk_format(const struct vpc_state *state, uint32_t chunk, size_t *pos, char **ret, size_t *ret_len)
 {
+	size_t routes = state->n_nexthops + state->n_members, n = *pos;
 	struct json_writer w;
-	size_t n = *pos;
 	int r;
 
-	vpc_json_init(&w, VPC_ZNODE_CHUNK_MAX - strlen(CHUNK_BETWEEN CHUNK_END));
+	vpc_json_init(&w, VPC_ZNODE_CHUNK_MAX - strlen(CHUNK_MEMBERS CHUNK_ROUTES CHUNK_END));
 	vpc_json_raw(&w, "{\"v\":1,\"vni\":");
 	vpc_json_u64(&w, state->vni);
 	vpc_json_raw(&w, ",\"epoch\":");
@@ -104,10 +120,15 @@ int vpc_chunk_format(const struct vpc_state *state, uint32_t chunk, size_t *pos,
 	vpc_json_u64(&w, chunk);
 	vpc_json_raw(&w, ",\"nexthops\":[");
 	write_elements(&w, state, state->n_nexthops, &n);
-	w.max += strlen(CHUNK_BETWEEN);
-	vpc_json_raw(&w, CHUNK_BETWEEN);
-	if (n >= state->n_nexthops)
-		write_elements(&w, state, state->n_nexthops + state->n_routes, &n);
+	w.max += strlen(CHUNK_MEMBERS);
+	if (n >= state->n_nexthops && n < routes) {
+		vpc_json_raw(&w, CHUNK_MEMBERS);
+		write_elements(&w, state, routes, &n);
+	}
+	w.max += strlen(CHUNK_ROUTES);
+	vpc_json_raw(&w, CHUNK_ROUTES);
+	if (n >= routes)
+		write_elements(&w, state, routes + state->n_routes, &n);
 	w.max += strlen(CHUNK_END);
 	vpc_json_raw(&w, CHUNK_END);
 	r = vpc_json_finish(&w, ret, ret_len);
@@ -212,6 +233,30 @@ static int parse_route(json_object *value, const struct json_at *at, bool nextho
 	return r;
 }
 
+/* [group,nexthop,weight], or without the weight. */
+static int parse_member(json_object *value, const struct json_at *at, bool with_weight, struct vpc_nl_member *ret,
+			struct vpc_err *err)
+{
+	struct vpc_nl_member member = { .op = VPC_OP_SET };
+	uint32_t weight = 0;
+	int r;
+
+	r = vpc_json_as_tuple(value, at, with_weight ? 3 : 2, err);
+	if (!r)
+		r = vpc_json_as_u32(json_object_array_get_idx(value, 0), at, "group", 1, UINT32_MAX, &member.group,
+				    err);
+	if (!r)
+		r = vpc_json_as_u32(json_object_array_get_idx(value, 1), at, "nexthop", 1, UINT32_MAX,
+				    &member.nexthop, err);
+	if (!r && with_weight)
+		r = vpc_json_as_u32(json_object_array_get_idx(value, 2), at, "weight", 1, VPC_WEIGHT_MAX, &weight, err);
+	if (r)
+		return r;
+	member.weight = weight;
+	*ret = member;
+	return 0;
+}
+
 static int bad_order(const struct json_at *at, struct vpc_err *err)
 {
 	return vpc_json_bad(err, -EINVAL, at, NULL, "not sorted, or twice in the chunk");
@@ -230,6 +275,25 @@ static int parse_chunk_nexthops(json_object *array, struct vpc_state *state, str
 		if (at.index && vpc_nexthop_cmp(&last, &nh) >= 0)
 			return bad_order(&at, err);
 		r = vpc_state_add_nexthop(state, &nh);
+		if (r)
+			return vpc_json_bad(err, r, &at, NULL, "%s", strerror(-r));
+	}
+	return 0;
+}
+
+static int parse_chunk_members(json_object *array, struct vpc_state *state, struct vpc_err *err)
+{
+	struct json_at at = { .array = "members" };
+	struct vpc_nl_member member, last = {};
+	int r;
+
+	for (; at.index < json_object_array_length(array); at.index++, last = member) {
+		r = parse_member(json_object_array_get_idx(array, at.index), &at, true, &member, err);
+		if (r)
+			return r;
+		if (at.index && vpc_member_cmp(&last, &member) >= 0)
+			return bad_order(&at, err);
+		r = vpc_state_add_member(state, &member);
 		if (r)
 			return vpc_json_bad(err, r, &at, NULL, "%s", strerror(-r));
 	}
@@ -271,8 +335,8 @@ static int check_u64(json_object *obj, const char *member, uint64_t want, struct
 int vpc_chunk_parse(const char *data, size_t len, uint32_t chunk, struct vpc_state *state, struct vpc_err *err)
 {
 	_cleanup_json_ json_object *obj = NULL;
-	size_t n_nexthops = state->n_nexthops, n_routes = state->n_routes;
-	json_object *nexthops, *routes;
+	size_t n_nexthops = state->n_nexthops, n_members = state->n_members, n_routes = state->n_routes;
+	json_object *nexthops, *members = NULL, *routes;
 	int r;
 
 	r = vpc_json_parse(data, len, VPC_ZNODE_CHUNK_MAX, &obj, err);
@@ -284,14 +348,19 @@ int vpc_chunk_parse(const char *data, size_t len, uint32_t chunk, struct vpc_sta
 		r = check_u64(obj, "chunk", chunk, err);
 	if (!r)
 		r = vpc_json_get(obj, NULL, "nexthops", json_type_array, &nexthops, err);
+	if (!r && json_object_object_get_ex(obj, "members", NULL))
+		r = vpc_json_get(obj, NULL, "members", json_type_array, &members, err);
 	if (!r)
 		r = vpc_json_get(obj, NULL, "routes", json_type_array, &routes, err);
 	if (!r)
 		r = parse_chunk_nexthops(nexthops, state, err);
+	if (!r && members)
+		r = parse_chunk_members(members, state, err);
 	if (!r)
 		r = parse_chunk_routes(routes, state, err);
 	if (r) {
 		state->n_nexthops = n_nexthops;
+		state->n_members = n_members;
 		state->n_routes = n_routes;
 	}
 	return r;
@@ -312,6 +381,31 @@ static void write_delta_nexthops(struct json_writer *w, const struct vpc_delta *
 		else
 			vpc_json_u64(w, delta->nexthops[i].id);
 	}
+}
+
+/* The whole object, which a delta without members does not have. */
+static void write_delta_members(struct json_writer *w, const struct vpc_delta *delta)
+{
+	static const struct {
+		uint8_t op;
+		const char *head;
+	} parts[] = { { VPC_OP_SET, ",\"members\":{\"set\":[" }, { VPC_OP_DEL, "],\"del\":[" } };
+
+	if (!delta->n_members)
+		return;
+	for (size_t part = 0; part < ARRAY_SIZE(parts); part++) {
+		const char *comma = "";
+
+		vpc_json_raw(w, parts[part].head);
+		for (size_t i = 0; i < delta->n_members; i++) {
+			if (delta->members[i].op != parts[part].op)
+				continue;
+			vpc_json_raw(w, comma);
+			comma = ",";
+			write_member(w, &delta->members[i], parts[part].op == VPC_OP_SET);
+		}
+	}
+	vpc_json_raw(w, "]}");
 }
 
 static void write_delta_routes(struct json_writer *w, const struct vpc_delta *delta, uint8_t op)
@@ -347,7 +441,9 @@ int vpc_delta_format(const struct vpc_delta *delta, char **ret, size_t *ret_len)
 	write_delta_nexthops(&w, delta, VPC_OP_SET);
 	vpc_json_raw(&w, "],\"del\":[");
 	write_delta_nexthops(&w, delta, VPC_OP_DEL);
-	vpc_json_raw(&w, "]},\"routes\":{\"set\":[");
+	vpc_json_raw(&w, "]}");
+	write_delta_members(&w, delta);
+	vpc_json_raw(&w, ",\"routes\":{\"set\":[");
 	write_delta_routes(&w, delta, VPC_OP_SET);
 	vpc_json_raw(&w, "],\"del\":[");
 	write_delta_routes(&w, delta, VPC_OP_DEL);
@@ -396,6 +492,38 @@ static int parse_delta_nexthops(json_object *obj, struct vpc_delta *delta, struc
 		if (r)
 			return r;
 		r = vpc_delta_del_nexthop(delta, id);
+		if (r)
+			return vpc_json_bad(err, r, &at, NULL, "%s", strerror(-r));
+	}
+	return 0;
+}
+
+static int parse_delta_members(json_object *obj, struct vpc_delta *delta, struct vpc_err *err)
+{
+	struct json_at at = { .array = "members.set" };
+	struct vpc_nl_member member;
+	json_object *set, *del;
+	int r;
+
+	if (!json_object_object_get_ex(obj, "members", NULL))
+		return 0;
+	r = get_ops(obj, "members", &set, &del, err);
+	if (r)
+		return r;
+	for (; at.index < json_object_array_length(set); at.index++) {
+		r = parse_member(json_object_array_get_idx(set, at.index), &at, true, &member, err);
+		if (r)
+			return r;
+		r = vpc_delta_set_member(delta, &member);
+		if (r)
+			return vpc_json_bad(err, r, &at, NULL, "%s", strerror(-r));
+	}
+	at = (struct json_at){ .array = "members.del" };
+	for (; at.index < json_object_array_length(del); at.index++) {
+		r = parse_member(json_object_array_get_idx(del, at.index), &at, false, &member, err);
+		if (r)
+			return r;
+		r = vpc_delta_del_member(delta, member.group, member.nexthop);
 		if (r)
 			return vpc_json_bad(err, r, &at, NULL, "%s", strerror(-r));
 	}
@@ -461,6 +589,27 @@ static int check_unique_nexthops(const struct vpc_delta *delta, struct vpc_err *
 	return 0;
 }
 
+static int cmp_member(const void *a, const void *b)
+{
+	return vpc_member_cmp(a, b);
+}
+
+static int check_unique_members(const struct vpc_delta *delta, struct vpc_err *err)
+{
+	_cleanup_free_ struct vpc_nl_member *members = calloc(delta->n_members + 1, sizeof(*members));
+
+	if (!members)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	if (delta->n_members)
+		memcpy(members, delta->members, delta->n_members * sizeof(*members));
+	qsort(members, delta->n_members, sizeof(*members), cmp_member);
+	for (size_t i = 1; i < delta->n_members; i++)
+		if (!vpc_member_cmp(&members[i], &members[i - 1]))
+			return vpc_err_set(err, -EINVAL, "members: nexthop %" PRIu32 " of group %" PRIu32
+					   " is named twice", members[i].nexthop, members[i].group);
+	return 0;
+}
+
 static int check_unique_routes(const struct vpc_delta *delta, struct vpc_err *err)
 {
 	_cleanup_free_ struct vpc_route *routes = calloc(delta->n_routes + 1, sizeof(*routes));
@@ -500,9 +649,13 @@ int vpc_delta_parse(const char *data, size_t len, struct vpc_delta *ret, struct 
 	if (!r)
 		r = parse_delta_nexthops(obj, &delta, err);
 	if (!r)
+		r = parse_delta_members(obj, &delta, err);
+	if (!r)
 		r = parse_delta_routes(obj, &delta, err);
 	if (!r)
 		r = check_unique_nexthops(&delta, err);
+	if (!r)
+		r = check_unique_members(&delta, err);
 	if (!r)
 		r = check_unique_routes(&delta, err);
 	if (r)

@@ -171,7 +171,7 @@ static int write_small(struct publisher *p, const struct vpc_state *state, const
 static int write_chunks(struct publisher *p, const struct vpc_state *state, struct vpc_err *err)
 {
 	_cleanup_(chunks_free) struct chunks *chunks = calloc(1, sizeof(*chunks));
-	size_t pos = 0, n = state->n_nexthops + state->n_routes;
+	size_t pos = 0, n = state->n_nexthops + state->n_members + state->n_routes;
 	char path[VPC_ZNODE_PATH_MAX];
 	uint32_t chunk = 0;
 	int r;
@@ -203,7 +203,7 @@ static int count_chunks(const struct vpc_state *state, uint32_t *ret_chunks, str
 					   state->vni, chunks, strerror(-r));
 		free(text);
 		chunks++;
-	} while (pos < state->n_nexthops + state->n_routes);
+	} while (pos < state->n_nexthops + state->n_members + state->n_routes);
 	if (chunks > VPC_ZNODE_CHUNKS_MAX)
 		return vpc_err_set(err, -E2BIG, "VPC %" PRIu32 ": %" PRIu32 " chunks are too many", state->vni, chunks);
 	*ret_chunks = chunks;

@@ -38,7 +38,8 @@ static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 {
 	const struct compare *c = arg;
 	char object[96], prefix[VPC_PREFIX_STRLEN], want[VPC_NEXTHOP_STRLEN], have[VPC_NEXTHOP_STRLEN];
-	bool has_want = entry->want_nexthop || entry->want_route, has_have = entry->have_nexthop || entry->have_route;
+	bool has_want = entry->want_nexthop || entry->want_member || entry->want_route;
+	bool has_have = entry->have_nexthop || entry->have_member || entry->have_route;
 
 	if (entry->want_nexthop || entry->have_nexthop) {
 		snprintf(object, sizeof(object), "nexthop %u",
@@ -47,6 +48,14 @@ static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 			vpc_nexthop_format(entry->want_nexthop, want);
 		if (has_have)
 			vpc_nexthop_format(entry->have_nexthop, have);
+	} else if (entry->want_member || entry->have_member) {
+		const struct vpc_nl_member *m = entry->want_member ? entry->want_member : entry->have_member;
+
+		snprintf(object, sizeof(object), "member %u of group %u", m->nexthop, m->group);
+		if (has_want)
+			snprintf(want, sizeof(want), "weight %u", entry->want_member->weight);
+		if (has_have)
+			snprintf(have, sizeof(have), "weight %u", entry->have_member->weight);
 	} else {
 		const struct vpc_route *r = entry->want_route ? entry->want_route : entry->have_route;
 
@@ -80,6 +89,7 @@ int audit_compare_states(const struct report *report, struct report_vpc *vpc, co
 
 	vpc->n_routes = want->n_routes;
 	vpc->n_nexthops = want->n_nexthops;
+	vpc->n_members = want->n_members;
 	ret = vpc_diff(want, have, add_entry, &c);
 	if (ret)
 		return ret;
@@ -94,7 +104,7 @@ static int check_want(const struct vpc_state *want, struct vpc_err *err)
 	if (vpc_digest_equal(&content, &want->digest))
 		return 0;
 	return vpc_err_set(err, -EBADMSG,
-			   "CDB, epoch %" PRIu64 ": its digest is not that of its routes and nexthops (see vpcctl db)",
+			   "CDB, epoch %" PRIu64 ": its digest is not that of its content (see vpcctl db)",
 			   want->epoch);
 }
 

@@ -31,7 +31,7 @@ enum vpc_result {
 /* @want, @have: NULL where there is no such side. All owned. */
 struct finding {
 	enum finding_class class;
-	char *object;		/* "route table 1 10.0.0.0/24", "nexthop 7", "port tap1", "VPC" */
+	char *object;		/* "route table 1 10.0.0.0/24", "member 7 of group 3", "port tap1", "VPC" */
 	char *want;
 	char *have;
 };
@@ -41,7 +41,7 @@ struct report_vpc {
 	char name[64];
 	enum vpc_result result;
 	uint64_t cdb_epoch, kernel_epoch;
-	size_t n_routes, n_nexthops;	/* compared, as CDB has them */
+	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them */
 	char reason[512];		/* RESULT_FAILED, RESULT_LAG */
 	uint64_t counts[FINDING_CLASSES];
 	struct finding *findings;	/* the first max_findings */

@@ -2,7 +2,8 @@
 /*
  * The report for programs. The members are the contract, described in doc/operations.md:
  * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name"?,"result","reason"?,"cdb_epoch",
- *  "kernel_epoch","routes","nexthops","counts":{class:n},"findings":[{"class","object","want"?,"have"?}]}]}; VNI 0 is
+ *  "kernel_epoch","routes","nexthops","members","counts":{class:n},
+ *  "findings":[{"class","object","want"?,"have"?}]}]}; VNI 0 is
  * the host itself.
  */
 #include "report.h"
@@ -41,6 +42,7 @@ static struct json_object *vpc_json(const struct report_vpc *vpc)
 	json_object_object_add(o, "kernel_epoch", json_object_new_uint64(vpc->kernel_epoch));
 	json_object_object_add(o, "routes", json_object_new_uint64(vpc->n_routes));
 	json_object_object_add(o, "nexthops", json_object_new_uint64(vpc->n_nexthops));
+	json_object_object_add(o, "members", json_object_new_uint64(vpc->n_members));
 	for (int i = 0; i < FINDING_CLASSES; i++)
 		json_object_object_add(counts, finding_class_name(i), json_object_new_uint64(vpc->counts[i]));
 	json_object_object_add(o, "counts", counts);

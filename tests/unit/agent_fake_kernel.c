@@ -359,7 +359,7 @@ int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err
 	int res = refused(err);
 
 	fake_calls.apply++;
-	fake_calls.apply_ops = delta->n_nexthops + delta->n_routes;
+	fake_calls.apply_ops = delta->n_nexthops + delta->n_members + delta->n_routes;
 	if (res)
 		return res;
 	if (!state || state->epoch != delta->base)

@@ -78,7 +78,7 @@ void pub_delta(struct pub *p, unsigned int skip)
 void pub_snapshot(struct pub *p)
 {
 	char path[VPC_ZNODE_PATH_MAX], *data;
-	size_t pos = 0, len, all = p->state.n_nexthops + p->state.n_routes;
+	size_t pos = 0, len, all = p->state.n_nexthops + p->state.n_members + p->state.n_routes;
 	uint32_t chunk = 0;
 
 	for (; pos < all; chunk++) {

@@ -88,6 +88,31 @@ static void each_class_is_named(void **state)
 	vpc_state_clear(&have);
 }
 
+static void members_are_named(void **state)
+{
+	struct vpc_nl_member member = { .group = 7, .nexthop = 8, .weight = 1 };
+	struct vpc_state want, have;
+	struct outcome o;
+
+	state_fill(&want, 3);
+	state_fill(&have, 3);
+	vpc_state_add_member(&want, &member);
+	o = compare(&want, &have, 100);
+	assert_int_equal(o.counts[FINDING_MISSING], 1);
+	assert_string_equal(o.first, "member 8 of group 7");
+	member.weight = 2;
+	vpc_state_add_member(&have, &member);
+	have.digest = vpc_digest_of_state(&have);
+	o = compare(&want, &have, 100);
+	assert_int_equal(o.counts[FINDING_DIFFERENT], 1);
+	assert_int_equal(o.kept, 1);
+	want.n_members = 0;
+	o = compare(&want, &have, 100);
+	assert_int_equal(o.counts[FINDING_EXCESS], 1);
+	vpc_state_clear(&want);
+	vpc_state_clear(&have);
+}
+
 static void kernel_digest_that_does_not_cover_its_dump(void **state)
 {
 	struct vpc_state want, have;
@@ -228,6 +253,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_states_are_consistent),
 		cmocka_unit_test(each_class_is_named),
+		cmocka_unit_test(members_are_named),
 		cmocka_unit_test(kernel_digest_that_does_not_cover_its_dump),
 		cmocka_unit_test(all_are_counted_and_few_kept),
 		cmocka_unit_test(results_outrank),

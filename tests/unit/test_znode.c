@@ -57,10 +57,12 @@ static const char head_doc[] =
 	"{\"v\":1,\"vni\":100,\"epoch\":9,\"snapshot\":7,\"chunks\":2,\"oldest\":8,\"digest\":\"" D1
 	"\",\"snapshot_digest\":\"" D2 "\",\"change\":\"c1f\",\"time\":1767225600000,\"quota\":0}";
 static const char ports_doc[] =
-	"{\"v\":1,\"host\":\"h1\",\"revision\":3,\"vtep\":\"192.0.2.11\",\"udp_port\":4789,\"ports\":["
+	"{\"v\":1,\"host\":\"h1\",\"revision\":3,\"vtep\":\"192.0.2.11\",\"vtep6\":\"2001:db8::b\","
+	"\"udp_port\":4789,\"ports\":["
 	"{\"id\":1,\"vni\":100,\"dev\":\"tap1\",\"mac\":\"02:00:00:00:00:01\",\"table\":1,\"flags\":0,"
 	"\"gateway\":\"10.0.0.1\",\"addrs\":[\"10.0.0.5/32\",\"2001:db8::5/128\"]},"
-	"{\"id\":2,\"vni\":101,\"dev\":\"tap2\",\"mac\":\"02:00:00:00:00:02\",\"table\":0,\"flags\":1,\"addrs\":[]}]}";
+	"{\"id\":2,\"vni\":101,\"dev\":\"tap2\",\"mac\":\"02:00:00:00:00:02\",\"table\":0,\"flags\":1,"
+	"\"gateway\":\"10.1.0.1\",\"gateway6\":\"2001:db8::1\",\"subnet6\":\"2001:db8::/64\",\"addrs\":[]}]}";
 static const char status_doc[] =
 	"{\"v\":1,\"host\":\"h1\",\"boot_id\":\"6f1b\",\"instance\":\"00000000deadbeef\",\"revision\":3,"
 	"\"time\":1767225600000,\"vpcs\":[[100,9,\"" D1 "\"],[101,1,\"" D2 "\"]]}";
@@ -137,7 +139,10 @@ static void test_round_trip(void **state)
 	assert_int_equal(vpc_host_ports_parse(ports_doc, strlen(ports_doc), &ports, &err), 0);
 	assert_int_equal(ports.n_ports, 2);
 	assert_int_equal(ports.ports[0].n_addrs, 2);
-	assert_int_equal(ports.ports[1].gateway4.family, 0);
+	assert_int_equal(ports.vtep6.family, AF_INET6);
+	assert_int_equal(ports.ports[0].gateway6.family, 0);
+	assert_int_equal(ports.ports[1].gateway6.family, AF_INET6);
+	assert_int_equal(ports.ports[1].subnet6.plen, 64);
 	assert_int_equal(vpc_host_ports_format(&ports, &text, &len), 0);
 	assert_string_equal(text, ports_doc);
 	free(text);
@@ -263,6 +268,12 @@ static const struct {
 	{ PORTS, "02:00:00:00:00:01", "02:00:00:00:00", -EINVAL, "ports[0].mac: " },
 	{ PORTS, "\"flags\":1", "\"flags\":128", -EINVAL, "ports[1].flags: 0x80" },
 	{ PORTS, "10.0.0.1\"", "10.0.0.1/24\"", -EINVAL, "ports[0].gateway: " },
+	{ PORTS, "\"10.1.0.1\"", "\"::1\"", -EINVAL, "ports[1].gateway6: gateway is an IPv6 address already" },
+	{ PORTS, "\"2001:db8::1\"", "\"1.2.3.4\"", -EINVAL, "ports[1].gateway6: not an IPv6 address" },
+	{ PORTS, "2001:db8::/64", "10.0.0.0/8", -EINVAL, "ports[1].subnet6: not an IPv6 prefix" },
+	{ PORTS, "2001:db8::/64", "2001:db8::1/64", -EINVAL, "ports[1].subnet6: " },
+	{ PORTS, "\"vtep\":\"192.0.2.11\"", "\"vtep\":\"::1\"", -EINVAL, "vtep6: vtep is an IPv6 address already" },
+	{ PORTS, "\"vtep\":\"192.0.2.11\",", "", -EINVAL, "vtep: missing" },
 	{ PORTS, "10.0.0.5/32", "10.0.0.5/24", -EINVAL, "ports[0].addrs: '10.0.0.5/24'" },
 	{ PORTS, "[\"10.0.0.5/32\",", "[7,", -EINVAL, "ports[0].addrs: int" },
 	{ PORTS, "\"addrs\":[]", "\"addrs\":{}", -EINVAL, "ports[1].addrs: object, array expected" },
@@ -307,7 +318,7 @@ static void test_accepted(void **state)
 		{ HEAD, "\"oldest\":8", "\"oldest\":1" },
 		{ HEAD, "c1f", "" },
 		{ PORTS, "\"revision\":3", "\"revision\":0" },
-		{ PORTS, "192.0.2.11", "2001:db8::1" },
+		{ PORTS, "192.0.2.11\",\"vtep6\":\"2001:db8::b", "2001:db8::1" },
 		{ STATUS, "[[100", "[[102,1,\"" D1 "\"],[100" },
 	};
 	size_t i;

@@ -103,7 +103,10 @@ static void assert_states_equal(const struct vpc_state *a, const struct vpc_stat
 	size_t i;
 
 	assert_int_equal(a->n_nexthops, b->n_nexthops);
+	assert_int_equal(a->n_members, b->n_members);
 	assert_int_equal(a->n_routes, b->n_routes);
+	if (a->n_members)
+		assert_memory_equal(a->members, b->members, a->n_members * sizeof(*a->members));
 	for (i = 0; i < a->n_nexthops; i++)
 		assert_true(vpc_nexthop_equal(&a->nexthops[i], &b->nexthops[i]));
 	for (i = 0; i < a->n_routes; i++) {
@@ -115,7 +118,7 @@ static void assert_states_equal(const struct vpc_state *a, const struct vpc_stat
 /* Format @state into chunks and parse them into @ret, the last one first when @backwards. */
 static uint32_t through_chunks(const struct vpc_state *state, bool backwards, struct vpc_state *ret)
 {
-	size_t pos = 0, n = state->n_nexthops + state->n_routes, len[64];
+	size_t pos = 0, n = state->n_nexthops + state->n_members + state->n_routes, len[64];
 	uint32_t i, chunks = 0;
 	struct vpc_err err;
 	char *text[64];
@@ -143,8 +146,10 @@ static uint32_t through_chunks(const struct vpc_state *state, bool backwards, st
 static void test_chunk_round_trip(void **arg)
 {
 	static const struct {
-		size_t nexthops, routes;
-	} sizes[] = { { 0, 0 }, { 1, 0 }, { 0, 1 }, { 3, 50 }, { 200, 3000 }, { 6000, 40 } };
+		size_t nexthops, members, routes;
+	} sizes[] = { { 0, 0, 0 },    { 1, 0, 0 },	    { 0, 0, 1 },       { 0, 1, 0 },
+		      { 3, 7, 50 },   { 200, 300, 3000 },   { 6000, 0, 40 },   { 6000, 9000, 40 },
+		      { 9, 60000, 0 } };
 	struct vpc_state state, back;
 	size_t i;
 	int round;
@@ -153,6 +158,11 @@ static void test_chunk_round_trip(void **arg)
 		for (round = 0; round < 4; round++) {
 			seed = 1 + i * 10 + round;
 			random_state(&state, sizes[i].nexthops, sizes[i].routes);
+			for (uint32_t m = 0; m < sizes[i].members; m++) {
+				struct vpc_nl_member member = { 1 + m / 100, 1 + m, 1 + m % VPC_WEIGHT_MAX };
+
+				vpc_state_add_member(&state, &member);
+			}
 			through_chunks(&state, round & 1, &back);
 			assert_states_equal(&state, &back);
 			vpc_state_clear(&state);
@@ -311,11 +321,13 @@ static const char delta_doc[] =
 	"{\"v\":1,\"vni\":100,\"base\":8,\"epoch\":9,\"digest\":\"" D1 "\",\"change\":\"c1\",\"nexthops\":{\"set\":["
 	"{\"id\":5,\"type\":\"gateway\",\"vtep\":\"192.0.2.9\",\"mac\":\"02:00:00:00:00:09\",\"vni\":7},"
 	"{\"id\":6,\"type\":\"peer\",\"vni\":101,\"table\":2},{\"id\":7,\"type\":\"blackhole\"}],\"del\":[8]},"
+	"\"members\":{\"set\":[[9,5,1],[9,6,256]],\"del\":[[9,8]]},"
 	"\"routes\":{\"set\":[[1,\"10.0.0.0/24\",5],[1,\"2001:db8::/32\",6]],\"del\":[[0,\"10.9.0.0/16\"]]}}";
 static const char chunk_doc[] =
 	"{\"v\":1,\"vni\":100,\"epoch\":7,\"chunk\":0,\"nexthops\":["
 	"{\"id\":5,\"type\":\"host\",\"vtep\":\"192.0.2.9\"},"
-	"{\"id\":6,\"type\":\"local\"}],\"routes\":[[0,\"10.0.0.1/32\",5],[1,\"10.0.0.0/24\",6]]}";
+	"{\"id\":6,\"type\":\"local\"}],\"members\":[[7,5,3],[7,6,1]],"
+	"\"routes\":[[0,\"10.0.0.1/32\",5],[1,\"10.0.0.0/24\",6]]}";
 
 static int parse_delta(const char *data, size_t len, struct vpc_err *err)
 {
@@ -343,8 +355,35 @@ static int parse_chunk(const char *data, size_t len, struct vpc_err *err)
 	r = vpc_chunk_parse(data, len, 0, &state, err);
 	assert_int_equal(state.n_routes, r ? 1 : 3);
 	assert_int_equal(state.n_nexthops, r ? 0 : 2);
+	assert_int_equal(state.n_members, r ? 0 : 2);
 	vpc_state_clear(&state);
 	return r;
+}
+
+/* Both documents come out of the formatter as they went into the parser. */
+static void test_documents(void **arg)
+{
+	struct vpc_delta delta;
+	struct vpc_state state;
+	struct vpc_err err;
+	size_t len, pos = 0;
+	char *text;
+
+	assert_int_equal(vpc_delta_parse(delta_doc, strlen(delta_doc), &delta, &err), 0);
+	assert_int_equal(delta.n_members, 3);
+	assert_int_equal(delta.members[2].op, VPC_OP_DEL);
+	assert_int_equal(vpc_delta_format(&delta, &text, &len), 0);
+	assert_string_equal(text, delta_doc);
+	free(text);
+	vpc_delta_clear(&delta);
+	vpc_state_init(&state, 100);
+	state.epoch = 7;
+	assert_int_equal(vpc_chunk_parse(chunk_doc, strlen(chunk_doc), 0, &state, &err), 0);
+	assert_int_equal(vpc_chunk_format(&state, 0, &pos, &text, &len), 0);
+	assert_int_equal(pos, 6);
+	assert_string_equal(text, chunk_doc);
+	free(text);
+	vpc_state_clear(&state);
 }
 
 static void test_truncated_and_mutated(void **arg)
@@ -402,6 +441,19 @@ static const struct {
 	{ delta_doc, "\"vni\":101,\"table\":2", "\"vni\":0,\"table\":2", "nexthops.set[1].vni: 0" },
 	{ delta_doc, "192.0.2.9", "192.0.2", "nexthops.set[0].vtep: '192.0.2'" },
 	{ delta_doc, "02:00:00:00:00:09", "02-00", "nexthops.set[0].mac: " },
+	{ delta_doc, "\"members\":{", "\"members\":[],\"x\":{", "members: array, object expected" },
+	{ delta_doc, "[9,5,1]", "[9,5]", "members.set[0]: 2 elements, 3 expected" },
+	{ delta_doc, "[9,5,1]", "[0,5,1]", "members.set[0].group: 0" },
+	{ delta_doc, "[9,5,1]", "[9,0,1]", "members.set[0].nexthop: 0" },
+	{ delta_doc, "[9,6,256]", "[9,6,257]", "members.set[1].weight: 257" },
+	{ delta_doc, "[9,6,256]", "[9,6,0]", "members.set[1].weight: 0" },
+	{ delta_doc, "[9,6,256]", "[9,5,256]", "members: nexthop 5 of group 9 is named twice" },
+	{ delta_doc, "[[9,8]]", "[[9,5]]", "members: nexthop 5 of group 9 is named twice" },
+	{ delta_doc, "[[9,8]]", "[9]", "members.del[0]: int" },
+	{ chunk_doc, "\"members\":[", "\"members\":{},\"x\":[", "members: object, array expected" },
+	{ chunk_doc, "[7,5,3]", "[7,6,3]", "members[1]: not sorted, or twice" },
+	{ chunk_doc, "[7,5,3]", "[8,5,3]", "members[1]: not sorted" },
+	{ chunk_doc, "[7,6,1]", "[7,6,true]", "members[1].weight: boolean" },
 	{ delta_doc, "10.0.0.0/24", "10.0.0.1/24", "routes.set[0]: '10.0.0.1/24'" },
 	{ delta_doc, "10.0.0.0/24", "10.0.0.0/33", "routes.set[0]: " },
 	{ delta_doc, "2001:db8::/32", "2001:db8::1/32", "routes.set[1]: " },
@@ -452,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_speed),
 		cmocka_unit_test(test_delta_round_trip),
 		cmocka_unit_test(test_delta_too_big),
+		cmocka_unit_test(test_documents),
 		cmocka_unit_test(test_truncated_and_mutated),
 		cmocka_unit_test(test_refusals),
 	};
