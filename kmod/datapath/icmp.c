@@ -16,8 +16,8 @@
 #include <net/ipv6.h>
 #include <net/ndisc.h>
 #include "../compat.h"
-#include "packet.h"
 #include "craft.h"
+#include "packet.h"
 
 /* As Linux's icmp_msgs_per_sec and icmp_msgs_burst, but for each port and family by itself. */
 #define VPC_ICMP_COST	(NSEC_PER_SEC / 1000)

@@ -13,9 +13,9 @@
 #include <net/addrconf.h>
 #include <net/ip6_checksum.h>
 #include <net/ndisc.h>
+#include "craft.h"
 #include "packet.h"
 #include "ra.h"
-#include "craft.h"
 
 /* Advertisements have room for the router's MAC and nothing else. */
 struct vpc_nd_na {

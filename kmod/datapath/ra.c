@@ -15,8 +15,8 @@
 #include <net/ndisc.h>
 #include <net/net_namespace.h>
 #include "../tables/vpc.h"
-#include "packet.h"
 #include "craft.h"
+#include "packet.h"
 
 /* RFC 4861 6.2.1, 6.2.4 and 10: the defaults for a router, times in seconds. */
 #define VPC_RA_LIFETIME		1800
@@ -59,19 +59,20 @@ static bool vpc_ra_has_ipv6(const struct vpc_port_conf *conf)
 /* Whether the addresses that a guest forms from its subnet's prefix (RFC 4862 5.5.3: 64 bits) are its own. */
 static bool vpc_ra_is_autonomous(const struct vpc_port_conf *conf)
 {
-	struct in6_addr addr;
+	struct in6_addr subnet, own;
 	u32 i;
 
 	if (conf->subnet6.plen != 64)
 		return false;
+	memcpy(&subnet, conf->subnet6.addr, sizeof(subnet));
 	for (i = 0; i < conf->n_addrs; i++) {
+		memcpy(&own, conf->addrs[i].addr, sizeof(own));
 		if (conf->addrs[i].family == AF_INET6 && conf->addrs[i].plen <= conf->subnet6.plen &&
-		    vpc_port_conf_owns(conf, AF_INET6, conf->subnet6.addr))
+		    ipv6_prefix_equal(&own, &subnet, conf->addrs[i].plen))
 			return true;
 	}
-	memcpy(&addr, conf->subnet6.addr, sizeof(addr));
-	addrconf_addr_eui48(addr.s6_addr + 8, (const char *)conf->mac);
-	return vpc_port_conf_owns(conf, AF_INET6, addr.s6_addr);
+	addrconf_addr_eui48(subnet.s6_addr + 8, (const char *)conf->mac);
+	return vpc_port_conf_owns(conf, AF_INET6, subnet.s6_addr);
 }
 
 static void vpc_ra_put_prefix(struct sk_buff *skb, const struct vpc_port_conf *conf)
