@@ -10,7 +10,8 @@
 /**
  * struct vpc_dump - a dump under way
  * @version: referenced
- * @at: routes: 2 * n_tables steps, all IPv4 tries first; nexthops: position in the set
+ * @at: routes: 2 * n_tables steps, all IPv4 tries first; nexthops, then members: position in the set
+ * @members: all nexthops are told
  * @cursor: where the walk of the current trie stands
  * @ended: nothing is left; even an empty VPC has had one message then, for its epoch
  * @one_table: only routes in @table
@@ -22,6 +23,7 @@ struct vpc_dump {
 	struct vpc_version *version;
 	u32 at;
 	struct vpc_trie_cursor cursor;
+	bool members;
 	bool ended;
 	bool one_table;
 	u32 table;
@@ -174,6 +176,7 @@ static void *vpc_dump_element(struct sk_buff *skb, struct nlattr **array, int ty
 	void *element;
 
 	BUILD_BUG_ON(sizeof(struct vpc_nl_nexthop) % NLA_ALIGNTO);
+	BUILD_BUG_ON(sizeof(struct vpc_nl_member) % NLA_ALIGNTO);
 	BUILD_BUG_ON(sizeof(struct vpc_nl_route4) % NLA_ALIGNTO);
 	BUILD_BUG_ON(sizeof(struct vpc_nl_route6) % NLA_ALIGNTO);
 	if (skb_tailroom(skb) < header + size || (*array && (*array)->nla_len + size > U16_MAX))
@@ -340,9 +343,10 @@ int vpc_dump_routes(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-/* -- nexthops ------------------------------------------------------------------------------------------------------ */
+/* -- nexthops and members ------------------------------------------------------------------------------------------ */
 
-static void vpc_dump_fill_nexthops(struct vpc_dump *dump, struct sk_buff *skb)
+/* Return: false when the message is full. */
+static bool vpc_dump_fill_nexthops(struct vpc_dump *dump, struct sk_buff *skb)
 {
 	struct nlattr *array = NULL;
 	const struct vpc_nexthop *nh;
@@ -352,8 +356,27 @@ static void vpc_dump_fill_nexthops(struct vpc_dump *dump, struct sk_buff *skb)
 	while ((nh = vpc_nhset_at(dump->version->nexthops, &next))) {
 		element = vpc_dump_element(skb, &array, VPC_A_NEXTHOPS, sizeof(nh->wire));
 		if (!element)
-			return;
+			return false;
 		memcpy(element, &nh->wire, sizeof(nh->wire));
+		dump->at = next;
+	}
+	dump->at = 0;
+	dump->members = true;
+	return true;
+}
+
+static void vpc_dump_fill_members(struct vpc_dump *dump, struct sk_buff *skb)
+{
+	struct nlattr *array = NULL;
+	struct vpc_nl_member member;
+	u32 next = dump->at;
+	void *element;
+
+	while (vpc_nhset_member_at(dump->version->nexthops, &next, &member)) {
+		element = vpc_dump_element(skb, &array, VPC_A_MEMBERS, sizeof(member));
+		if (!element)
+			return;
+		memcpy(element, &member, sizeof(member));
 		dump->at = next;
 	}
 	dump->ended = true;
@@ -369,7 +392,8 @@ int vpc_dump_nexthops(struct sk_buff *skb, struct netlink_callback *cb)
 	hdr = vpc_dump_message(skb, cb, dump, VPC_CMD_NEXTHOP_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	vpc_dump_fill_nexthops(dump, skb);
+	if (dump->members || vpc_dump_fill_nexthops(dump, skb))
+		vpc_dump_fill_members(dump, skb);
 	genlmsg_end(skb, hdr);
 	return skb->len;
 }

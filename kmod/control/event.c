@@ -85,7 +85,7 @@ void vpc_event_quota(const struct vpc *vpc)
 		return;
 	version = rcu_dereference_protected(vpc->version, lockdep_is_held(&vpc->vnet->lock));
 	err = nla_put_u32(skb, VPC_A_VNI, vpc->vni) ||
-	      nla_put_u64_64bit(skb, VPC_A_MEMORY, version->memory, VPC_A_PAD) ||
+	      nla_put_u64_64bit(skb, VPC_A_MEMORY, vpc_memory(vpc) + version->memory, VPC_A_PAD) ||
 	      nla_put_u64_64bit(skb, VPC_A_QUOTA, vpc->quota, VPC_A_PAD);
 	vpc_event_send(vpc->vnet->net, skb, hdr, err);
 }

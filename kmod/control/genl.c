@@ -71,6 +71,7 @@ static const struct nla_policy vpc_vni_policy[] = {
 static const struct nla_policy vpc_vpc_new_policy[] = {
 	[VPC_A_VNI] = VPC_POLICY_VNI,
 	[VPC_A_QUOTA] = { .type = NLA_U64 },
+	[VPC_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, __VPC_F_ALL),
 };
 
 static const struct nla_policy vpc_port_new_policy[] = {
@@ -95,6 +96,7 @@ static const struct nla_policy vpc_txn_begin_policy[] = {
 static const struct nla_policy vpc_txn_add_policy[] = {
 	[VPC_A_TXN] = { .type = NLA_U32 },
 	[VPC_A_NEXTHOPS] = { .type = NLA_BINARY },
+	[VPC_A_MEMBERS] = { .type = NLA_BINARY },
 	[VPC_A_ROUTES4] = { .type = NLA_BINARY },
 	[VPC_A_ROUTES6] = { .type = NLA_BINARY },
 };

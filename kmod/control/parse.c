@@ -7,6 +7,7 @@
 #include <linux/etherdevice.h>
 #include <linux/in.h>
 #include <linux/string.h>
+#include <net/ipv6.h>
 #include "../compat.h"
 
 static bool vpc_all_zero(const void *p, size_t len)
@@ -32,16 +33,24 @@ bool vpc_parse_is_vtep4(__be32 addr4)
 	return !ipv4_is_zeronet(addr4) && !ipv4_is_multicast(addr4) && !ipv4_is_lbcast(addr4);
 }
 
-/* HOST and GATEWAY. */
-static int vpc_parse_nexthop_vtep(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack)
+bool vpc_parse_is_vtep6(const struct in6_addr *addr6)
 {
+	return !ipv6_addr_any(addr6) && !ipv6_addr_is_multicast(addr6) && !ipv6_addr_loopback(addr6) &&
+	       !ipv6_addr_v4mapped(addr6) && !(ipv6_addr_type(addr6) & IPV6_ADDR_LINKLOCAL);
+}
+
+static int vpc_parse_nexthop_addr(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack)
+{
+	struct in6_addr addr6;
 	__be32 addr4;
 
 	if (nh->family == AF_INET6) {
-		vpc_refuse(extack, "nexthop %u: IPv6 VTEPs are not supported yet", nh->id);
-		return -EOPNOTSUPP;
+		memcpy(&addr6, nh->addr, sizeof(addr6));
+		if (vpc_parse_is_vtep6(&addr6))
+			return 0;
+		vpc_refuse(extack, "nexthop %u: %pI6c cannot be a VTEP", nh->id, &addr6);
+		return -EINVAL;
 	}
-	memcpy(&addr4, nh->addr, sizeof(addr4));
 	if (nh->family != AF_INET) {
 		vpc_refuse(extack, "nexthop %u: family %u is neither IPv4 nor IPv6", nh->id, nh->family);
 		return -EINVAL;
@@ -50,10 +59,22 @@ static int vpc_parse_nexthop_vtep(const struct vpc_nl_nexthop *nh, struct netlin
 		vpc_refuse(extack, "nexthop %u: bytes behind the IPv4 address must be 0", nh->id);
 		return -EINVAL;
 	}
+	memcpy(&addr4, nh->addr, sizeof(addr4));
 	if (!vpc_parse_is_vtep4(addr4)) {
 		vpc_refuse(extack, "nexthop %u: %pI4 cannot be a VTEP", nh->id, &addr4);
 		return -EINVAL;
 	}
+	return 0;
+}
+
+/* HOST and GATEWAY. */
+static int vpc_parse_nexthop_vtep(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	err = vpc_parse_nexthop_addr(nh, extack);
+	if (err)
+		return err;
 	if (nh->vni > VPC_VNI_MAX) {
 		vpc_refuse(extack, "nexthop %u: VNI %u is not within 1..%u", nh->id, nh->vni, VPC_VNI_MAX);
 		return -EINVAL;
@@ -69,6 +90,24 @@ static int vpc_parse_nexthop_vtep(const struct vpc_nl_nexthop *nh, struct netlin
 	return 0;
 }
 
+/* @vni: the VPC that it is for. */
+static int vpc_parse_nexthop_peer(const struct vpc_nl_nexthop *nh, u32 vni, struct netlink_ext_ack *extack)
+{
+	if (!nh->vni || nh->vni > VPC_VNI_MAX) {
+		vpc_refuse(extack, "nexthop %u: VNI %u is not within 1..%u", nh->id, nh->vni, VPC_VNI_MAX);
+		return -EINVAL;
+	}
+	if (nh->vni == vni) {
+		vpc_refuse(extack, "nexthop %u: VPC %u cannot be its own peer", nh->id, vni);
+		return -EINVAL;
+	}
+	if (nh->family || !vpc_all_zero(nh->mac, sizeof(nh->mac)) || !vpc_all_zero(nh->addr, sizeof(nh->addr))) {
+		vpc_refuse(extack, "nexthop %u: a peer has no family, MAC or address", nh->id);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* Types that have nothing but their id. */
 static int vpc_parse_nexthop_plain(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack)
 {
@@ -79,22 +118,20 @@ static int vpc_parse_nexthop_plain(const struct vpc_nl_nexthop *nh, struct netli
 	return -EINVAL;
 }
 
-static int vpc_parse_nexthop_type(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack)
+static int vpc_parse_nexthop_type(const struct vpc_nl_nexthop *nh, u32 vni, struct netlink_ext_ack *extack)
 {
 	switch ((enum vpc_nexthop_type)nh->type) {
 	case VPC_NEXTHOP_HOST:
 	case VPC_NEXTHOP_GATEWAY:
 		return vpc_parse_nexthop_vtep(nh, extack);
+	case VPC_NEXTHOP_PEER:
+		return vpc_parse_nexthop_peer(nh, vni, extack);
 	case VPC_NEXTHOP_LOCAL:
+	case VPC_NEXTHOP_GROUP:
 	case VPC_NEXTHOP_BLACKHOLE:
 	case VPC_NEXTHOP_PROHIBIT:
 	case VPC_NEXTHOP_UNREACHABLE:
 		return vpc_parse_nexthop_plain(nh, extack);
-	case VPC_NEXTHOP_PEER:
-	case VPC_NEXTHOP_GROUP:
-		vpc_refuse(extack, "nexthop %u: type %u (%s) is not supported yet", nh->id, nh->type,
-			   nh->type == VPC_NEXTHOP_PEER ? "peer" : "group");
-		return -EOPNOTSUPP;
 	case __VPC_NEXTHOP_AFTER_LAST:
 		break;
 	}
@@ -102,7 +139,7 @@ static int vpc_parse_nexthop_type(const struct vpc_nl_nexthop *nh, struct netlin
 	return -EINVAL;
 }
 
-int vpc_parse_nexthop(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *extack)
+int vpc_parse_nexthop(const struct vpc_nl_nexthop *nh, u32 vni, struct netlink_ext_ack *extack)
 {
 	if (!nh->id) {
 		vpc_refuse(extack, "a nexthop's id must not be 0");
@@ -116,7 +153,31 @@ int vpc_parse_nexthop(const struct vpc_nl_nexthop *nh, struct netlink_ext_ack *e
 		vpc_refuse(extack, "nexthop %u: padding must be 0", nh->id);
 		return -EINVAL;
 	}
-	return nh->op == VPC_OP_DEL ? 0 : vpc_parse_nexthop_type(nh, extack);
+	return nh->op == VPC_OP_DEL ? 0 : vpc_parse_nexthop_type(nh, vni, extack);
+}
+
+int vpc_parse_member(const struct vpc_nl_member *member, struct netlink_ext_ack *extack)
+{
+	if (!member->group || !member->nexthop) {
+		vpc_refuse(extack, "a member's group and nexthop must not be 0");
+		return -EINVAL;
+	}
+	if (member->op > VPC_OP_DEL) {
+		vpc_refuse(extack, "a member of group %u: operation %u is not known", member->group, member->op);
+		return -EINVAL;
+	}
+	if (member->pad) {
+		vpc_refuse(extack, "a member of group %u: padding must be 0", member->group);
+		return -EINVAL;
+	}
+	if (member->op == VPC_OP_DEL)
+		return 0;
+	if (!member->weight || member->weight > VPC_WEIGHT_MAX) {
+		vpc_refuse(extack, "group %u, nexthop %u: weight %u is not within 1..%u", member->group,
+			   member->nexthop, member->weight, VPC_WEIGHT_MAX);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* What routes of both families have. */

@@ -27,11 +27,13 @@ static int vpc_put_stats(struct sk_buff *skb, const struct vpc_stats __percpu *s
 			 const struct vpc_port *port)
 {
 	struct nlattr *nest = nla_nest_start(skb, VPC_A_STATS);
-	struct vpc_stats_sum sum;
+	struct vpc_stats_sum sum = {};
 
 	if (!nest)
 		return -EMSGSIZE;
-	vpc_stats_sum(stats, &sum);
+	/* What an empty VPC dropped is with the namespace's. */
+	if (port || !vpc || vpc->own_stats)
+		vpc_stats_sum(stats, &sum);
 	if ((vpc && nla_put_u32(skb, VPC_STATS_A_VNI, vpc->vni)) ||
 	    (port && nla_put_string(skb, VPC_STATS_A_IFNAME, port->name)) || vpc_put_sum(skb, &sum))
 		return -EMSGSIZE;

@@ -70,13 +70,13 @@ err_free_skb:
 struct vpc_txn_array {
 	const char *name;
 	size_t size;
-	int (*check)(const void *element, struct netlink_ext_ack *extack);
+	int (*check)(const struct vpc *vpc, const void *element, struct netlink_ext_ack *extack);
 	int (*apply)(struct vpc_txn *txn, const void *element, struct netlink_ext_ack *extack);
 };
 
-static int vpc_txn_check_nexthop(const void *element, struct netlink_ext_ack *extack)
+static int vpc_txn_check_nexthop(const struct vpc *vpc, const void *element, struct netlink_ext_ack *extack)
 {
-	return vpc_parse_nexthop(element, extack);
+	return vpc_parse_nexthop(element, vpc->vni, extack);
 }
 
 static int vpc_txn_apply_nexthop(struct vpc_txn *txn, const void *element, struct netlink_ext_ack *extack)
@@ -84,7 +84,17 @@ static int vpc_txn_apply_nexthop(struct vpc_txn *txn, const void *element, struc
 	return vpc_txn_nexthop(txn, element, extack);
 }
 
-static int vpc_txn_check_route4(const void *element, struct netlink_ext_ack *extack)
+static int vpc_txn_check_member(const struct vpc *vpc, const void *element, struct netlink_ext_ack *extack)
+{
+	return vpc_parse_member(element, extack);
+}
+
+static int vpc_txn_apply_member(struct vpc_txn *txn, const void *element, struct netlink_ext_ack *extack)
+{
+	return vpc_txn_member(txn, element, extack);
+}
+
+static int vpc_txn_check_route4(const struct vpc *vpc, const void *element, struct netlink_ext_ack *extack)
 {
 	return vpc_parse_route4(element, extack);
 }
@@ -96,7 +106,7 @@ static int vpc_txn_apply_route4(struct vpc_txn *txn, const void *element, struct
 	return vpc_txn_route(txn, route->op, route->table, AF_INET, route->addr, route->plen, route->nexthop, extack);
 }
 
-static int vpc_txn_check_route6(const void *element, struct netlink_ext_ack *extack)
+static int vpc_txn_check_route6(const struct vpc *vpc, const void *element, struct netlink_ext_ack *extack)
 {
 	return vpc_parse_route6(element, extack);
 }
@@ -110,6 +120,10 @@ static int vpc_txn_apply_route6(struct vpc_txn *txn, const void *element, struct
 
 static const struct vpc_txn_array vpc_txn_nexthops = {
 	"NEXTHOPS", sizeof(struct vpc_nl_nexthop), vpc_txn_check_nexthop, vpc_txn_apply_nexthop,
+};
+
+static const struct vpc_txn_array vpc_txn_members = {
+	"MEMBERS", sizeof(struct vpc_nl_member), vpc_txn_check_member, vpc_txn_apply_member,
 };
 
 static const struct vpc_txn_array vpc_txn_routes4 = {
@@ -126,6 +140,8 @@ static const struct vpc_txn_array *vpc_txn_array(const struct nlattr *attr)
 	switch (nla_type(attr)) {
 	case VPC_A_NEXTHOPS:
 		return &vpc_txn_nexthops;
+	case VPC_A_MEMBERS:
+		return &vpc_txn_members;
 	case VPC_A_ROUTES4:
 		return &vpc_txn_routes4;
 	case VPC_A_ROUTES6:
@@ -134,8 +150,8 @@ static const struct vpc_txn_array *vpc_txn_array(const struct nlattr *attr)
 	return NULL;
 }
 
-/* Each array of the request, element by element: checked with @txn NULL, else applied. */
-static int vpc_txn_each(struct vpc_txn *txn, struct genl_info *info)
+/* Each array of the request, element by element: checked or applied. */
+static int vpc_txn_each(struct vpc_txn *txn, struct genl_info *info, bool apply)
 {
 	const struct vpc_txn_array *array;
 	const struct nlattr *attr;
@@ -151,10 +167,10 @@ static int vpc_txn_each(struct vpc_txn *txn, struct genl_info *info)
 			return -EINVAL;
 		}
 		for (at = 0; at < nla_len(attr); at += array->size) {
-			if (txn)
+			if (apply)
 				err = array->apply(txn, nla_data(attr) + at, info->extack);
 			else
-				err = array->check(nla_data(attr) + at, info->extack);
+				err = array->check(vpc_txn_vpc(txn), nla_data(attr) + at, info->extack);
 			if (err)
 				return err;
 		}
@@ -169,9 +185,9 @@ int vpc_cmd_txn_add(struct vpc_net *vnet, struct genl_info *info)
 
 	err = vpc_txn_require(vnet, info, &txn);
 	if (!err)
-		err = vpc_txn_each(NULL, info);
+		err = vpc_txn_each(txn, info, false);
 	if (!err)
-		err = vpc_txn_each(txn, info);
+		err = vpc_txn_each(txn, info, true);
 	if (err == -EDQUOT)
 		vpc_event_quota(vpc_txn_vpc(txn));
 	return err;

@@ -8,9 +8,9 @@
 
 int vpc_cmd_vpc_new(struct vpc_net *vnet, struct genl_info *info)
 {
-	u64 quota = 0;
 	struct vpc *vpc;
-	u32 vni;
+	u32 vni, flags = 0;
+	u64 quota = 0;
 	int err;
 
 	err = vpc_require(info, VPC_A_VNI, "VNI");
@@ -19,9 +19,15 @@ int vpc_cmd_vpc_new(struct vpc_net *vnet, struct genl_info *info)
 	vni = nla_get_u32(info->attrs[VPC_A_VNI]);
 	if (info->attrs[VPC_A_QUOTA])
 		quota = nla_get_u64(info->attrs[VPC_A_QUOTA]);
+	if (info->attrs[VPC_A_FLAGS])
+		flags = nla_get_u32(info->attrs[VPC_A_FLAGS]);
 	vpc = vpc_lookup(vnet, vni);
 	if (vpc && info->nlhdr->nlmsg_flags & NLM_F_REPLACE) {
-		vpc->quota = quota;
+		/* What is not given stays. */
+		if (info->attrs[VPC_A_QUOTA])
+			vpc->quota = quota;
+		if (info->attrs[VPC_A_FLAGS])
+			WRITE_ONCE(vpc->flags, flags);
 		vnet->generation++;
 		return 0;
 	}
@@ -30,6 +36,7 @@ int vpc_cmd_vpc_new(struct vpc_net *vnet, struct genl_info *info)
 		vpc_refuse(info->extack, "VPC %u exists already", vni);
 	if (err)
 		return err;
+	WRITE_ONCE(vpc->flags, flags);
 	vpc_event_vpc(vnet, VPC_EVENT_VPC_NEW, vni);
 	return 0;
 }
@@ -66,6 +73,7 @@ static int vpc_put_counts(struct sk_buff *skb, const struct vpc_version *version
 {
 	if (nla_put_u64_64bit(skb, VPC_A_N_ROUTES, routes, VPC_A_PAD) ||
 	    nla_put_u32(skb, VPC_A_N_NEXTHOPS, vpc_nhset_count(version->nexthops)) ||
+	    nla_put_u32(skb, VPC_A_N_MEMBERS, vpc_nhset_members(version->nexthops)) ||
 	    nla_put_u32(skb, VPC_A_N_TABLES, version->n_tables))
 		return -EMSGSIZE;
 	return 0;
@@ -78,7 +86,8 @@ static int vpc_put_vpc(struct sk_buff *skb, const struct vpc *vpc)
 	version = rcu_dereference_protected(vpc->version, lockdep_is_held(&vpc->vnet->lock));
 	if (vpc_put_version(skb, version) || vpc_put_counts(skb, version, version->n_routes) ||
 	    nla_put_u64_64bit(skb, VPC_A_QUOTA, vpc->quota, VPC_A_PAD) ||
-	    nla_put_u64_64bit(skb, VPC_A_MEMORY, version->memory, VPC_A_PAD) ||
+	    nla_put_u32(skb, VPC_A_FLAGS, vpc->flags) ||
+	    nla_put_u64_64bit(skb, VPC_A_MEMORY, vpc_memory(vpc) + version->memory, VPC_A_PAD) ||
 	    nla_put_u32(skb, VPC_A_N_PORTS, vpc->n_ports))
 		return -EMSGSIZE;
 	return 0;

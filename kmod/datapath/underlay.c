@@ -84,6 +84,7 @@ enum vpc_drop vpc_underlay_route(const struct net *net, const struct vpc_host *h
 		return VPC_DROP_NO_VTEP;
 	dst = vpc_underlay_cached(host, cache, nh->wire.family);
 	if (unlikely(!dst)) {
+		vpc_nexthop_want_cache(nh);
 		dst = ipv6 ? vpc_underlay_find_ipv6((struct net *)net, host, nh->wire.addr, cache)
 			   : vpc_underlay_find_ipv4((struct net *)net, host, nh->wire.addr, cache);
 	}

@@ -42,6 +42,13 @@ static struct vpc_digest vpc_digest_of_nexthop(const struct vpc_nl_nexthop *nh)
 	return vpc_digest_of(buf, vpc_canon_nexthop(nh, buf));
 }
 
+static struct vpc_digest vpc_digest_of_member(const struct vpc_nl_member *member)
+{
+	u8 buf[VPC_CANON_MAX] __aligned(SIPHASH_ALIGNMENT);
+
+	return vpc_digest_of(buf, vpc_canon_member(member, buf));
+}
+
 static struct vpc_digest vpc_digest_of_route(u32 table, u8 family, const u8 *addr, u8 plen, u32 nexthop)
 {
 	u8 buf[VPC_CANON_MAX] __aligned(SIPHASH_ALIGNMENT);
@@ -57,6 +64,16 @@ void vpc_digest_add_nexthop(struct vpc_digest *digest, const struct vpc_nl_nexth
 void vpc_digest_sub_nexthop(struct vpc_digest *digest, const struct vpc_nl_nexthop *nh)
 {
 	vpc_digest_sub(digest, vpc_digest_of_nexthop(nh));
+}
+
+void vpc_digest_add_member(struct vpc_digest *digest, const struct vpc_nl_member *member)
+{
+	vpc_digest_add(digest, vpc_digest_of_member(member));
+}
+
+void vpc_digest_sub_member(struct vpc_digest *digest, const struct vpc_nl_member *member)
+{
+	vpc_digest_sub(digest, vpc_digest_of_member(member));
 }
 
 void vpc_digest_add_route(struct vpc_digest *digest, u32 table, u8 family, const u8 *addr, u8 plen, u32 nexthop)
@@ -94,13 +111,16 @@ static int vpc_verify_route(const u8 *addr, u8 plen, u32 value, void *arg)
 void vpc_version_verify(const struct vpc_version *version, struct vpc_digest *ret_digest, u64 *ret_routes)
 {
 	struct vpc_trie_cursor cursor;
+	struct vpc_nl_member member;
 	const struct vpc_nexthop *nh;
 	struct vpc_verify verify = {};
 	const struct vpc_trie *trie;
-	u32 pos = 0, i;
+	u32 pos, i;
 
-	while ((nh = vpc_nhset_at(version->nexthops, &pos)))
+	for (pos = 0; (nh = vpc_nhset_at(version->nexthops, &pos)); cond_resched())
 		vpc_digest_add_nexthop(&verify.digest, &nh->wire);
+	for (pos = 0; vpc_nhset_member_at(version->nexthops, &pos, &member); cond_resched())
+		vpc_digest_add_member(&verify.digest, &member);
 	for (i = 0; i < 2 * version->n_tables; i++) {
 		trie = &version->tables[i / 2].trie[i % 2];
 		verify.table = version->tables[i / 2].id;

@@ -15,9 +15,6 @@
 #include <linux/random.h>
 #include <linux/sched.h>
 
-/* What dst_cache.c allocates per CPU: cookie, reset time, destination, source address. */
-#define VPC_DST_CACHE_PCPU	40
-
 /* Keeps an attacker from choosing ids that collide. */
 static u32 vpc_nhset_seed __read_mostly;
 
@@ -33,10 +30,6 @@ struct vpc_nexthop *vpc_nexthop_new(const struct vpc_nl_nexthop *wire)
 
 	if (!nh)
 		return NULL;
-	if (vpc_nexthop_has_vtep(wire) && dst_cache_init(&nh->dst_cache, GFP_KERNEL_ACCOUNT)) {
-		kfree(nh);
-		return NULL;
-	}
 	nh->wire = *wire;
 	nh->wire.op = VPC_OP_SET;
 	refcount_set(&nh->refs, 1);
@@ -52,6 +45,17 @@ void vpc_nexthop_put(struct vpc_nexthop *nh)
 	else if (nh->wire.type == VPC_NEXTHOP_GROUP)
 		vpc_group_put(nh->group);
 	kfree(nh);
+}
+
+void vpc_nexthop_want_cache(const struct vpc_nexthop *nh)
+{
+	struct dst_cache *cache = (struct dst_cache *)&nh->dst_cache;
+	struct dst_cache fresh = {};
+
+	if (READ_ONCE(cache->cache) || dst_cache_init(&fresh, GFP_ATOMIC | __GFP_NOWARN))
+		return;
+	if (cmpxchg((void __force **)&cache->cache, NULL, (void __force *)fresh.cache))
+		dst_cache_destroy(&fresh);
 }
 
 /* -- the hash ------------------------------------------------------------------------------------------------------ */
@@ -198,11 +202,9 @@ u32 vpc_nhset_count(const struct vpc_nhset *set)
 
 size_t vpc_nhset_memory(const struct vpc_nhset *set)
 {
-	const size_t nexthop = roundup_pow_of_two(sizeof(struct vpc_nexthop)) +
-			       VPC_DST_CACHE_PCPU * num_possible_cpus();
-
-	return vpc_mem_size(set, struct_size(set, slots, set->n_slots)) + set->count * nexthop +
-	       vpc_sources_memory(set->sources) + vpc_groups_memory(set->groups);
+	return vpc_mem_size(set, struct_size(set, slots, set->n_slots)) +
+	       set->count * roundup_pow_of_two(sizeof(struct vpc_nexthop)) + vpc_sources_memory(set->sources) +
+	       vpc_groups_memory(set->groups);
 }
 
 const struct vpc_nexthop *vpc_nhset_lookup(const struct vpc_nhset *set, u32 id)

@@ -21,7 +21,7 @@ struct vpc_group;
 /**
  * struct vpc_nexthop - one nexthop, never changed after it is published
  * @wire: as given and as dumped (op is VPC_OP_SET)
- * @dst_cache: HOST and GATEWAY: the underlay's route to the VTEP
+ * @dst_cache: HOST and GATEWAY: the underlay's route to the VTEP; empty, and caching nothing, until a packet goes there
  * @group: GROUP: its members; NULL: none. Another object when they change, so that a packet need not look for them
  */
 struct vpc_nexthop {
@@ -53,6 +53,12 @@ void vpc_nhset_put(struct vpc_nhset *set);
 
 u32 vpc_nhset_count(const struct vpc_nhset *set);
 size_t vpc_nhset_memory(const struct vpc_nhset *set);
+
+/*
+ * Under RCU. A packet goes to @nh, a HOST or GATEWAY: from now on its dst_cache keeps the route. It takes 40 bytes a
+ * CPU, so the thousands of hosts that nobody here talks to have none. Without memory, another time. Counted nowhere.
+ */
+void vpc_nexthop_want_cache(const struct vpc_nexthop *nh);
 
 /* Under RCU or a version reference. NULL when not there. */
 const struct vpc_nexthop *vpc_nhset_lookup(const struct vpc_nhset *set, u32 id);

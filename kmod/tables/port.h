@@ -10,6 +10,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
+#include "portmap.h"
 #include "vpc.h"
 
 /**
@@ -35,11 +36,14 @@ struct vpc_port_conf {
  * struct vpc_port - one port
  * @dev: NULL while the device is absent; readers under RCU, writers under RTNL and vnet->lock. Bound: we hold the
  *       device's reference, its rx_handler (rx_handler_data is this port) and a reference on the module.
+ * @moved: bit n: its n-th address has moved to another host, see vpc_port_moves_prepare(); vnet->lock
+ * @next_moved: what @moved will be when the transaction in hand is published; vnet->lock
  * @index: its key in vnet->port_ids, not 0, the value in the port map
  * @icmp_spent: of IPv4 and IPv6, until when its allowance of ICMP errors is spent, ns (datapath/icmp.c)
  */
 struct vpc_port {
 	struct hlist_node list;		/* vnet->ports */
+	struct hlist_node vpc_node;	/* vpc->ports, vnet->lock */
 	char name[IFNAMSIZ];
 	struct vpc *vpc;		/* counted reference */
 	struct net_device __rcu *dev;
@@ -47,18 +51,10 @@ struct vpc_port {
 	struct vpc_port_conf __rcu *conf;	/* never NULL once visible */
 	struct vpc_stats __percpu *stats;
 	atomic64_t icmp_spent[2];
+	u64 moved;
+	u64 next_moved;
 	u32 index;
 	struct rcu_head rcu;
-};
-
-/**
- * struct vpc_portmap - a VPC's addresses on this host -> port index; swapped whole when a port comes, goes or changes
- *
- * The tries' values are vpc_port.index. Rebuilt by the writer from vnet->ports.
- */
-struct vpc_portmap {
-	struct vpc_trie trie[2];
-	struct rcu_work rwork;
 };
 
 /* Under RCU. The port of @vpc on this host that owns @addr, or NULL. */
@@ -80,7 +76,31 @@ int vpc_port_new(struct vpc *vpc, const char *name, struct vpc_port_conf *conf, 
 int vpc_port_set(struct vpc_port *port, struct vpc_port_conf *conf, const struct vpc_port **ret_other);
 /* vnet->lock held, the device is detached. Freed after a grace period. */
 void vpc_port_del(struct vpc_port *port);
-/* vnet->lock held, the VPC has no ports: gives up its map. For vpc_del(). */
-void vpc_port_drop_map(struct vpc *vpc);
+
+/**
+ * struct vpc_port_moves - what a transaction changes in who is delivered to here
+ * @edit: of the port map; begun when @any
+ */
+struct vpc_port_moves {
+	bool any;
+	struct vpc_portmap_edit edit;
+};
+
+/**
+ * vpc_port_moves_prepare() - addresses that leave this host, or come back to it
+ * @vpc: vnet->lock held
+ * @next: what will be its current version
+ * @ret_moves: to be published
+ *
+ * When the mapping of a port's address goes from this host (a HOST whose VTEP is ours) to another one, the port has
+ * lost it: a packet that still arrives here is not delivered but sent on. When the mapping says this host again it is
+ * the port's again. A mapping that never said this host takes nothing away: the new host's port is there before the
+ * change.
+ * An address of a prefix's length counts as the longest mapping that covers the whole prefix says.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vpc_port_moves_prepare(struct vpc *vpc, const struct vpc_version *next, struct vpc_port_moves *ret_moves);
+void vpc_port_moves_publish(struct vpc_port_moves *moves);	/* right after @next */
 
 #endif

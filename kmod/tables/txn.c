@@ -8,6 +8,7 @@
 #include "txn.h"
 #include "digest.h"
 #include "mem.h"
+#include "port.h"
 #include "../compat.h"
 
 #include <linux/slab.h>
@@ -105,6 +106,8 @@ int vpc_txn_begin(struct vpc *vpc, u32 owner, enum vpc_txn_mode mode, const u64 
 
 	lockdep_assert_held(&vnet->lock);
 	err = vpc_txn_check_begin(vpc, mode, base, extack);
+	if (!err)
+		err = vpc_need_stats(vpc);
 	if (err)
 		return err;
 	txn = kzalloc(sizeof(*txn), GFP_KERNEL_ACCOUNT);
@@ -228,10 +231,10 @@ static int vpc_txn_check_open(const struct vpc_txn *txn, struct netlink_ext_ack 
 static int vpc_txn_check_quota(const struct vpc_txn *txn, struct netlink_ext_ack *extack)
 {
 	const struct vpc *vpc = vpc_txn_vpc(txn);
-	size_t bytes = vpc_txn_memory(txn);
+	size_t own = vpc_memory(vpc), bytes = own + vpc_txn_memory(txn);
 
 	/* A quota that was lowered stops growth; what is there may change and shrink. */
-	if (!vpc->quota || bytes <= max_t(u64, vpc->quota, txn->base->memory))
+	if (!vpc->quota || bytes <= max_t(u64, vpc->quota, own + txn->base->memory))
 		return 0;
 	vpc_refuse(extack, "VPC %u would need %zu bytes, its quota is %llu", vpc->vni, bytes, vpc->quota);
 	return -EDQUOT;
@@ -352,6 +355,53 @@ int vpc_txn_nexthop(struct vpc_txn *txn, const struct vpc_nl_nexthop *nh, struct
 	return err ? vpc_txn_fail(txn, err, extack) : 0;
 }
 
+static int vpc_txn_member_set(struct vpc_txn *txn, const struct vpc_nl_member *member, struct netlink_ext_ack *extack)
+{
+	struct vpc_version *next = txn->next;
+	struct vpc_nl_member old;
+	int err;
+
+	err = vpc_nhset_member_set(&next->nexthops, member, &old);
+	if (err == -E2BIG)
+		vpc_refuse(extack, "group %u, nexthop %u: too many members, groups or nexthops", member->group,
+			   member->nexthop);
+	if (err)
+		return err;
+	if (old.weight)
+		vpc_digest_sub_member(&next->digest, &old);
+	vpc_digest_add_member(&next->digest, member);
+	return vpc_txn_check_quota(txn, extack);
+}
+
+static int vpc_txn_member_del(struct vpc_txn *txn, const struct vpc_nl_member *member, struct netlink_ext_ack *extack)
+{
+	struct vpc_nl_member old;
+	int err;
+
+	err = vpc_nhset_member_del(&txn->next->nexthops, member->group, member->nexthop, &old);
+	if (err == -ENOENT)
+		vpc_refuse(extack, "nexthop %u is not a member of group %u", member->nexthop, member->group);
+	if (err)
+		return err;
+	vpc_digest_sub_member(&txn->next->digest, &old);
+	return 0;
+}
+
+int vpc_txn_member(struct vpc_txn *txn, const struct vpc_nl_member *member, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	err = vpc_txn_check_open(txn, extack);
+	if (err)
+		return err;
+	err = vpc_txn_own_nexthops(txn);
+	if (!err && member->op == VPC_OP_DEL)
+		err = vpc_txn_member_del(txn, member, extack);
+	else if (!err)
+		err = vpc_txn_member_set(txn, member, extack);
+	return err ? vpc_txn_fail(txn, err, extack) : 0;
+}
+
 static int vpc_txn_route_set(struct vpc_txn *txn, u32 table_id, u8 family, const u8 *addr, u8 plen, u32 nexthop,
 			     struct netlink_ext_ack *extack)
 {
@@ -451,17 +501,46 @@ static int vpc_txn_check_base(const struct vpc_txn *txn, u64 epoch, struct netli
 
 static int vpc_txn_check_nexthops(const struct vpc_txn *txn, struct netlink_ext_ack *extack)
 {
-	u32 id = vpc_nhset_missing(txn->next->nexthops);
+	const struct vpc_nhset *set = txn->next->nexthops;
+	u32 id = vpc_nhset_missing(set), members, groups;
+	bool deleted;
 	u64 routes;
 
 	if (!id)
 		return 0;
-	routes = vpc_nhset_routes(txn->next->nexthops, id);
-	if (txn->mode == VPC_TXN_DELTA && vpc_nhset_lookup(txn->base->nexthops, id)) {
-		vpc_refuse(extack, "nexthop %u is used by %llu routes", id, routes);
-		return -EBUSY;
-	}
-	vpc_refuse(extack, "nexthop %u, which %llu routes go to, does not exist", id, routes);
+	deleted = txn->mode == VPC_TXN_DELTA && vpc_nhset_lookup(txn->base->nexthops, id);
+	members = vpc_nhset_group_size(set, id);
+	routes = vpc_nhset_routes(set, id);
+	groups = vpc_nhset_groups(set, id);
+	if (members && deleted)
+		vpc_refuse(extack, "group %u has %u members: delete them first", id, members);
+	else if (members)
+		vpc_refuse(extack, "group %u, which has %u members, does not exist", id, members);
+	else if (deleted)
+		vpc_refuse(extack, "nexthop %u is used by %llu routes and %u groups", id, routes, groups);
+	else
+		vpc_refuse(extack, "nexthop %u, which %llu routes and %u groups use, does not exist", id, routes,
+			   groups);
+	return deleted ? -EBUSY : -EINVAL;
+}
+
+/* Nothing is missing. */
+static int vpc_txn_check_members(const struct vpc_txn *txn, struct netlink_ext_ack *extack)
+{
+	const struct vpc_nhset *set = txn->next->nexthops;
+	struct vpc_nl_member member;
+
+	if (!vpc_nhset_unsound_member(set, &member))
+		return 0;
+	if (vpc_nhset_lookup(set, member.group)->wire.type != VPC_NEXTHOP_GROUP)
+		vpc_refuse(extack, "nexthop %u has %u members, but is no group", member.group,
+			   vpc_nhset_group_size(set, member.group));
+	else if (vpc_nhset_lookup(set, member.nexthop)->wire.type == VPC_NEXTHOP_GROUP)
+		vpc_refuse(extack, "nexthop %u, a member of group %u, is a group itself", member.nexthop,
+			   member.group);
+	else
+		vpc_refuse(extack, "group %u has %u members, more than %u", member.group,
+			   vpc_nhset_group_size(set, member.group), VPC_MEMBERS_MAX);
 	return -EINVAL;
 }
 
@@ -476,7 +555,7 @@ static int vpc_txn_check_digest(const struct vpc_txn *txn, const struct vpc_dige
 	return -EBADMSG;
 }
 
-/* Puts the next version into the form in which it is published: no empty tables, VTEPs known, memory counted. */
+/* Puts the next version into the form in which it is published: no empty tables, VTEPs and buckets known. */
 static int vpc_txn_finish(struct vpc_txn *txn, struct netlink_ext_ack *extack)
 {
 	struct vpc_version *next = txn->next;
@@ -496,7 +575,9 @@ static int vpc_txn_finish(struct vpc_txn *txn, struct netlink_ext_ack *extack)
 	/* What is left over is lent, not lost: without memory for a smaller copy it stays. */
 	if (txn->capacity > n)
 		vpc_txn_resize(txn, n);
-	if (vpc_nhset_seal(txn->next->nexthops)) {
+	if (txn->own_nexthops)
+		vpc_nhset_fit(&txn->next->nexthops);
+	if (txn->own_nexthops && vpc_nhset_seal(txn->next->nexthops)) {
 		vpc_refuse(extack, "out of memory");
 		return -ENOMEM;
 	}
@@ -531,6 +612,8 @@ static int vpc_txn_prepare(struct vpc_txn *txn, u64 epoch, const struct vpc_dige
 	if (!err)
 		err = vpc_txn_check_nexthops(txn, extack);
 	if (!err)
+		err = vpc_txn_check_members(txn, extack);
+	if (!err)
 		err = vpc_txn_check_digest(txn, digest, extack);
 	if (!err)
 		err = vpc_txn_finish(txn, extack);
@@ -545,16 +628,20 @@ static int vpc_txn_prepare(struct vpc_txn *txn, u64 epoch, const struct vpc_dige
 int vpc_txn_commit(struct vpc_txn *txn, u64 epoch, const struct vpc_digest *digest,
 		   struct netlink_ext_ack *extack, const struct vpc_version **ret_version)
 {
+	struct vpc_port_moves moves;
 	int err;
 
 	lockdep_assert_held(&vpc_txn_vpc(txn)->vnet->lock);
 	err = vpc_txn_prepare(txn, epoch, digest, extack);
+	if (!err)
+		err = vpc_port_moves_prepare(vpc_txn_vpc(txn), txn->next, &moves);
 	if (err) {
 		vpc_txn_abort(txn);
 		return err;
 	}
 	*ret_version = txn->next;
 	vpc_version_publish(txn->next, vpc_trie_commit(&txn->trie));
+	vpc_port_moves_publish(&moves);
 	vpc_txn_free(txn);
 	return 0;
 }

@@ -46,8 +46,9 @@ int vpc_txn_route(struct vpc_txn *txn, u8 op, u32 table, u8 family, const u8 *ad
  * @extack: says why on failure
  * @ret_version: the version now current, no reference taken, valid under vnet->lock
  *
- * Refuses a route to a nexthop that is not there and the deletion of one in use, with the counts (-EINVAL, -EBUSY),
- * a digest that differs (-EBADMSG), a base that is no longer current (-ESTALE). Whatever it returns, @txn is gone.
+ * Refuses a route or member whose nexthop or group is not there and the deletion of one in use, with the counts
+ * (-EINVAL, -EBUSY), a group that is too large or has groups as members (-EINVAL), a digest that differs (-EBADMSG), a
+ * base that is no longer current (-ESTALE). Whatever it returns, @txn is gone.
  */
 int vpc_txn_commit(struct vpc_txn *txn, u64 epoch, const struct vpc_digest *digest,
 		   struct netlink_ext_ack *extack, const struct vpc_version **ret_version);

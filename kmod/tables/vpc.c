@@ -72,8 +72,30 @@ static void vpc_free_rcu(struct rcu_head *head)
 {
 	struct vpc *vpc = container_of(head, struct vpc, rcu);
 
-	free_percpu(vpc->stats);
+	if (vpc->own_stats)
+		free_percpu(vpc->stats);
 	kfree(vpc);
+}
+
+int vpc_need_stats(struct vpc *vpc)
+{
+	struct vpc_stats __percpu *stats;
+
+	lockdep_assert_held(&vpc->vnet->lock);
+	if (vpc->own_stats)
+		return 0;
+	stats = vpc_stats_new();
+	if (!stats)
+		return -ENOMEM;
+	/* Packets that read the pointer must find zeros behind it. */
+	smp_store_release(&vpc->stats, stats);
+	vpc->own_stats = true;
+	return 0;
+}
+
+size_t vpc_memory(const struct vpc *vpc)
+{
+	return ksize(vpc) + (vpc->own_stats ? sizeof(struct vpc_stats) * num_possible_cpus() : 0);
 }
 
 void vpc_put(struct vpc *vpc)
@@ -88,11 +110,7 @@ static struct vpc *vpc_alloc(struct vpc_net *vnet, u32 vni, u64 quota)
 
 	if (!vpc)
 		return NULL;
-	vpc->stats = vpc_stats_new();
-	if (!vpc->stats) {
-		kfree(vpc);
-		return NULL;
-	}
+	vpc->stats = vnet->stats;
 	vpc->vni = vni;
 	vpc->vnet = vnet;
 	vpc->quota = quota;
@@ -164,7 +182,7 @@ int vpc_del(struct vpc *vpc)
 	rhashtable_remove_fast(&vnet->vpcs, &vpc->node, vpc_hash_params);
 	list_del(&vpc->list);
 	vnet->generation++;
-	vpc_port_drop_map(vpc);
+	vpc_portmap_drop(vpc);
 	version = rcu_dereference_protected(vpc->version, lockdep_is_held(&vnet->lock));
 	spin_lock_bh(&vpc->versions_lock);
 	version->final = true;

@@ -35,7 +35,8 @@ struct vpc_table {
 
 /**
  * struct vpc_version - what a VPC is at one epoch; immutable once published
- * @memory: bytes of this version, its nexthops and its tries; @trie_memory: of the tries alone
+ * @memory: bytes of this version, its nexthops and its tries, the VPC itself not included
+ * @trie_memory: of the tries alone
  * @refs: 1 while current, plus one a snapshot and one an open transaction that started from it
  * @dead: @refs reached 0; freed once all older versions are dead too (vpc->versions_lock)
  * @final: the VPC's last one: its tries go with it
@@ -53,9 +54,11 @@ struct vpc_version {
 	refcount_t refs;
 	bool dead;
 	bool final;
-	struct list_head list;		/* vpc->versions, oldest first, vpc->versions_lock */
+	union {
+		struct list_head list;	/* vpc->versions, oldest first, vpc->versions_lock */
+		struct rcu_work rwork;	/* taken off that list */
+	};
 	struct vpc_trie_garbage garbage;
-	struct rcu_work rwork;
 	u32 n_tables;
 	struct vpc_table tables[];
 };
@@ -65,12 +68,14 @@ struct vpc {
 	struct list_head list;		/* vnet->vpc_list */
 	u64 serial;			/* ascending along vnet->vpc_list: where a list dump goes on */
 	u32 vni;
+	bool own_stats;			/* @stats is not the namespace's; vnet->lock */
 	struct vpc_net *vnet;
 	struct vpc_version __rcu *version;	/* never NULL once visible */
 	struct vpc_portmap __rcu *portmap;	/* address -> port here; NULL: none */
-	struct vpc_stats __percpu *stats;
+	struct vpc_stats __percpu *stats;	/* the namespace's while there are none of its own */
 	u64 quota;			/* bytes; 0: none. vnet->lock */
 	u32 flags;			/* VPC_F_*; written under vnet->lock, read once a packet */
+	struct hlist_head ports;	/* struct vpc_port, vnet->lock */
 	u32 n_ports;			/* vnet->lock */
 	u32 next_stamp;			/* vnet->lock */
 	refcount_t refs;		/* the hash, each port, each version */
@@ -126,6 +131,10 @@ struct vpc *vpc_lookup(const struct vpc_net *vnet, u32 vni);
 int vpc_new(struct vpc_net *vnet, u32 vni, u64 quota, struct vpc **ret_vpc);
 /* vnet->lock held. -EBUSY while ports are configured; open transactions on it are aborted. */
 int vpc_del(struct vpc *vpc);
+/* vnet->lock held, before there is anything to count: an empty VPC has no counters of its own. 0 or -ENOMEM. */
+int vpc_need_stats(struct vpc *vpc);
+/* Bytes of the VPC beside its versions. vnet->lock held. */
+size_t vpc_memory(const struct vpc *vpc);
 void vpc_get(struct vpc *vpc);
 void vpc_put(struct vpc *vpc);
 

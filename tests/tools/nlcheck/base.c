@@ -209,8 +209,11 @@ void nlcheck_snap_clear(struct nlcheck_snap *snap)
 
 bool nlcheck_state_equal(const struct vpc_state *a, const struct vpc_state *b)
 {
-	if (a->n_nexthops != b->n_nexthops || a->n_routes != b->n_routes)
+	if (a->n_nexthops != b->n_nexthops || a->n_members != b->n_members || a->n_routes != b->n_routes)
 		return false;
+	for (size_t i = 0; i < a->n_members; i++)
+		if (vpc_member_cmp(&a->members[i], &b->members[i]) || a->members[i].weight != b->members[i].weight)
+			return false;
 	for (size_t i = 0; i < a->n_nexthops; i++)
 		if (!vpc_nexthop_equal(&a->nexthops[i], &b->nexthops[i]))
 			return false;
@@ -224,7 +227,8 @@ static bool vpc_equal(const struct kernel_vpc *a, const struct kernel_vpc *b)
 {
 	return a->vni == b->vni && a->epoch == b->epoch && vpc_digest_equal(&a->digest, &b->digest) &&
 	       a->quota == b->quota && a->memory == b->memory && a->n_routes == b->n_routes &&
-	       a->n_nexthops == b->n_nexthops && a->n_tables == b->n_tables && a->n_ports == b->n_ports;
+	       a->n_nexthops == b->n_nexthops && a->n_members == b->n_members && a->n_tables == b->n_tables &&
+	       a->n_ports == b->n_ports && a->flags == b->flags;
 }
 
 static bool host_equal(const struct kernel_host *a, const struct kernel_host *b)
@@ -297,13 +301,19 @@ void nlcheck_red(struct vpc_state *ret_state)
 		{ .id = 2, .type = VPC_NEXTHOP_BLACKHOLE },
 		{ .id = 3, .type = VPC_NEXTHOP_HOST, .family = AF_INET, .addr = { 192, 0, 2, 1 } },
 		{ .id = 4, .type = VPC_NEXTHOP_UNREACHABLE },
+		{ .id = 5, .type = VPC_NEXTHOP_GROUP },
+		{ .id = 6, .type = VPC_NEXTHOP_PEER, .vni = BLUE, .table = 3 },
+		{ .id = 7, .type = VPC_NEXTHOP_HOST, .family = AF_INET6, .addr = { 0xfd, [15] = 7 } },
 	};
+	static const struct vpc_nl_member members[] = { { 5, 1, 10 }, { 5, 2, 256 } };
 	struct vpc_err err = { "out of memory" };
 
 	vpc_state_init(ret_state, RED);
 	ret_state->epoch = RED_EPOCH;
 	for (size_t i = 0; i < ARRAY_SIZE(nexthops); i++)
 		nlcheck_must(vpc_state_add_nexthop(ret_state, &nexthops[i]), &err, "fixture");
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		nlcheck_must(vpc_state_add_member(ret_state, &members[i]), &err, "fixture");
 	nlcheck_route(ret_state, 0, "10.0.0.5/32", 3);
 	nlcheck_route(ret_state, 0, "10.0.0.6/32", 3);
 	nlcheck_route(ret_state, 1, "0.0.0.0/0", 1);

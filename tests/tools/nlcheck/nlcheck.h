@@ -31,6 +31,7 @@ struct nlcheck_attr {
 #define STR(t, s) RAW(t, s, sizeof(s))
 #define ARRAY(t, type, ...) RAW(t, ((const type[]){ __VA_ARGS__ }), sizeof((const type[]){ __VA_ARGS__ }))
 #define NEXTHOPS(...) ARRAY(VPC_A_NEXTHOPS, struct vpc_nl_nexthop, __VA_ARGS__)
+#define MEMBERS(...) ARRAY(VPC_A_MEMBERS, struct vpc_nl_member, __VA_ARGS__)
 #define ROUTES4(...) ARRAY(VPC_A_ROUTES4, struct vpc_nl_route4, __VA_ARGS__)
 #define ROUTES6(...) ARRAY(VPC_A_ROUTES6, struct vpc_nl_route6, __VA_ARGS__)
 #define NEST(t, ...) { (t) | NLA_F_NESTED, 0, NULL, ((const struct nlcheck_attr[NLCHECK_ATTRS_MAX]){ __VA_ARGS__ }) }
@@ -80,8 +81,8 @@ bool nlcheck_unchanged(const char *name, const struct nlcheck_snap *before);
 bool nlcheck_state_equal(const struct vpc_state *a, const struct vpc_state *b); /* but for epoch and digest */
 
 /*
- * VPC RED at RED_EPOCH with ports t0 (bound) and t-absent, empty VPC BLUE, and this namespace's VTEP; a transaction on
- * RED on another socket, nlcheck_other_handle.
+ * VPC RED at RED_EPOCH (group 5 has members 1 and 2) with ports t0 (bound) and t-absent, empty VPC BLUE, and
+ * this namespace's VTEP; a transaction on RED on another socket, nlcheck_other_handle.
  */
 void nlcheck_fixture(void);
 /* The fixture's state of RED; vpc_state_clear() frees it. */

@@ -32,13 +32,27 @@ static uint32_t any(uint32_t below)
 static struct vpc_nl_nexthop any_nexthop(void)
 {
 	static const uint8_t types[] = { VPC_NEXTHOP_LOCAL,	VPC_NEXTHOP_HOST,     VPC_NEXTHOP_GATEWAY,
-					 VPC_NEXTHOP_BLACKHOLE, VPC_NEXTHOP_PROHIBIT, VPC_NEXTHOP_UNREACHABLE };
+					 VPC_NEXTHOP_BLACKHOLE, VPC_NEXTHOP_PROHIBIT, VPC_NEXTHOP_UNREACHABLE,
+					 VPC_NEXTHOP_PEER };
 	struct vpc_nl_nexthop nh = { .id = 1 + any(IDS), .type = types[any(ARRAY_SIZE(types))] };
 
+	/* Every fourth id is a group's, so that most transactions with members are good ones. */
+	if (nh.id % 4 == 0)
+		nh.type = VPC_NEXTHOP_GROUP;
+	if (nh.type == VPC_NEXTHOP_PEER) {
+		nh.vni = 1 + any(VNI - 1);
+		nh.table = any(3);
+	}
 	if (nh.type != VPC_NEXTHOP_HOST && nh.type != VPC_NEXTHOP_GATEWAY)
 		return nh;
-	nh.family = AF_INET;
-	memcpy(nh.addr, ((uint8_t[]){ 192, 0, 2, any(8) }), 4);
+	if (any(2)) {
+		nh.family = AF_INET;
+		memcpy(nh.addr, ((uint8_t[]){ 192, 0, 2, any(8) }), 4);
+	} else {
+		nh.family = AF_INET6;
+		nh.addr[0] = 0xfd;
+		nh.addr[15] = any(8);
+	}
 	nh.vni = any(3);
 	nh.mac[0] = any(2) * 2;
 	nh.mac[5] = any(2);
@@ -88,6 +102,9 @@ static bool in_use(const struct vpc_state *state, uint32_t id)
 	for (size_t i = 0; i < state->n_routes; i++)
 		if (state->routes[i].nexthop == id)
 			return true;
+	for (size_t i = 0; i < state->n_members; i++)
+		if (state->members[i].nexthop == id || state->members[i].group == id)
+			return true;
 	return false;
 }
 
@@ -128,6 +145,34 @@ static void any_nexthop_op(const struct vpc_state *state, struct vpc_delta *delt
 		must(vpc_delta_set_nexthop(delta, &nh));
 }
 
+static bool has_member(const struct vpc_delta *delta, const struct vpc_nl_member *member)
+{
+	for (size_t i = 0; i < delta->n_members; i++)
+		if (!vpc_member_cmp(&delta->members[i], member))
+			return true;
+	return false;
+}
+
+static void any_member_op(const struct vpc_state *state, struct vpc_delta *delta, bool bad)
+{
+	struct vpc_nl_member member = { .group = 4 + 4 * any(IDS / 4), .nexthop = 1 + any(IDS) };
+	bool del = any(3) == 0;
+
+	if (bad && any(4) == 0)
+		member.group = 1 + any(IDS);
+	else if (state->n_members && (del || any(3) == 0))
+		member = state->members[any(state->n_members)];
+	member.weight = 1 + any(VPC_WEIGHT_MAX);
+	if (has_member(delta, &member))
+		return;
+	if (del && (bad || vpc_state_find_member(state, member.group, member.nexthop)))
+		must(vpc_delta_del_member(delta, member.group, member.nexthop));
+	else if (bad || (member.nexthop % 4 && vpc_state_find_nexthop(state, member.group) &&
+			 vpc_state_find_nexthop(state, member.nexthop) && !has_nexthop(delta, member.group) &&
+			 !has_nexthop(delta, member.nexthop)))
+		must(vpc_delta_set_member(delta, &member));
+}
+
 static void any_delta(const struct vpc_state *state, struct vpc_delta *ret_delta)
 {
 	bool bad = any(4) == 0;
@@ -137,7 +182,9 @@ static void any_delta(const struct vpc_state *state, struct vpc_delta *ret_delta
 	ret_delta->base = state->epoch;
 	ret_delta->epoch = state->epoch + any(2);
 	for (unsigned int i = 0; i < n; i++) {
-		if (any(4) == 0)
+		if (any(5) == 0)
+			any_member_op(state, ret_delta, bad);
+		else if (any(4) == 0)
 			any_nexthop_op(state, ret_delta, bad);
 		else
 			any_route_op(state, ret_delta, bad);
@@ -150,6 +197,8 @@ static void copy(const struct vpc_state *state, struct vpc_state *ret_copy)
 	ret_copy->epoch = state->epoch;
 	for (size_t i = 0; i < state->n_nexthops; i++)
 		must(vpc_state_add_nexthop(ret_copy, &state->nexthops[i]));
+	for (size_t i = 0; i < state->n_members; i++)
+		must(vpc_state_add_member(ret_copy, &state->members[i]));
 	for (size_t i = 0; i < state->n_routes; i++)
 		must(vpc_state_add_route(ret_copy, &state->routes[i]));
 }
@@ -186,7 +235,7 @@ static void compare(const struct vpc_state *state, bool content)
 	nlcheck_must(kernel_verify(nlcheck_kernel, VNI, &vpc, &found, &err), &err, "verify");
 	nlcheck_true("digests", vpc_digest_equal(&vpc.digest, &want) && vpc_digest_equal(&found, &want));
 	nlcheck_true("counts", vpc.epoch == state->epoch && vpc.n_routes == state->n_routes &&
-				       vpc.n_nexthops == state->n_nexthops);
+				       vpc.n_nexthops == state->n_nexthops && vpc.n_members == state->n_members);
 	if (!content)
 		return;
 	nlcheck_must(kernel_dump(nlcheck_kernel, VNI, &have, &err), &err, "dump");
@@ -235,9 +284,10 @@ void nlcheck_oracle(void)
 		compare(&state, i % FULL_EVERY == 0);
 	}
 	compare(&state, true);
-	printf("seed %lu: %u of %d transactions accepted; %zu routes, %zu nexthops at the end\n", nlcheck_seed,
-	       accepted, TXNS, state.n_routes, state.n_nexthops);
+	printf("seed %lu: %u of %d transactions accepted; %zu routes, %zu nexthops, %zu members at the end\n",
+	       nlcheck_seed, accepted, TXNS, state.n_routes, state.n_nexthops, state.n_members);
 	nlcheck_true("transactions of both kinds", accepted > TXNS / 2 && accepted < TXNS - TXNS / 20);
-	nlcheck_true("something is left to compare", state.n_routes > 50 && state.n_nexthops > 5);
+	nlcheck_true("something is left to compare",
+		     state.n_routes > 50 && state.n_nexthops > 5 && state.n_members > 5);
 	vpc_state_clear(&state);
 }

@@ -55,6 +55,13 @@ struct txn_case {
 #define BAD_ROUTE6(name, text, ...)                                                                                    \
 	ADD("IPv6 route, " name, OPEN, -EINVAL, text, TXN, ROUTES6({ 1, 1, { 0x20, 2 }, 16 }, { __VA_ARGS__ }))
 
+#define BAD_MEMBER(name, text, ...)                                                                                    \
+	ADD("member, " name, OPEN, -EINVAL, text, TXN, MEMBERS({ 5, 3, 1 }), MEMBERS({ 5, 4, 1 }, { __VA_ARGS__ }))
+#define BAD_VTEP6(name, text, ...)                                                                                     \
+	BAD_NEXTHOP("IPv6 VTEP " name, -EINVAL, text " cannot be a VTEP", GATEWAY, .family = AF_INET6, __VA_ARGS__)
+#define BAD_PEER(name, text, ...) \
+	BAD_NEXTHOP("peer, " name, -EINVAL, text, .id = 9, .type = VPC_NEXTHOP_PEER, __VA_ARGS__)
+
 #define GATEWAY .id = 9, .type = VPC_NEXTHOP_GATEWAY
 #define BLACKHOLE .id = 9, .type = VPC_NEXTHOP_BLACKHOLE
 
@@ -85,6 +92,8 @@ static const struct txn_case cases[] = {
 	ADD("ADD, epoch", OPEN, -EINVAL, UNKNOWN, TXN, NEXTHOPS({ BLACKHOLE }), EPOCH(6)),
 	ADD("ADD, NEXTHOPS not a multiple", OPEN, -EINVAL, "NEXTHOPS is not a whole number of elements: 5 bytes", TXN,
 	    ROUTES4({ 1, 1, { 10, 9 }, 16 }), RAW(VPC_A_NEXTHOPS, "12345", 5)),
+	ADD("ADD, MEMBERS not a multiple", OPEN, -EINVAL, "MEMBERS is not a whole number of elements: 13 bytes", TXN,
+	    NEXTHOPS({ BLACKHOLE }), RAW(VPC_A_MEMBERS, "0123456789abc", 13)),
 	ADD("ADD, ROUTES4 not a multiple", OPEN, -EINVAL, "ROUTES4 is not a whole number", TXN, NEXTHOPS({ BLACKHOLE }),
 	    RAW(VPC_A_ROUTES4, "0123456789abcdefg", 17)),
 	ADD("ADD, ROUTES6 not a multiple", OPEN, -EINVAL, "ROUTES6 is not a whole number", TXN, NEXTHOPS({ BLACKHOLE }),
@@ -95,12 +104,24 @@ static const struct txn_case cases[] = {
 	BAD_NEXTHOP("operation", -EINVAL, "nexthop 9: operation 2 is not known", BLACKHOLE, .op = 2),
 	BAD_NEXTHOP("type 0", -EINVAL, "nexthop 9: type 0 is not known", .id = 9),
 	BAD_NEXTHOP("type", -EINVAL, "nexthop 9: type 9 is not known", .id = 9, .type = VPC_NEXTHOP_MAX + 1),
-	BAD_NEXTHOP("type peer", -EOPNOTSUPP, "peer.* is not supported", .id = 9, .type = VPC_NEXTHOP_PEER),
-	BAD_NEXTHOP("type group", -EOPNOTSUPP, "group.* is not supported", .id = 9, .type = VPC_NEXTHOP_GROUP),
+	BAD_PEER("no VNI", "VNI 0 is not within", .vni = 0),
+	BAD_PEER("VNI of 25 bits", "VNI 16777216 is not", .vni = 1U << 24),
+	BAD_PEER("itself", "nexthop 9: VPC 100 cannot be its own peer", .vni = RED),
+	BAD_PEER("with a family", "a peer has no family", .vni = BLUE, .family = AF_INET),
+	BAD_PEER("with an address", "a peer has no family", .vni = BLUE, .addr = { 192 }),
+	BAD_PEER("with a MAC", "a peer has no family", .vni = BLUE, .mac = { 2 }),
+	BAD_NEXTHOP("group with a VNI", -EINVAL, "type 5 has no family", .id = 9, .type = VPC_NEXTHOP_GROUP, .vni = 1),
+	BAD_NEXTHOP("group with a table", -EINVAL, "type 5 has", .id = 9, .type = VPC_NEXTHOP_GROUP, .table = 1),
 	BAD_NEXTHOP("padding", -EINVAL, "nexthop 9: padding must be 0", BLACKHOLE, .pad = 1),
 	BAD_NEXTHOP("padding 2", -EINVAL, "nexthop 9: padding must be 0", BLACKHOLE, .pad2 = { 0, 1 }),
 	BAD_NEXTHOP("deleted with padding", -EINVAL, "nexthop 9: padding must", .id = 9, .op = VPC_OP_DEL, .pad = 1),
-	BAD_NEXTHOP("IPv6 VTEP", -EOPNOTSUPP, "IPv6 VTEPs are not", GATEWAY, .family = AF_INET6, .addr = { 32 }),
+	BAD_VTEP6("::", "::", .addr = { 0 }),
+	BAD_VTEP6("loopback", "::1", .addr = { [15] = 1 }),
+	BAD_VTEP6("multicast", "ff02::1", .addr = { 0xff, 2, [15] = 1 }),
+	BAD_VTEP6("link-local", "fe80::1", .addr = { 0xfe, 0x80, [15] = 1 }),
+	BAD_VTEP6("of IPv4", "::ffff:192.0.2.1", .addr = { [10] = 0xff, 0xff, 192, 0, 2, 1 }),
+	BAD_NEXTHOP("IPv6 VTEP, table", -EINVAL, "table must be 0", GATEWAY, .family = AF_INET6, .addr = { 32 },
+		    .table = 1),
 	BAD_NEXTHOP("no family", -EINVAL, "family 0 is neither", GATEWAY, .addr = { 192, 0, 2, 1 }),
 	BAD_NEXTHOP("bytes behind", -EINVAL, "bytes behind", GATEWAY, .family = AF_INET, .addr = { 192, 0, 2, 1, 1 }),
 	BAD_NEXTHOP("VTEP 0.0.0.0", -EINVAL, "0.0.0.0 cannot be a VTEP", GATEWAY, .family = AF_INET),
@@ -114,6 +135,15 @@ static const struct txn_case cases[] = {
 	BAD_NEXTHOP("blackhole with an address", -EINVAL, "type 6 has no family", BLACKHOLE, .addr = { 1 }),
 	BAD_NEXTHOP("blackhole with a MAC", -EINVAL, "type 6 has no family", BLACKHOLE, .mac = { 2 }),
 	BAD_NEXTHOP("blackhole with a table", -EINVAL, "type 6 has no family", BLACKHOLE, .table = 1),
+
+	BAD_MEMBER("no group", "must not be 0", 0, 1, 1),
+	BAD_MEMBER("no nexthop", "must not be 0", 5, 0, 1),
+	BAD_MEMBER("delete of no nexthop", "must not be 0", 5, 0, 0, VPC_OP_DEL),
+	BAD_MEMBER("operation", "group 5: operation 2 is not known", 5, 1, 1, 2),
+	BAD_MEMBER("padding", "group 5: padding must be 0", 5, 1, 1, 0, 1),
+	BAD_MEMBER("deleted with padding", "group 5: padding must be 0", 5, 1, 0, VPC_OP_DEL, 1),
+	BAD_MEMBER("weight 0", "group 5, nexthop 1: weight 0 is not within 1..256", 5, 1, 0),
+	BAD_MEMBER("weight 257", "group 5, nexthop 1: weight 257 is not within", 5, 1, 257),
 
 	BAD_ROUTE4("operation", "operation 2 is not known", 1, 1, { 10 }, 8, 2),
 	BAD_ROUTE4("padding", "padding must be 0", 1, 1, { 10 }, 8, 0, { 0, 1 }),
@@ -144,6 +174,13 @@ static const struct txn_case cases[] = {
 	ADD("a nexthop deleted twice", FAILED, -ENOENT, "nexthop 4 is not there", TXN,
 	    NEXTHOPS({ .id = 4, .op = VPC_OP_DEL }, { .id = 4, .op = VPC_OP_DEL })),
 
+	ADD("a member that is not there", FAILED, -ENOENT, "nexthop 3 is not a member of group 5", TXN,
+	    MEMBERS({ 5, 3, 0, VPC_OP_DEL })),
+	ADD("a member of no group", FAILED, -ENOENT, "nexthop 1 is not a member of group 9", TXN,
+	    MEMBERS({ 9, 1, 0, VPC_OP_DEL })),
+	ADD("a member deleted twice", FAILED, -ENOENT, "nexthop 1 is not a member of group 5", TXN,
+	    MEMBERS({ 5, 1, 0, VPC_OP_DEL }, { 5, 1, 0, VPC_OP_DEL })),
+
 	COMMIT("COMMIT without TXN", OPEN, -EINVAL, "TXN is missing", NONE, EPOCH(6)),
 	COMMIT("COMMIT without epoch", OPEN, -EINVAL, "EPOCH is missing", NONE, TXN),
 	COMMIT("COMMIT, unknown TXN", OPEN, -ENOENT, "not open", NONE, U32(VPC_A_TXN, UINT32_MAX), EPOCH(6)),
@@ -158,10 +195,26 @@ static const struct txn_case cases[] = {
 	COMMIT("COMMIT, unknown attribute", OPEN, -EINVAL, UNKNOWN, NONE, TXN, EPOCH(6), STRAY),
 	COMMIT("COMMIT, epoch goes back", OVER, -EINVAL, "epoch 4 is before the base epoch 5",
 	       PREPARE(NEXTHOPS({ BLACKHOLE })), TXN, EPOCH(4)),
-	COMMIT("COMMIT, nexthop missing", OVER, -EINVAL, "nexthop 77, which 2 routes go to, does not exist",
+	COMMIT("COMMIT, nexthop missing", OVER, -EINVAL, "nexthop 77, which 2 routes and 0 groups use, does not exist",
 	       PREPARE(ROUTES4({ 1, 77, { 10, 9 }, 16 }, { 8, 77, { 10, 9 }, 16 })), TXN, EPOCH(6)),
-	COMMIT("COMMIT, nexthop in use deleted", OVER, -EBUSY, "nexthop 1 is used by 3 routes",
+	COMMIT("COMMIT, nexthop in use deleted", OVER, -EBUSY, "nexthop 1 is used by 3 routes and 1 groups",
 	       PREPARE(NEXTHOPS({ .id = 1, .op = VPC_OP_DEL })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, group with members deleted", OVER, -EBUSY, "group 5 has 2 members: delete them first",
+	       PREPARE(NEXTHOPS({ .id = 5, .op = VPC_OP_DEL })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, group missing", OVER, -EINVAL, "group 77, which has 2 members, does not exist",
+	       PREPARE(MEMBERS({ 77, 1, 1 }, { 77, 2, 1 })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, member missing", OVER, -EINVAL, "nexthop 77, which 0 routes and 1 groups use, does not exist",
+	       PREPARE(MEMBERS({ 5, 77, 1 })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, members of no group", OVER, -EINVAL, "nexthop 4 has 1 members, but is no group",
+	       PREPARE(MEMBERS({ 4, 1, 1 })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, a group becomes another", OVER, -EINVAL, "nexthop 5 has 2 members, but is no group",
+	       PREPARE(NEXTHOPS({ .id = 5, .type = VPC_NEXTHOP_BLACKHOLE })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, a group in a group", OVER, -EINVAL, "nexthop 9, a member of group 5, is a group itself",
+	       PREPARE(NEXTHOPS({ .id = 9, .type = VPC_NEXTHOP_GROUP }), MEMBERS({ 5, 9, 1 })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, a group in itself", OVER, -EINVAL, "nexthop 5, a member of group 5, is a group itself",
+	       PREPARE(MEMBERS({ 5, 5, 1 })), TXN, EPOCH(6)),
+	COMMIT("COMMIT, a member becomes a group", OVER, -EINVAL, "nexthop 2, a member of group 5, is a group itself",
+	       PREPARE(NEXTHOPS({ .id = 2, .type = VPC_NEXTHOP_GROUP })), TXN, EPOCH(6)),
 	COMMIT("COMMIT, wrong digest", OVER, -EBADMSG, "the digest would be [0-9a-f]{32}, not the one given",
 	       PREPARE(ROUTES4({ 1, 1, { 10, 9 }, 16 })), TXN, EPOCH(6), RAW(VPC_A_DIGEST, "0123456789abcdef", 16)),
 
@@ -255,6 +308,37 @@ static void check_tables(const struct nlcheck_snap *before)
 	nlcheck_unchanged(name, before);
 }
 
+/* Group 5 has 2 members; twice 128 fit while the transaction goes on, and 128 at its end. */
+static void check_members(const struct nlcheck_snap *before)
+{
+	static const char name[] = "ADD and COMMIT, too many members";
+	struct vpc_nl_nexthop nexthops[2 * VPC_MEMBERS_MAX];
+	struct vpc_nl_member members[2 * VPC_MEMBERS_MAX];
+	const size_t fit = 2 * VPC_MEMBERS_MAX - 2;
+	struct nlcheck_attr prepare[] = { TXN, RAW(VPC_A_NEXTHOPS, nexthops, sizeof(nexthops)), { 0 } };
+	struct nlcheck_attr fits[] = { TXN, RAW(VPC_A_MEMBERS, members, fit * sizeof(members[0])), { 0 } };
+	struct nlcheck_attr more[] = { TXN, RAW(VPC_A_MEMBERS, &members[fit], sizeof(members[0])), { 0 } };
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(members); i++) {
+		nexthops[i] = (struct vpc_nl_nexthop){ .id = 100 + i, .type = VPC_NEXTHOP_BLACKHOLE };
+		members[i] = (struct vpc_nl_member){ 5, 100 + i, 1 + i, VPC_OP_SET, 0 };
+	}
+	for (int full = 0; full < 2; full++) {
+		begin_red(name);
+		nlcheck_expect(nlcheck_kernel, name, VPC_CMD_TXN_ADD, 0, prepare, 0, NULL);
+		nlcheck_expect(nlcheck_kernel, name, VPC_CMD_TXN_ADD, 0, fits, 0, NULL);
+		if (full) {
+			nlcheck_expect(nlcheck_kernel, name, VPC_CMD_TXN_ADD, 0, more, -E2BIG, "too many members");
+			check_after(name, FAILED, NULL);
+		} else {
+			nlcheck_expect(nlcheck_kernel, name, VPC_CMD_TXN_COMMIT, 0, small_commit, -EINVAL,
+				       "group 5 has 256 members, more than 128");
+			expect_over(name);
+		}
+		nlcheck_unchanged(name, before);
+	}
+}
+
 void nlcheck_txn(void)
 {
 	struct nlcheck_snap before;
@@ -265,5 +349,6 @@ void nlcheck_txn(void)
 		run_case(&cases[i], &before);
 	check_commit_of_failed(&before);
 	check_tables(&before);
+	check_members(&before);
 	nlcheck_snap_clear(&before);
 }
