@@ -71,12 +71,12 @@ static void vpc_node_replace(struct vpc_trie_edit *edit, u64 *link, struct vpc_t
 static void vpc_node_fill_slot(struct vpc_trie_node *dst, const struct vpc_trie_node *src, unsigned int bit, u64 slot,
 			       bool v6)
 {
-	unsigned int n = hweight64(src->ext);
+	unsigned int n = vpc_popcount(src->ext);
 	unsigned int i = vpc_bit_rank(src->ext, bit);
 	u64 *to = vpc_node_slots(dst, v6);
 	const u64 *from = vpc_node_slots(src, v6);
 
-	memmove(to + n + 1, from + n, hweight64(src->in) * sizeof(u32));
+	memmove(to + n + 1, from + n, vpc_popcount(src->in) * sizeof(u32));
 	memmove(to + i + 1, from + i, (n - i) * sizeof(u64));
 	memmove(dst, src, vpc_node_head(v6) + i * sizeof(u64));
 	to[i] = slot;
@@ -86,9 +86,9 @@ static void vpc_node_fill_slot(struct vpc_trie_node *dst, const struct vpc_trie_
 static void vpc_node_fill_value(struct vpc_trie_node *dst, const struct vpc_trie_node *src, unsigned int bit, u32 value,
 				bool v6)
 {
-	unsigned int n = hweight64(src->in);
+	unsigned int n = vpc_popcount(src->in);
 	unsigned int i = vpc_bit_rank(src->in, bit);
-	size_t head = vpc_node_size(v6, hweight64(src->ext), 0);
+	size_t head = vpc_node_size(v6, vpc_popcount(src->ext), 0);
 	u32 *to = (u32 *)((u8 *)dst + head);
 	const u32 *from = vpc_node_values(src, v6);
 
@@ -126,9 +126,9 @@ static struct vpc_trie_node *vpc_node_del_slot(struct vpc_trie_edit *edit, u64 *
 {
 	const struct vpc_trie_node *src = vpc_slot_ptr(*link);
 	struct vpc_trie_node *dst = vpc_node_block(edit, link, vpc_node_bytes(src, edit->v6) - sizeof(u64));
-	unsigned int n = hweight64(src->ext);
+	unsigned int n = vpc_popcount(src->ext);
 	unsigned int i = vpc_bit_rank(src->ext, bit);
-	unsigned int values = hweight64(src->in);
+	unsigned int values = vpc_popcount(src->in);
 	const u64 *from = vpc_node_slots(src, edit->v6);
 	u64 *to;
 
@@ -146,7 +146,7 @@ static struct vpc_trie_node *vpc_node_del_value(struct vpc_trie_edit *edit, u64 
 {
 	const struct vpc_trie_node *src = vpc_slot_ptr(*link);
 	struct vpc_trie_node *dst = vpc_node_block(edit, link, vpc_node_bytes(src, edit->v6) - sizeof(u32));
-	size_t head = vpc_node_size(edit->v6, hweight64(src->ext), vpc_bit_rank(src->in, bit));
+	size_t head = vpc_node_size(edit->v6, vpc_popcount(src->ext), vpc_bit_rank(src->in, bit));
 	size_t tail = vpc_node_bytes(src, edit->v6) - head - sizeof(u32);
 
 	if (!dst)
@@ -362,7 +362,7 @@ static int vpc_edit_add_above(struct vpc_trie_edit *edit, u64 *link)
 	u64 root = 0;
 	int err;
 
-	if (!node->ext && hweight64(node->in) == 1) {
+	if (!node->ext && vpc_popcount(node->in) == 1) {
 		root = *link;
 		vpc_node_last(node, 0, node->in, edit->v6, &old.slot, &old.route);
 	} else {
@@ -473,7 +473,7 @@ static int vpc_edit_remove(struct vpc_trie_edit *edit, u64 *link, unsigned int p
 	if (!ext && !in) {
 		vpc_trie_drop(edit->txn, *link, edit->v6);
 		*link = 0;
-	} else if (hweight64(ext) + hweight64(in) == 1 && (pos || ext)) {
+	} else if (vpc_popcount(ext) + vpc_popcount(in) == 1 && (pos || ext)) {
 		err = vpc_edit_collapse(edit, link, pos, ext, in);
 	} else if (gone) {
 		err = vpc_node_del_slot(edit, link, bit) ? 0 : -ENOMEM;

@@ -170,7 +170,7 @@ static void vpc_tree_each(struct vpc_tree_op *op, u64 root)
 			node = vpc_slot_ptr(slot);
 			stack[depth].node = slot;
 			stack[depth].slot = vpc_node_slots(node, op->v6);
-			stack[depth].end = stack[depth].slot + hweight64(node->ext);
+			stack[depth].end = stack[depth].slot + vpc_popcount(node->ext);
 			depth++;
 		}
 		while (depth && stack[depth - 1].slot == stack[depth - 1].end)
