@@ -227,6 +227,139 @@ static void check_quota(struct kernel *events)
 	vpc_state_clear(&big);
 }
 
+/* -- addresses that move ------------------------------------------------------------------------------------------- */
+
+/* What becomes of a packet from the wire, from a third host, for t0's address. */
+static uint8_t verdict_for_t0(void)
+{
+	struct kernel_lookup lookup = { .vni = RED };
+	struct kernel_explain explain;
+	struct vpc_err err;
+
+	nlcheck_must(vpc_addr_parse("192.0.2.78", &lookup.outer_src, &err), &err, "explain");
+	nlcheck_must(vpc_addr_parse("10.0.0.99", &lookup.src, &err), &err, "explain");
+	nlcheck_must(vpc_addr_parse("10.0.0.5", &lookup.dst, &err), &err, "explain");
+	nlcheck_must(kernel_explain(nlcheck_watch, &lookup, &explain, &err), &err, "explain");
+	return explain.verdict;
+}
+
+/* Moves t0's address to this host (nexthop 3) or to another (nexthop 20). */
+static void move_t0(uint32_t nexthop, struct vpc_state *state)
+{
+	static const struct vpc_nl_nexthop hosts[] = {
+		{ .id = 3, .type = VPC_NEXTHOP_HOST, .family = AF_INET, .addr = { 192, 0, 2, 1 } },
+		{ .id = 20, .type = VPC_NEXTHOP_HOST, .family = AF_INET, .addr = { 192, 0, 2, 77 } },
+		{ .id = 21, .type = VPC_NEXTHOP_HOST, .family = AF_INET, .addr = { 192, 0, 2, 78 } },
+	};
+	struct vpc_route route = { .table = 0, .nexthop = nexthop, .prefix = nlcheck_prefix("10.0.0.5/32") };
+	struct vpc_err err = { "out of memory" };
+	struct vpc_delta delta;
+
+	vpc_delta_init(&delta, RED);
+	delta.base = state->epoch;
+	delta.epoch = state->epoch + 1;
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
+		nlcheck_must(vpc_delta_set_nexthop(&delta, &hosts[i]), &err, "move");
+	nlcheck_must(vpc_delta_set_route(&delta, &route), &err, "move");
+	nlcheck_must(vpc_state_apply(state, &delta, &err), &err, "move");
+	delta.digest = vpc_digest_of_state(state);
+	nlcheck_must(kernel_apply(nlcheck_kernel, &delta, &err), &err, "move");
+	vpc_delta_clear(&delta);
+}
+
+/* Deletes t0 and configures it as it was. */
+static void renew_t0(void)
+{
+	struct kernel_port *ports;
+	struct vpc_err err;
+	size_t n;
+
+	nlcheck_must(kernel_port_list(nlcheck_watch, &ports, &n, &err), &err, "renew");
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(ports[i].conf.dev, "t0"))
+			continue;
+		nlcheck_must(kernel_port_del(nlcheck_kernel, "t0", &err), &err, "renew");
+		nlcheck_must(kernel_port_set(nlcheck_kernel, &ports[i].conf, &err), &err, "renew");
+	}
+	kernel_ports_free(ports, n);
+}
+
+static void check_moved(struct kernel *events)
+{
+	struct vpc_state state;
+	struct vpc_err err;
+
+	nlcheck_must(kernel_dump(nlcheck_watch, RED, &state, &err), &err, "move");
+	move_t0(3, &state);
+	nlcheck_true("an address that is here is delivered to", verdict_for_t0() == VPC_VERDICT_DELIVER);
+	move_t0(20, &state);
+	nlcheck_true("one that has moved is sent on", verdict_for_t0() == VPC_VERDICT_ENCAP);
+	move_t0(20, &state);
+	nlcheck_true("and still after another commit", verdict_for_t0() == VPC_VERDICT_ENCAP);
+	move_t0(3, &state);
+	nlcheck_true("one that comes back is delivered to again", verdict_for_t0() == VPC_VERDICT_DELIVER);
+	move_t0(20, &state);
+	renew_t0();
+	nlcheck_true("a new port is delivered to before its address comes", verdict_for_t0() == VPC_VERDICT_DELIVER);
+	move_t0(20, &state);
+	nlcheck_true("and a commit that leaves it elsewhere takes nothing", verdict_for_t0() == VPC_VERDICT_DELIVER);
+	for (int i = 0; i < 6; i++)
+		expect_event("a move's event", events, VPC_EVENT_COMMIT, RED);
+	vpc_state_clear(&state);
+}
+
+/* -- flags and memory ---------------------------------------------------------------------------------------------- */
+
+static void check_flags(void)
+{
+	static const char name[] = "flags of a VPC";
+	const uint32_t strict = VPC_F_STRICT, none = 0;
+	struct kernel_vpc vpc;
+	struct vpc_err err;
+
+	nlcheck_must(kernel_vpc_set(nlcheck_kernel, BLUE, 77777, &strict, &err), &err, name);
+	nlcheck_must(kernel_vpc_set(nlcheck_kernel, BLUE, 88888, NULL, &err), &err, name);
+	nlcheck_must(kernel_vpc_get(nlcheck_watch, BLUE, &vpc, &err), &err, name);
+	nlcheck_true("another quota leaves the flags", vpc.flags == strict && vpc.quota == 88888);
+	nlcheck_must(kernel_vpc_set(nlcheck_kernel, BLUE, 0, &none, &err), &err, name);
+	nlcheck_must(kernel_vpc_get(nlcheck_watch, BLUE, &vpc, &err), &err, name);
+	nlcheck_true("flags and quota are taken away", !vpc.flags && !vpc.quota);
+}
+
+/* Bytes of a VPC without anything, and of one with ten routes to ten hosts. */
+static void check_small(struct kernel *events)
+{
+	struct vpc_nl_nexthop nh = { .type = VPC_NEXTHOP_HOST, .family = AF_INET, .addr = { 192, 0, 2 } };
+	struct vpc_err err = { "out of memory" };
+	struct kernel_vpc empty, ten;
+	char prefix[VPC_PREFIX_STRLEN];
+	struct vpc_state state;
+
+	nlcheck_must(kernel_vpc_new(nlcheck_kernel, 301, 0, &err), &err, "a small VPC");
+	expect_event("a small VPC's event", events, VPC_EVENT_VPC_NEW, 301);
+	nlcheck_must(kernel_vpc_get(nlcheck_watch, 301, &empty, &err), &err, "a small VPC");
+	vpc_state_init(&state, 301);
+	state.epoch = 1;
+	for (nh.id = 1; nh.id <= 10; nh.id++) {
+		nh.addr[3] = 100 + nh.id;
+		snprintf(prefix, sizeof(prefix), "10.0.0.%u/32", nh.id);
+		nlcheck_must(vpc_state_add_nexthop(&state, &nh), &err, "a small VPC");
+		nlcheck_route(&state, 0, prefix, nh.id);
+	}
+	nlcheck_must(vpc_state_sort(&state, &err), &err, "a small VPC");
+	state.digest = vpc_digest_of_state(&state);
+	nlcheck_must(kernel_replace(nlcheck_kernel, &state, NULL, NULL, &err), &err, "a small VPC");
+	expect_event("ten routes' event", events, VPC_EVENT_COMMIT, 301);
+	nlcheck_must(kernel_vpc_get(nlcheck_watch, 301, &ten, &err), &err, "a small VPC");
+	printf("an empty VPC takes %llu bytes, one with ten routes to ten hosts %llu\n",
+	       (unsigned long long)empty.memory, (unsigned long long)ten.memory);
+	nlcheck_true("an empty VPC is small", empty.memory <= 512);
+	nlcheck_true("a VPC with ten routes is small", ten.memory <= 2048);
+	nlcheck_must(kernel_vpc_del(nlcheck_kernel, 301, &err), &err, "a small VPC");
+	expect_event("a small VPC's end", events, VPC_EVENT_VPC_DEL, 301);
+	vpc_state_clear(&state);
+}
+
 static void check_end(struct kernel *events)
 {
 	const struct nlcheck_attr vni[] = { U32(VPC_A_VNI, 300), { 0 } };
@@ -255,6 +388,9 @@ void nlcheck_semantics(void)
 	check_race(events);
 	check_order(events);
 	check_quota(events);
+	check_moved(events);
+	check_flags();
+	check_small(events);
 	check_end(events);
 	kernel_close(events);
 }
