@@ -2,9 +2,13 @@
 /*
  * LOOKUP ("explain"): runs the data path's own decision on a described packet and answers with every step. Called from
  * genl.c's table. Nothing is sent and nothing is counted.
+ *
+ * What comes behind the decision, the MTU of the way, is asked of those who apply it to packets. The packet described
+ * has Don't Fragment set: one that is too long is reported as dropped, where IPv4 without it would be fragmented.
  */
 #include "genl.h"
 #include "parse.h"
+#include "../datapath/encap.h"
 #include "../datapath/pipeline.h"
 
 /* The described packet; what a struct vpc_flow points to. */
@@ -19,6 +23,7 @@ struct vpc_lookup_request {
 	u8 proto;
 	u16 sport;
 	u16 dport;
+	u32 len;
 };
 
 static int vpc_lookup_addr(const struct vpc_lookup_request *req, int type, const char *what,
@@ -85,6 +90,7 @@ static int vpc_lookup_parse_packet(struct vpc_lookup_request *req, struct netlin
 	req->proto = tb[VPC_LOOKUP_A_PROTO] ? nla_get_u8(tb[VPC_LOOKUP_A_PROTO]) : 0;
 	req->sport = vpc_lookup_u16(req, VPC_LOOKUP_A_SPORT);
 	req->dport = vpc_lookup_u16(req, VPC_LOOKUP_A_DPORT);
+	req->len = tb[VPC_LOOKUP_A_LEN] ? nla_get_u32(tb[VPC_LOOKUP_A_LEN]) : 0;
 	/* A packet of another protocol has none, and would be told of a member that it does not go to. */
 	if ((req->sport || req->dport) && req->proto != IPPROTO_TCP && req->proto != IPPROTO_UDP &&
 	    req->proto != IPPROTO_SCTP) {
@@ -119,6 +125,43 @@ static int vpc_lookup_parse(struct vpc_net *vnet, struct genl_info *info, struct
 				       : vpc_lookup_from_wire(vnet, req, info->extack);
 }
 
+/* How long the packet may be on its way. Under RCU, bottom halves off. */
+static enum vpc_drop vpc_lookup_mtu(const struct vpc_flow *flow, const struct vpc_decision *decision,
+				    unsigned int *ret_mtu)
+{
+	const struct net_device *dev;
+
+	if (decision->verdict == VPC_VERDICT_ENCAP)
+		return vpc_encap_path(flow, decision, ret_mtu);
+	dev = rcu_dereference(decision->port->dev);
+	if (!dev)
+		return VPC_DROP_PORT_DOWN;
+	*ret_mtu = READ_ONCE(dev->mtu);
+	return VPC_DROP_NONE;
+}
+
+/* The step behind the decision. Under RCU, bottom halves off. */
+static void vpc_lookup_judge_mtu(const struct vpc_flow *flow, u32 len, struct vpc_decision *decision,
+				 struct vpc_trace *trace)
+{
+	struct vpc_trace_step *step;
+	enum vpc_drop reason;
+	unsigned int mtu = 0;
+
+	if (decision->verdict != VPC_VERDICT_ENCAP && decision->verdict != VPC_VERDICT_DELIVER)
+		return;
+	reason = vpc_lookup_mtu(flow, decision, &mtu);
+	if (!reason && len > mtu)
+		reason = VPC_DROP_TOO_BIG;
+	/* The pipeline leaves room for it. */
+	step = &trace->steps[trace->n++];
+	*step = (struct vpc_trace_step){ .step = VPC_STEP_MTU, .ok = !reason, .mtu = mtu };
+	if (reason) {
+		decision->verdict = VPC_VERDICT_DROP;
+		decision->reason = reason;
+	}
+}
+
 /* The decision's pointers are of no use behind the RCU section, the rest and the trace are copies. */
 static void vpc_lookup_run(struct vpc_net *vnet, const struct vpc_lookup_request *req,
 			   struct vpc_decision *ret_decision, struct vpc_trace *ret_trace)
@@ -149,6 +192,7 @@ static void vpc_lookup_run(struct vpc_net *vnet, const struct vpc_lookup_request
 	} else {
 		vpc_pipeline_from_wire(&flow, ret_decision, ret_trace);
 	}
+	vpc_lookup_judge_mtu(&flow, req->len, ret_decision, ret_trace);
 	rcu_read_unlock();
 	local_bh_enable();
 }
