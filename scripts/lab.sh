@@ -101,6 +101,14 @@ lab_guest_add() {
 	ip -n "$guest" route add default via "$gateway" dev eth0 onlink
 }
 
+# lab_guest_add6 NAME ADDRESS/LENGTH GATEWAY: IPv6 for a guest that is there.
+lab_guest_add6() {
+	local guest=vm-$1
+	ip netns exec "$guest" sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.eth0.accept_ra=0 || return
+	ip -n "$guest" addr add "$2" dev eth0 nodad || return
+	ip -n "$guest" -6 route add default via "$3" dev eth0 onlink
+}
+
 # lab_guest_move NAME HOST DEV: the guest goes on, plugged into another host.
 lab_guest_move() {
 	local guest=vm-$1 host=$2 dev=$3 address gateway mac
