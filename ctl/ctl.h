@@ -24,6 +24,7 @@ struct ctl {
 	struct cdb *cdb; /* ctl_cdb() */
 	bool list_started; /* output of a list: it has an element, a comma comes before the next */
 	bool usage; /* the command line's shape was wrong */
+	int status; /* the exit status of a failure; 0: EXIT_USAGE or EXIT_REFUSED */
 	struct vpc_err err;
 };
 

@@ -19,11 +19,12 @@ static const char help[] =
 	"       vpcctl kernel verify VNI\n"
 	"       vpcctl kernel save [VNI...]\n"
 	"       vpcctl kernel restore {FILE | -}\n"
+	"       vpcctl kernel swap NEW old OLD [save DIR] [check]\n"
 	"       vpcctl kernel explain from DEV to ADDRESS [src ADDRESS] [mac MAC] [PACKET]\n"
 	"       vpcctl kernel explain vni VNI vtep ADDRESS src ADDRESS to ADDRESS [PACKET]\n"
 	"       PACKET := [ttl N] [proto {tcp | udp | sctp | icmp | icmp6 | N}] [sport N] [dport N] [len BYTES]\n"
 	"\n"
-	"All of them take `netns NAME` to ask in another network namespace. Show and explain change and send nothing.\n"
+	"All but swap take `netns NAME` to ask in another network namespace. Show and explain change nothing.\n"
 	"`route set` and `route del` change this kernel behind the agent's back, at the same epoch, for emergencies:\n"
 	"vpc_reconcile reports it, and the agent undoes it when it next reads the VPC.\n";
 
@@ -269,12 +270,12 @@ int cmd_kernel(struct ctl *ctl, int argc, char **argv)
 		{ "host", cmd_host_show },     { "vpc", cmd_vpc_show },		  { "port", cmd_port_show },
 		{ "route", cmd_kernel_route }, { "nexthop", cmd_kernel_nexthop }, { "stats", cmd_kernel_stats },
 		{ "verify", cmd_verify },      { "explain", cmd_kernel_explain }, { "save", cmd_kernel_save },
-		{ "restore", cmd_kernel_restore },
+		{ "restore", cmd_kernel_restore }, { "swap", cmd_kernel_swap },
 	};
 
 	if (!argc)
 		return ctl_usage(ctl,
 				 "'kernel' needs an object: host, vpc, port, route, nexthop, stats, verify, explain, "
-				 "save or restore");
+				 "save, restore or swap");
 	return ctl_dispatch(ctl, objects, ARRAY_SIZE(objects), help, argc, argv);
 }

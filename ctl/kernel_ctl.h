@@ -19,5 +19,6 @@ int cmd_kernel_explain(struct ctl *ctl, int argc, char **argv); /* kernel_explai
 int cmd_kernel_stats(struct ctl *ctl, int argc, char **argv); /* kernel_stats_cmd.c */
 int cmd_kernel_save(struct ctl *ctl, int argc, char **argv); /* kernel_state_cmd.c */
 int cmd_kernel_restore(struct ctl *ctl, int argc, char **argv);
+int cmd_kernel_swap(struct ctl *ctl, int argc, char **argv); /* kernel_swap_cmd.c */
 
 #endif

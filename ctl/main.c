@@ -164,6 +164,8 @@ static int exit_status(struct ctl *ctl, int r)
 	if (*ctl->err.text)
 		fprintf(stderr, "vpcctl: %s%s\n", ctl->err.text,
 			ctl->usage ? "; see `vpcctl help`, `vpcctl OBJECT help`" : "");
+	if (ctl->status)
+		return ctl->status;
 	return ctl->usage ? EXIT_USAGE : EXIT_REFUSED;
 }
 

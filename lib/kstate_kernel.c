@@ -228,7 +228,8 @@ static int apply_vpc(struct kernel *k, const struct kstate_vpc *vpc, const struc
 		have = NULL;
 	}
 	if (!r)
-		r = kernel_vpc_set(k, state.vni, vpc->quota, &vpc->flags, err);
+		/* What a new VPC has anyway is not said: an older module does not know flags. */
+		r = kernel_vpc_set(k, state.vni, vpc->quota, have || vpc->flags ? &vpc->flags : NULL, err);
 	if (r)
 		return r;
 	if (!vpc->has_epoch)

@@ -20,7 +20,12 @@ done
 
 install -d "$destdir$prefix/sbin"
 install -m 755 build/vpc_agent build/vpc_publisher build/vpc_reconcile build/vpcctl "$destdir$prefix/sbin/"
-install -D -m 644 build/vpc.ko "$destdir/lib/modules/$KVER/updates/vpc.ko"
+module=$destdir/lib/modules/$KVER/updates/vpc.ko
+# The build before stays: it is upgrade-module.sh's way back.
+if [[ -f $module ]] && ! cmp -s build/vpc.ko "$module"; then
+	cp -p "$module" "$module.old"
+fi
+install -D -m 644 build/vpc.ko "$module"
 
 # The units name the programs by /usr/local/sbin.
 for unit in scripts/systemd/*.service scripts/systemd/*.timer; do
