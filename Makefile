@@ -6,6 +6,7 @@
 #   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
 #   make install    PREFIX=/usr/local DESTDIR=               make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
+#   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
 #   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
 
 MAKEFLAGS += --no-builtin-rules
@@ -121,20 +122,27 @@ unit: $(addprefix $(B)/san/unit/,$(UNIT)) user
 
 KMOD := $(CURDIR)/$(B)/kmod/$(KVER)
 KMOD_SRC := Kbuild VERSION $(wildcard kmod/*.[ch] kmod/*/*.[ch] proto/*.h)
+UML := $(patsubst uml-%,%,$(filter uml-%,$(KVER)))
+KDIR := $(if $(UML),$(CURDIR)/$(B)/uml/$(UML)/obj,/lib/modules/$(KVER)/build)
+# UML's UBSAN checks what asks for it.
 # For a kernel that scripts/kernel.sh fetched it runs in that one's root folder.
 KENTER := $(if $(wildcard $(B)/kernels/$(KVER)/complete),scripts/kernel.sh --in $(KVER))
-KMAKE = $(KENTER) $(MAKE) -C /lib/modules/$(KVER)/build M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
+KMAKE = $(KENTER) $(MAKE) -C $(KDIR) $(if $(UML),ARCH=um UBSAN_SANITIZE=$(if $(filter debug,$(UML)),y,n)) M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
 
-module: $(if $(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
+module: $(if $(UML)$(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
 
 # Whose kernel build/vpc.ko is for can change without a newer file: compared, not dated.
 $(B)/vpc.ko: $(KMOD)/vpc.ko FORCE
 	$(Q)cmp -s $< $@ || cp $< $@
 
-$(KMOD)/vpc.ko: $(KMOD_SRC)
+# Renewed only when the kernel was built anew, which the script decides.
+$(B)/uml/%/key: FORCE
+	$(Q)scripts/uml/kernel.sh $*
+
+$(KMOD)/vpc.ko: $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
 	$(if $(KVER),,$(error no kernel headers found: install linux-headers-amd64, or name a kernel with KVER=))
 	$(call say,KBUILD,"vpc.ko for $(KVER)")
-	$(Q)for f in $^; do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
+	$(Q)for f in $(KMOD_SRC); do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
 	+$(Q)$(KMAKE) W=1 modules
 
 # -- checks ----------------------------------------------------------------------------------------------------------

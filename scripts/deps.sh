@@ -3,7 +3,7 @@
 #
 # Installs what building, tests and demo need, from Debian only, as root or through sudo; silent and quick when nothing
 # is missing. Starts no service: the packages are those without one, and a policy-rc.d stands guard meanwhile.
-# check.sh and demo.sh call it first.
+# check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux is built from, a large package.
 
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -23,6 +23,11 @@ packages=(
 	# scripts/geoip-routes.awk
 	mawk tzdata
 )
+case ${1:-} in
+'') ;;
+uml) packages+=(linux-source-6.1 flex bison bc xz-utils) ;;
+*) die "unknown argument \"$1\": none, or uml" ;;
+esac
 
 missing=()
 installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2> /dev/null | sed -n 's/^ii *//p')

@@ -39,3 +39,31 @@ geoip_dir() {
 	done
 	return 1
 }
+
+# -- vm.sh and uml.sh --------------------------------------------------------------------------------------------------
+
+# The shell script that a machine runs for a command in the caller's folder: machine_command TTY COMMAND [ARG...]
+machine_command() {
+	local name rows columns
+	for name in "${!VPC_@}"; do printf 'export %s=%q\n' "$name" "${!name}"; done
+	if [[ $1 = 1 ]]; then
+		printf 'export TERM=%q\n' "${TERM:-vt100}"
+		read -r rows columns < <(stty size 2> /dev/null) || true
+		[[ ${rows:-0} = 0 ]] || printf 'stty rows %d columns %d\n' "$rows" "$columns"
+	fi
+	shift
+	printf 'cd -- %q || exit 2\n' "$PWD"
+	printf 'exec'
+	printf ' %q' "$@"
+	echo
+}
+
+# What no kernel's console may say: machine_complaint CONSOLE prints it from a little before there, and is true.
+machine_complaint() {
+	local line trouble='BUG: |WARNING: |Oops|Kernel panic|general protection|stack guard|UBSAN|KASAN|KCSAN|refcount_t: '
+	trouble+='|rcu.*stall|blocked for more than|soft lockup|hard LOCKUP|locking dependency|lock state|possible recursive'
+	trouble+='|suspicious RCU|scheduling while atomic|sleeping function|corruption|unregister_netdevice: waiting'
+	trouble+='|Call Trace:|ODEBUG: |INFO: trying to register|new suspected memory leaks'
+	line=$(grep -anE -m1 "$trouble" "$1") || return
+	tail -n "+$((${line%%:*} > 5 ? ${line%%:*} - 5 : 1))" "$1"
+}

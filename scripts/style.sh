@@ -31,7 +31,7 @@ for file in "${files[@]}"; do
 	existing+=("$file")
 	case $file in
 	*.c | *.h) c_files+=("$file") ;;
-	*.sh | *.bash | *.bats | .ci/run | scripts/vm-init) shell_files+=("$file") ;;
+	*.sh | *.bash | *.bats | .ci/run | scripts/vm-init | scripts/uml/init) shell_files+=("$file") ;;
 	esac
 	case $file in
 	LICENSES/* | VERSION | tests/data/* | *.gz) ;;

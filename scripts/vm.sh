@@ -25,6 +25,8 @@ usage() {
 	END
 }
 
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 die() { echo "vm.sh: $*" >&2; exit 2; }
 
 number() { [[ $2 =~ ^[1-9][0-9]*$ ]] || die "$1 wants a positive number, not \"$2\""; }
@@ -53,9 +55,6 @@ while [[ $# -gt 0 ]]; do
 	esac
 done
 [[ $# -gt 0 ]] || { usage >&2; exit 2; }
-
-top=$(cd "$(dirname "$0")/.." && pwd -P)
-PATH=$PATH:/usr/sbin:/sbin
 
 if [[ -z $kver ]]; then
 	for image in $(printf '%s\n' /boot/vmlinuz-* | sort -V); do
@@ -144,18 +143,7 @@ done
 
 cp "$top/scripts/vm-init" "$run/init"
 printf '%s\n' "$top" "$PWD" "$out" > "$run/tree"
-{
-	for name in "${!VPC_@}"; do printf 'export %s=%q\n' "$name" "${!name}"; done
-	if [[ $tty = 1 ]]; then
-		printf 'export TERM=%q\n' "${TERM:-vt100}"
-		read -r rows columns < <(stty size 2> /dev/null) || true
-		[[ ${rows:-0} = 0 ]] || printf 'stty rows %d columns %d\n' "$rows" "$columns"
-	fi
-	printf 'cd -- %q || exit 2\n' "$PWD"
-	printf 'exec'
-	printf ' %q' "$@"
-	echo
-} > "$run/cmd"
+machine_command "$tty" "$@" > "$run/cmd"
 
 kernel_args="console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off nokaslr net.ifnames=0"
 kernel_args+=" rcupdate.rcu_cpu_stall_timeout=60 random.trust_cpu=on audit=0"
@@ -203,13 +191,9 @@ fi
 
 show_log() { echo "vm.sh: $1; the console's last lines:" >&2; tail -n "$2" "$run/console" >&2; }
 
-trouble='BUG: |WARNING: |Oops|Kernel panic|general protection|stack guard|UBSAN|KASAN|KCSAN|refcount_t: '
-trouble+='|rcu.*stall|blocked for more than|soft lockup|hard LOCKUP|locking dependency|lock state|possible recursive'
-trouble+='|suspicious RCU|scheduling while atomic|sleeping function|corruption|unregister_netdevice: waiting|Call Trace:'
-
-if [[ $strict = 1 ]] && line=$(grep -anE -m1 "$trouble" "$run/console"); then
+if [[ $strict = 1 ]] && machine_complaint "$run/console" > "$run/complaint"; then
 	echo "vm.sh: the kernel complained; its console from there:" >&2
-	tail -n "+$((${line%%:*} > 5 ? ${line%%:*} - 5 : 1))" "$run/console" | head -n 120 >&2
+	head -n 120 "$run/complaint" >&2
 	exit 99
 fi
 if [[ $status = 124 || $status = 137 ]]; then
