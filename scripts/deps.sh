@@ -14,7 +14,7 @@ packages=(
 	gcc libc6-dev make pkg-config libnl-3-dev libnl-genl-3-dev libzookeeper-mt-dev libmariadb-dev libjson-c-dev
 	libkmod-dev libsodium-dev libsystemd-dev libinih-dev zlib1g-dev libcmocka-dev linux-headers-amd64
 	# the virtual machine and the lab in it
-	linux-image-amd64 qemu-system-x86 busybox-static cpio kmod iproute2 iputils-ping iperf3 ethtool tcpdump procps
+	linux-image-amd64 qemu-system-x86 busybox-static cpio kmod iproute2 iputils-ping iperf3 ethtool tcpdump nftables procps
 	socat util-linux
 	# the private servers
 	mariadb-server-core mariadb-client-core libzookeeper-java libslf4j-java default-jre-headless
