@@ -4,6 +4,7 @@
 #
 #   make            the module, the daemons and vpcctl       make check    all tests (scripts/check.sh)
 #   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
+#   make bench      timings in User Mode Linux, PARTS= picks
 #   make install    PREFIX=/usr/local DESTDIR=               make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
@@ -145,6 +146,27 @@ $(KMOD)/vpc.ko: $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
 	$(Q)for f in $(KMOD_SRC); do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
 	+$(Q)$(KMAKE) W=1 modules
 
+# -- benchmarks: the tables in a module of their own next to the kernel's FIB, and programs; all in User Mode Linux -----
+
+BENCH := $(KMOD)-bench
+BENCH_SRC := VERSION $(wildcard kmod/compat.[ch] kmod/tables/*.[ch] proto/*.h tests/bench/tables/*.[ch])
+
+bench:
+	$(Q)tests/bench/run.sh $(PARTS)
+
+bench-module: $(BENCH)/vpc_bench.ko
+
+$(BENCH)/vpc_bench.ko: tests/bench/tables/Kbuild $(BENCH_SRC) $(UML:%=$(B)/uml/%/key)
+	$(call say,KBUILD,"vpc_bench.ko for $(KVER)")
+	$(Q)for f in $(BENCH_SRC); do mkdir -p $(BENCH)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(BENCH)/$$f; done
+	$(Q)ln -sf $(CURDIR)/tests/bench/tables/Kbuild $(BENCH)/Kbuild
+	+$(Q)$(subst M=$(KMOD),M=$(BENCH),$(KMAKE)) modules
+
+$(B)/bench/program: $(B)/obj/tests/bench/program.o $(B)/libvpc.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 # -- checks ----------------------------------------------------------------------------------------------------------
 
 check:
@@ -166,5 +188,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit module check style sparse install clean
+.PHONY: FORCE all user unit module bench bench-module check style sparse install clean
 .SECONDARY:

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Programs a million host routes, dumps them and removes them: vpc.ko through lib/kernel.h, Linux's FIB through
+ * rtnetlink in messages of 64 KiB without acknowledgements. In a network namespace of its own, with vpc.ko loaded;
+ * run.sh starts it in User Mode Linux. Prints "NAME OURS PEER" a line, PEER "-" where there is none.
+ */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include "../../lib/digest.h"
+#include "../../lib/kernel.h"
+
+#define ROUTES 1000000U
+#define ROUNDS 3
+#define VNI 1
+#define BATCH 65536
+
+static void fail(const char *what, int err)
+{
+	fprintf(stderr, "program: %s: %s\n", what, strerror(-err));
+	exit(1);
+}
+
+static void check(const char *what, int err, const struct vpc_err *text)
+{
+	if (!err)
+		return;
+	fprintf(stderr, "program: %s: %s\n", what, text->text);
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+/* The i-th host: subnets of 250, in order, as a controller sends them. */
+static uint32_t host(uint32_t i)
+{
+	return (10U << 24) + (i / 250 << 8) + i % 250 + 1;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *seconds)
+{
+	qsort(seconds, ROUNDS, sizeof(*seconds), compare);
+	return ROUTES / seconds[ROUNDS / 2];
+}
+
+/* -- ours ---------------------------------------------------------------------------------------------------------- */
+
+static void state_fill(struct vpc_state *state)
+{
+	struct vpc_nl_nexthop nh = { .type = VPC_NEXTHOP_HOST, .family = AF_INET, .addr = { 192, 0, 2 } };
+	struct vpc_route route = { .table = 1, .prefix = { .family = AF_INET, .plen = 32 } };
+	struct vpc_err err;
+	uint32_t addr;
+
+	vpc_state_init(state, VNI);
+	for (nh.id = 1; nh.id <= 250; nh.id++) {
+		nh.addr[3] = nh.id;
+		if (vpc_state_add_nexthop(state, &nh))
+			fail("state", -ENOMEM);
+	}
+	for (uint32_t i = 0; i < ROUTES; i++) {
+		addr = htonl(host(i));
+		memcpy(route.prefix.bytes, &addr, sizeof(addr));
+		route.nexthop = 1 + i % 250;
+		if (vpc_state_add_route(state, &route))
+			fail("state", -ENOMEM);
+	}
+	check("state", vpc_state_sort(state, &err), &err);
+	state->epoch = 1;
+	state->digest = vpc_digest_of_state(state);
+}
+
+/* Every route by name, as the FIB is asked to. */
+static void delta_fill(struct vpc_delta *delta, const struct vpc_state *state)
+{
+	struct vpc_state left = *state;
+
+	vpc_delta_init(delta, VNI);
+	for (size_t i = 0; i < state->n_routes; i++) {
+		if (vpc_delta_del_route(delta, state->routes[i].table, &state->routes[i].prefix))
+			fail("delta", -ENOMEM);
+	}
+	left.n_routes = 0;
+	delta->digest = vpc_digest_of_state(&left);
+}
+
+static void ours(double *add, double *del, double *dump)
+{
+	struct vpc_state full, got;
+	struct vpc_delta remove;
+	struct kernel *k;
+	struct vpc_err err;
+	double begin;
+
+	state_fill(&full);
+	delta_fill(&remove, &full);
+	check("open", kernel_open(NULL, &k, &err), &err);
+	check("VPC", kernel_vpc_new(k, VNI, 0, &err), &err);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		full.epoch = 2 * i + 1;
+		remove.base = full.epoch;
+		remove.epoch = full.epoch + 1;
+		begin = now();
+		check("add", kernel_replace(k, &full, NULL, NULL, &err), &err);
+		add[i] = now() - begin;
+		begin = now();
+		check("dump", kernel_dump(k, VNI, &got, &err), &err);
+		dump[i] = now() - begin;
+		if (got.n_routes != ROUTES || memcmp(&got.digest, &full.digest, sizeof(got.digest)))
+			fail("dump", -EUCLEAN);
+		vpc_state_clear(&got);
+		begin = now();
+		check("remove", kernel_apply(k, &remove, &err), &err);
+		del[i] = now() - begin;
+	}
+	check("VPC", kernel_vpc_del(k, VNI, &err), &err);
+	kernel_close(k);
+	vpc_state_clear(&full);
+	vpc_delta_clear(&remove);
+}
+
+/* -- the FIB ------------------------------------------------------------------------------------------------------- */
+
+struct fib_request {
+	struct nlmsghdr nlh;
+	struct rtmsg rtm;
+	struct rtattr dst_attr;
+	uint32_t dst;
+	struct rtattr oif_attr;
+	uint32_t oif;
+};
+
+static void fib_each(int fd, uint16_t type)
+{
+	static char batch[BATCH];
+	struct fib_request request = {
+		.nlh = { .nlmsg_len = sizeof(request), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST },
+		.rtm = { .rtm_family = AF_INET, .rtm_dst_len = 32, .rtm_table = RT_TABLE_MAIN,
+			 .rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_LINK, .rtm_type = RTN_UNICAST },
+		.dst_attr = { .rta_len = RTA_LENGTH(4), .rta_type = RTA_DST },
+		.oif_attr = { .rta_len = RTA_LENGTH(4), .rta_type = RTA_OIF },
+		.oif = if_nametoindex("lo"),
+	};
+	size_t used = 0;
+
+	if (type == RTM_NEWROUTE)
+		request.nlh.nlmsg_flags |= NLM_F_CREATE;
+	for (uint32_t i = 0; i < ROUTES; i++) {
+		request.dst = htonl(host(i));
+		memcpy(batch + used, &request, sizeof(request));
+		used += sizeof(request);
+		if (used + sizeof(request) <= sizeof(batch) && i + 1 < ROUTES)
+			continue;
+		if (send(fd, batch, used, 0) < 0)
+			fail("send", -errno);
+		used = 0;
+	}
+}
+
+static uint32_t fib_count(void)
+{
+	char line[256];
+	uint32_t n = 0;
+	FILE *file = fopen("/proc/net/route", "re");
+
+	if (!file)
+		fail("/proc/net/route", -errno);
+	while (fgets(line, sizeof(line), file))
+		n++;
+	fclose(file);
+	return n - 1;
+}
+
+static void loopback_up(int fd)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+
+	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
+		fail("lo", -errno);
+}
+
+static void peer(double *add, double *del)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), inet = socket(AF_INET, SOCK_DGRAM, 0);
+	int size = 4 * BATCH;
+	double begin;
+
+	if (fd < 0 || inet < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
+		fail("socket", -errno);
+	loopback_up(inet);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		begin = now();
+		fib_each(fd, RTM_NEWROUTE);
+		add[i] = now() - begin;
+		if (fib_count() != ROUTES)
+			fail("the FIB did not take all", -EUCLEAN);
+		begin = now();
+		fib_each(fd, RTM_DELROUTE);
+		del[i] = now() - begin;
+		if (fib_count())
+			fail("the FIB did not give up all", -EUCLEAN);
+	}
+	close(fd);
+	close(inet);
+}
+
+int main(void)
+{
+	double add[ROUNDS], del[ROUNDS], dump[ROUNDS], fib_add[ROUNDS], fib_del[ROUNDS];
+
+	if (unshare(CLONE_NEWNET))
+		fail("unshare", -errno);
+	ours(add, del, dump);
+	peer(fib_add, fib_del);
+	printf("program_add_vs_fib %.0f %.0f\n", median(add), median(fib_add));
+	printf("program_add_per_s %.0f -\n", median(add));
+	printf("program_del_vs_fib %.0f %.0f\n", median(del), median(fib_del));
+	printf("dump_per_s %.0f -\n", median(dump));
+	return 0;
+}

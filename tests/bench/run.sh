@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# "make bench": runs every benchmark in User Mode Linux, where timings repeat, and prints what was measured next to what
+# must be reached. Raw results, one fragment a benchmark, and build/bench/results.json, all of them together.
+#
+#   run.sh [PART...]      tables program forward upgrade; all by default. The others' last results are kept.
+#
+# Environment: VPC_TEST_DATA, the folder of real route tables (default: shared/data beside the repository).
+
+set -euo pipefail
+# shellcheck source=../../scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+cd "$top"
+
+parts=(tables program forward upgrade)
+for part; do
+	[[ " ${parts[*]} " = *" $part "* ]] || { echo "run.sh: unknown part \"$part\": one or more of ${parts[*]}" >&2; exit 2; }
+done
+[[ $# = 0 ]] || parts=("$@")
+
+data=${VPC_TEST_DATA:-$top/../shared/data}
+folder=$top/build/bench
+mkdir -p "$folder"
+scripts/deps.sh uml
+make -s -j2 user "$folder/program"
+
+unpack() {
+	[[ -r $data/$1 ]] || { echo "run.sh: $data/$1 is not there: name the folder of route tables in VPC_TEST_DATA" >&2; exit 2; }
+	[[ $folder/$2 -nt $data/$1 ]] || gzip -dc "$data/$1" > "$folder/$2"
+}
+
+tables() {
+	make -s KVER=uml-normal bench-module
+	scripts/uml.sh --mem 3500 --timeout 1200 --no-module -- \
+		tests/bench/tables.sh build/kmod/uml-normal-bench/vpc_bench.ko "$folder"
+	fragment tables < "$folder/tables.txt"
+}
+
+program() {
+	scripts/uml.sh --mem 3000 --timeout 600 -- tests/bench/program.sh "$folder/program" > "$folder/program.txt"
+	fragment program < "$folder/program.txt"
+}
+
+forward() { VPC_TEST_DATA=$data scripts/uml.sh --mem 3000 --timeout 1800 -- tests/bench/forward.sh; }
+upgrade() { scripts/uml.sh --mem 2000 --timeout 600 -- tests/bench/upgrade.sh; }
+
+# Lines "NAME OURS PEER" to NAME.json, with what the goal is. Numbers come multiplied by the third column.
+fragment() {
+	jq -nR --rawfile goals tests/bench/goals.txt '
+		($goals | split("\n") | map(select(test("^[a-z]")) | [splits(" +")] |
+			{ (.[0]): { unit: .[1], by: (.[2] | tonumber), goal: (.[3] | tonumber), op: .[4], peer: (.[5:] | join(" ")) } })
+			| add) as $goals |
+		[inputs | split(" ") | . as [$name, $ours, $peer] | $goals[$name] as $g |
+			($ours | tonumber / $g.by) as $o | (if $peer == "-" then null else $peer | tonumber / $g.by end) as $p |
+			{ name: $name, ours: $o, unit: $g.unit, peer: $p, peer_name: (if $p then $g.peer else null end),
+			  ratio: (if $p == null then null elif $g.unit == "ns" then $p / $o else $o / $p end), goal: $g.goal, op: $g.op }]
+	' > "$folder/$1.json"
+}
+
+unpack v4_tier1_202312.txt.gz v4.txt
+unpack v6_tier1_202312.txt.gz v6.txt
+unpack v4_hosts_ipsum_20260822.txt.gz hosts.txt
+for part in "${parts[@]}"; do
+	echo "-- $part"
+	"$part"
+done
+jq -s 'add' "$folder"/{tables,program,forward,upgrade}.json 2> /dev/null > "$folder/results.json" || true
+jq -r '.[] | (.ratio // .ours) as $got |
+	[ .name, (.ours * 1000 | round / 1000), .unit, (if .peer then (.peer * 1000 | round / 1000) else "" end), (.peer_name // ""),
+	  (if .ratio then (.ratio * 100 | round / 100) else "" end), (if .op == "ge" then ">=" else "<=" end), .goal,
+	  (if (.op == "ge" and $got >= .goal) or (.op == "le" and $got <= .goal) then "reached" else "MISSED" end) ] | @tsv' \
+	"$folder/results.json" | column -t -s $'\t' -N "name,ours,unit,peer,peer is,ratio,must,be, "
