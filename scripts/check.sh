@@ -111,7 +111,7 @@ scenarios() {
 	. "$services/env"
 	set +a
 	mkdir -p "$out"
-	scripts/vm.sh --kernel "$kver" --smp 2 --timeout 1500 --out "$out" --log "$out/console" -- tests/e2e/vm-run.sh "$@" &
+	scripts/vm.sh --kernel "$kver" --smp 2 --timeout 3000 --out "$out" --log "$out/console" -- tests/e2e/vm-run.sh "$@" &
 	vm=$!
 	trap 'kill -TERM "$vm"; wait "$vm"; exit 143' TERM
 	wait "$vm"

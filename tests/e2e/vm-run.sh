@@ -9,7 +9,7 @@
 
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
-limit_s=400
+limit_s=900
 out=${VM_OUT:-/tmp}
 
 if [[ $# = 0 ]]; then
