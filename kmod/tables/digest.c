@@ -127,7 +127,7 @@ void vpc_version_verify(const struct vpc_version *version, struct vpc_digest *re
 		verify.family = trie->family;
 		memset(&cursor, 0, sizeof(cursor));
 		vpc_trie_walk(trie, &cursor, vpc_verify_route, &verify);
-		/* Forwarding reads a large table through its index: when that leads elsewhere, this is not what was kept. */
+		/* Forwarding reads a large table through its index: when that leads elsewhere, this is no more it. */
 		verify.digest.h[0] += !vpc_trie_index_sound(trie);
 	}
 	*ret_digest = verify.digest;
