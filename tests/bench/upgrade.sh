@@ -18,7 +18,7 @@ folder=build/bench
 mkdir -p "$work" "$folder"
 goal=300
 
-modprobe udp_tunnel 2> /dev/null || true
+modprobe -a udp_tunnel ip6_udp_tunnel
 [[ -d /sys/module/vpc ]] || insmod build/vpc.ko
 for ns in h1 h2 vm1 vm2; do
 	ip netns add "$ns"
