@@ -12,7 +12,6 @@
  * has come: what was to be answered has been by then. Without, it is done after COUNT frames. Status 1: not within
  * SECONDS (10).
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
