@@ -4,7 +4,7 @@
 #
 #   make            the module, the daemons and vpcctl       make check    all tests (scripts/check.sh)
 #   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
-#   make bench      timings in User Mode Linux, PARTS= picks
+#   make kunit      the module's tables in User Mode Linux   make bench    the same timed, PARTS= picks
 #   make install    PREFIX=/usr/local DESTDIR=               make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
@@ -146,6 +146,25 @@ $(KMOD)/vpc.ko: $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
 	$(Q)for f in $(KMOD_SRC); do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
 	+$(Q)$(KMAKE) W=1 modules
 
+# -- KUnit: the module's tables and tests/kunit in one module, run in the debug kernel of scripts/uml.sh ---------------
+
+KUNIT := $(KMOD)-kunit
+KUNIT_SRC := VERSION $(wildcard kmod/compat.[ch] kmod/tables/*.[ch] proto/*.h tests/kunit/*.[ch])
+
+kunit:
+	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-debug kunit-module
+	$(Q)scripts/uml.sh --debug --no-module -- tests/kunit/run.sh $(B)/kmod/uml-debug-kunit/vpc_kunit.ko $(if $(SEED),seed=$(SEED))
+
+kunit-module: $(KUNIT)/vpc_kunit.ko
+
+$(KUNIT)/vpc_kunit.ko: tests/kunit/Kbuild tests/data/digest-vectors.txt $(KUNIT_SRC) $(UML:%=$(B)/uml/%/key)
+	$(call say,KBUILD,"vpc_kunit.ko for $(KVER)")
+	$(Q)for f in $(KUNIT_SRC); do mkdir -p $(KUNIT)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KUNIT)/$$f; done
+	$(Q)ln -sf $(CURDIR)/tests/kunit/Kbuild $(KUNIT)/Kbuild
+	$(Q){ echo 'static const char *const digest_vectors[] = {'; \
+	  sed -n -e '/^#/d' -e 's/.*/\t"&",/p' tests/data/digest-vectors.txt; echo '};'; } > $(KUNIT)/tests/kunit/digest_vectors.h
+	+$(Q)$(subst M=$(KMOD),M=$(KUNIT),$(KMAKE)) modules
+
 # -- benchmarks: the tables in a module of their own next to the kernel's FIB, and programs; all in User Mode Linux -----
 
 BENCH := $(KMOD)-bench
@@ -188,5 +207,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit module bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit module kunit kunit-module bench bench-module check style sparse install clean
 .SECONDARY:

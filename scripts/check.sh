@@ -6,8 +6,10 @@
 # virtual machine, and the style checks. Runs on after a failure; the last line is "N passed, N failed", and the one before
 # it says how many were skipped, which are neither.
 #
-#   scripts/check.sh [PART...]        build unit bats scenarios style; all by default
-#   scripts/check.sh kernels          the module and some scenarios on the kernels of other Debian releases
+#   scripts/check.sh [PART...]        build unit bats scenarios style, which are the default; kunit uml kernels
+#
+# kunit (the module's tables) and uml (the whole module) run in User Mode Linux with a kernel that watches memory and
+# locks; the first of them builds it. kernels is the module and some scenarios on other Debian releases' kernels.
 #
 # Logs are under build/check/. Environment: VPC_TEST_DATA names a folder of real route tables for the unit tests; KVER
 # picks another installed kernel than the newest.
@@ -18,8 +20,10 @@ set -euo pipefail
 cd "$top"
 
 parts=(build unit bats scenarios style)
+more_parts=(kunit uml kernels)
 for part; do
-	[[ " ${parts[*]} kernels " = *" $part "* ]] || die "unknown part \"$part\": one or more of ${parts[*]} kernels (HACKING.md tells how to run one test)"
+	[[ " ${parts[*]} ${more_parts[*]} " = *" $part "* ]] ||
+		die "unknown part \"$part\": one or more of ${parts[*]} ${more_parts[*]} (HACKING.md tells how to run one test)"
 done
 [[ $# = 0 ]] || parts=("$@")
 wanted() { [[ " ${parts[*]} " = *" $1 "* ]]; }
@@ -60,7 +64,8 @@ run() {
 	echo "$status $((SECONDS - begin))" > "$logs/$name.status"
 }
 
-# Counts what a log says: its last line "N passed, N failed[, N skipped]", or TAP, or else one for the exit status.
+# Counts what a log says: its last line "N passed, N failed[, N skipped]", or TAP, or lines "ok - ", or else one for the
+# exit status.
 report() {
 	local name=$1 log=$logs/$1.log status took p=0 f=0 s=0
 	read -r status took < "$logs/$name.status"
@@ -69,6 +74,8 @@ report() {
 	elif head -n 1 "$log" | grep -qE '^1\.\.[0-9]+$'; then
 		s=$(grep -cE '^ok .*# skip' "$log" || true)
 		p=$(($(grep -c '^ok ' "$log" || true) - s)) f=$(grep -c '^not ok ' "$log" || true)
+	elif grep -qE '^(not )?ok - ' "$log"; then
+		p=$(grep -c '^ok - ' "$log" || true) f=$(grep -c '^not ok - ' "$log" || true)
 	elif [[ $status = 0 ]]; then
 		p=1
 	fi
@@ -128,7 +135,16 @@ kernel() {
 	scenarios "$kver" "$out" forwarding isolation refusals module_reload namespace_end
 }
 
+# Its tools are user space's.
+uml() {
+	make -j2 WERROR=1 user || return
+	scripts/uml.sh --debug --timeout 1800 -- tests/e2e/uml_debug.sh
+}
+
 scripts/deps.sh
+if wanted kunit || wanted uml; then
+	scripts/deps.sh uml
+fi
 # One kernel for all: what the module is built for is what boots.
 KVER=${KVER:-$(bootable_kernel)} || die "no kernel with image, modules and headers: what scripts/deps.sh installs is gone"
 export KVER
@@ -158,6 +174,8 @@ if wanted bats; then
 		step "$(basename "$suite" .bats)" timeout -k 10 600 bats --tap "$suite"
 	done
 fi
+! wanted kunit || step kunit make kunit
+! wanted uml || step uml uml
 if wanted scenarios; then
 	wait "$scenarios_pid" || true
 	scenarios_pid=''
