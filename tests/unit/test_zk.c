@@ -9,9 +9,11 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -448,6 +450,44 @@ static void test_close_with_requests(void **state)
 	kill(server, SIGCONT);
 }
 
+/* Whether the thread @task of the server is stopped or gone. */
+static bool task_stopped(const char *task)
+{
+	char path[300], line[256], state = 'T';
+	const char *after;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", server, task);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	after = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (after)
+		state = after[2];
+	fclose(file);
+	return state == 'T';
+}
+
+/* A signal to a process with threads: each of them stops when it comes to it, and until then it answers. */
+static void stop_server(void)
+{
+	char path[64];
+	struct dirent *task;
+	bool stopped;
+	DIR *tasks;
+
+	kill(server, SIGSTOP);
+	snprintf(path, sizeof(path), "/proc/%d/task", server);
+	do {
+		stopped = true;
+		tasks = opendir(path);
+		assert_non_null(tasks);
+		while ((task = readdir(tasks)))
+			stopped &= task->d_name[0] == '.' || task_stopped(task->d_name);
+		closedir(tasks);
+	} while (!stopped);
+}
+
 static struct zk *to_interrupt;
 
 static void on_alarm(int sig)
@@ -466,7 +506,7 @@ static void test_interrupt(void **state)
 
 	to_interrupt = zk;
 	sigaction(SIGALRM, &action, NULL);
-	kill(server, SIGSTOP);
+	stop_server();
 	setitimer(ITIMER_REAL, &soon, NULL);
 	assert_int_equal(zk_get_wait(zk, "/", TIMEOUT_MS, &data, &len, NULL), -EINTR);
 	assert_true(now_monotonic_us() - start < TIMEOUT_MS * 500ULL);
