@@ -93,7 +93,7 @@ expect 0 '' lab_reconcile h1
 
 begin "CDB's rows and its digest do not fit: it could not compare, which is neither drift nor silence"
 sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = 100"
-uncomparable 'its digest is not that of its routes and nexthops'
+uncomparable 'its digest is not that of its content'
 sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = 100"
 expect 0 '' lab_reconcile h1
 

@@ -49,8 +49,8 @@ struct refusal {
 
 static const struct refusal host_refusals[] = {
 	REFUSE("HOST_SET without HOST", HOST_SET, 0, -EINVAL, "HOST is missing", { 0 }),
-	REFUSE("HOST_SET without an address", HOST_SET, 0, -EINVAL, "VTEP4 is missing", HOST()),
-	REFUSE("HOST_SET, IPv6 VTEP", HOST_SET, 0, -EOPNOTSUPP, "IPv6 VTEPs are not supported",
+	REFUSE("HOST_SET without an address", HOST_SET, 0, -EINVAL, "VTEP4 and VTEP6 are missing", HOST()),
+	REFUSE("HOST_SET, not our IPv6 address", HOST_SET, 0, -EADDRNOTAVAIL, "not an address of this host",
 	       HOST(RAW(VPC_HOST_A_VTEP6, "0123456789abcdef", 16))),
 	REFUSE("HOST_SET, IPv6 VTEP too short", HOST_SET, 0, -ERANGE, SIZE, HOST(RAW(VPC_HOST_A_VTEP6, "0123", 4))),
 	REFUSE("HOST_SET, 3 bytes of address", HOST_SET, 0, -ERANGE, SIZE, HOST(RAW(VPC_HOST_A_VTEP4, "abc", 3))),
