@@ -122,15 +122,15 @@ starved() {
 	rm "$LAB_DIR/pipe"
 }
 refused=0
-for percent in 1 2 3 5 8 13; do
-	for weight in {1..10}; do
+for percent in 1 2 3 6; do
+	for weight in {1..8}; do
 		starved $percent "$(state 192.0.2.11 t-a 10.0.0.5 "$weight")"
 		# Refused or not: what is there is whole.
 		lab_kernel verify 100 netns h1
 	done
 done
-echo "$refused of 60 restores were refused"
-((refused > 10 && refused < 60)) || lab_fail "allocations that fail make some fail, not all and not none"
+echo "$refused of 32 restores were refused"
+((refused > 5 && refused < 32)) || lab_fail "allocations that fail make some fail, not all and not none"
 
 begin "it works as before when there is memory again"
 cloud_down

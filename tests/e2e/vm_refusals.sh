@@ -38,8 +38,11 @@ in_namespace semantics
 begin "a transaction belongs to its socket and ends with it"
 in_namespace sockets
 
-begin "a big transaction that is given up leaves no memory behind"
-in_namespace memory
+# KASAN holds freed memory back for a while; where it is on, kmemleak looks for what this looks for.
+if [[ ! -e /sys/kernel/debug/kmemleak ]]; then
+	begin "a big transaction that is given up leaves no memory behind"
+	in_namespace memory
+fi
 
 begin "a dump is one epoch's content while others commit"
 in_namespace snapshot
