@@ -194,20 +194,12 @@ static struct sk_buff *vpc_icmp_build_ipv6(const struct sk_buff *skb, struct vpc
 /* To a sender elsewhere, as if @port had sent it. @error is consumed. */
 static void vpc_icmp_send(struct sk_buff *error, struct vpc_port *port)
 {
-	struct vpc *vpc = port->vpc;
-	struct vpc_flow flow = {
-		.vnet = vpc->vnet,
-		.host = rcu_dereference(vpc->vnet->host),
-		.vpc = vpc,
-		.version = rcu_dereference(vpc->version),
-		.port = port,
-		.conf = rcu_dereference(port->conf),
-		.router = true,
-		.smac = vpc_router_mac,
-	};
+	struct vpc_flow flow = vpc_flow_of_port(port);
 	struct vpc_decision decision;
 	enum vpc_drop reason;
 
+	flow.router = true;
+	flow.smac = vpc_router_mac;
 	reason = vpc_packet_pull(error, &flow);
 	if (reason) {
 		vpc_packet_drop(error, port->stats, reason);

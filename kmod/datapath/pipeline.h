@@ -99,6 +99,21 @@ static inline bool vpc_addr_equal(u8 family, const u8 *a, const u8 *b)
 	return get_unaligned((const u32 *)a) == get_unaligned((const u32 *)b);
 }
 
+/* Under RCU. What is known of a packet from @port before its headers are read. */
+static inline struct vpc_flow vpc_flow_of_port(struct vpc_port *port)
+{
+	struct vpc *vpc = port->vpc;
+
+	return (struct vpc_flow){
+		.vnet = vpc->vnet,
+		.host = rcu_dereference(vpc->vnet->host),
+		.vpc = vpc,
+		.version = rcu_dereference(vpc->version),
+		.port = port,
+		.conf = rcu_dereference(port->conf),
+	};
+}
+
 /*
  * The inner flow's hash, the same for all its packets on this host: chooses a group's member and the outer UDP source
  * port, and explain computes it too.

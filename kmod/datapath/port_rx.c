@@ -24,15 +24,7 @@
 
 static void vpc_port_rx_ip(struct vpc_port *port, struct sk_buff *skb)
 {
-	struct vpc *vpc = port->vpc;
-	struct vpc_flow flow = {
-		.vnet = vpc->vnet,
-		.host = rcu_dereference(vpc->vnet->host),
-		.vpc = vpc,
-		.version = rcu_dereference(vpc->version),
-		.port = port,
-		.conf = rcu_dereference(port->conf),
-	};
+	struct vpc_flow flow = vpc_flow_of_port(port);
 	struct vpc_decision decision;
 	enum vpc_drop reason;
 
