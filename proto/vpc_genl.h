@@ -92,8 +92,8 @@ enum vpc_attr {
 };
 
 /*
- * Strict: a packet from the wire is taken only when a reply to its inner source, by the receiving port's own table, would
- * go to the VTEP that it came from (RFC 3704, strict reverse path). An address that moves suffers for a while.
+ * Strict: a packet from the wire is taken only when a reply to its inner source, by the receiving port's own table,
+ * would go to the VTEP that it came from (RFC 3704, strict reverse path). An address that moves suffers for a while.
  */
 #define VPC_F_STRICT		(1U << 0)
 #define __VPC_F_ALL		(VPC_F_STRICT)
@@ -139,8 +139,8 @@ struct vpc_nl_nexthop {
 };
 
 /*
- * A member of a group: an element of its own, known by (group, nexthop). A flow stays with its member as long as both are
- * there: another member's coming or going moves only the flows that it gains or loses (rendezvous hashing).
+ * A member of a group: an element of its own, known by (group, nexthop). A flow stays with its member as long as both
+ * are there: another member's coming or going moves only the flows that it gains or loses (rendezvous hashing).
  */
 struct vpc_nl_member {
 	__u32 group;		/* id of a nexthop of type GROUP */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
- * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
+ * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under
+ * the sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header leads here.
  *
  * Every allocation is counted and can be made to fail: kshim_mem says how.
  */
@@ -142,18 +142,10 @@ static inline void cond_resched(void)
 
 /**
  * struct kshim_mem - what the code under test holds
- *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
- * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
-fail_in: the allocation that fails: 1 is the next one; 0: none. It fails once
- *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
- * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
-calls: allocations asked for
- *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
- * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
-live: allocations not freed
- *  * Stand-in for the few kernel headers that kmod/tables/trie*.c and hrw.c include, so that they run in user space under the
- * sanitizers. Only their tests have this folder in the include path; each linux/ and asm/ header here leads to this one.
-slab_bytes: bytes of the live ones that came from a cache
+ * @fail_in: the allocation that fails: 1 is the next one; 0: none. It fails once
+ * @calls: allocations asked for
+ * @live: allocations not freed
+ * @slab_bytes: bytes of the live ones that came from a cache
  */
 struct kshim_mem {
 	long fail_in;
