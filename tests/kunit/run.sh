@@ -23,7 +23,8 @@ echo clear > $debug/kmemleak
 
 passed=0 failed=0
 dmesg -C
-insmod "$module" "$@" || exit 1
+# What the data path calls.
+modprobe udp_tunnel && modprobe ip6_udp_tunnel && insmod "$module" "$@" || exit 1
 rmmod vpc_kunit || failed=$((failed + 1))
 log=$(dmesg -t)
 echo "$log"
