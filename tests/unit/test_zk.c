@@ -99,6 +99,44 @@ static void start_server(void)
 	server = read_number("pid");
 }
 
+/* Whether the thread @task of the server is stopped or gone. */
+static bool task_stopped(const char *task)
+{
+	char path[300], line[256], state = 'T';
+	const char *after;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", server, task);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	after = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (after)
+		state = after[2];
+	fclose(file);
+	return state == 'T';
+}
+
+/* A signal to a process with threads: each of them stops when it comes to it, and until then it answers. */
+static void stop_server(void)
+{
+	char path[64];
+	struct dirent *task;
+	bool stopped;
+	DIR *tasks;
+
+	kill(server, SIGSTOP);
+	snprintf(path, sizeof(path), "/proc/%d/task", server);
+	do {
+		stopped = true;
+		tasks = opendir(path);
+		assert_non_null(tasks);
+		while ((task = readdir(tasks)))
+			stopped &= task->d_name[0] == '.' || task_stopped(task->d_name);
+		closedir(tasks);
+	} while (!stopped);
+}
+
 /* Runs the queue until *what is @n, or fails. */
 static void wait_for(struct zk *zk, const unsigned int *what, unsigned int n)
 {
@@ -318,7 +356,7 @@ static void test_deadline(void **state)
 	size_t len;
 	char *data;
 
-	kill(server, SIGSTOP);
+	stop_server();
 	assert_int_equal(zk_get(zk, "/", false, 30, count_data, &count), 0);
 	assert_int_equal(zk_get(zk, "/", false, 10, count_data, &count), 0);
 	assert_int_equal(zk_multi(zk, &op, 1, 20, count_done, &multi), 0);
@@ -363,7 +401,7 @@ static void test_connection_lost(void **state)
 	assert_int_equal(create(zk, "/lost", "1"), 0);
 	assert_int_equal(zk_get(zk, "/lost", true, TIMEOUT_MS, count_data, &count), 0);
 	wait_for(zk, &count.calls, 1);
-	kill(server, SIGSTOP);
+	stop_server();
 	assert_int_equal(zk_get(zk, "/lost", false, TIMEOUT_MS, count_data, &count), 0);
 	kill(server, SIGKILL);
 	wait_for(zk, &count.calls, 2);
@@ -450,44 +488,6 @@ static void test_close_with_requests(void **state)
 	kill(server, SIGCONT);
 }
 
-/* Whether the thread @task of the server is stopped or gone. */
-static bool task_stopped(const char *task)
-{
-	char path[300], line[256], state = 'T';
-	const char *after;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", server, task);
-	file = fopen(path, "re");
-	if (!file)
-		return true;
-	after = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	if (after)
-		state = after[2];
-	fclose(file);
-	return state == 'T';
-}
-
-/* A signal to a process with threads: each of them stops when it comes to it, and until then it answers. */
-static void stop_server(void)
-{
-	char path[64];
-	struct dirent *task;
-	bool stopped;
-	DIR *tasks;
-
-	kill(server, SIGSTOP);
-	snprintf(path, sizeof(path), "/proc/%d/task", server);
-	do {
-		stopped = true;
-		tasks = opendir(path);
-		assert_non_null(tasks);
-		while ((task = readdir(tasks)))
-			stopped &= task->d_name[0] == '.' || task_stopped(task->d_name);
-		closedir(tasks);
-	} while (!stopped);
-}
-
 static struct zk *to_interrupt;
 
 static void on_alarm(int sig)
@@ -512,6 +512,12 @@ static void test_interrupt(void **state)
 	assert_true(now_monotonic_us() - start < TIMEOUT_MS * 500ULL);
 	assert_int_equal(zk_get_wait(zk, "/", TIMEOUT_MS, &data, &len, NULL), -EINTR);
 	kill(server, SIGCONT);
+}
+
+/* A test that stops the server and fails must not fail those behind it. */
+static int go_on(void **state)
+{
+	return kill(server, SIGCONT);
 }
 
 static int setup(void **state)
@@ -541,12 +547,12 @@ int main(void)
 		cmocka_unit_test(test_binary_and_large),
 		cmocka_unit_test(test_multi),
 		cmocka_unit_test(test_watches),
-		cmocka_unit_test(test_deadline),
+		cmocka_unit_test_teardown(test_deadline, go_on),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_connection_lost),
 		cmocka_unit_test(test_expired),
-		cmocka_unit_test(test_close_with_requests),
-		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test_teardown(test_close_with_requests, go_on),
+		cmocka_unit_test_teardown(test_interrupt, go_on),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
