@@ -380,6 +380,8 @@ static int dump_try(struct kernel *k, struct dump *dump, struct vpc_err *err)
 	if (r)
 		return r;
 	dump->epoch = before.epoch;
+	if (vpc_state_reserve_routes(state, before.n_routes))
+		return vpc_err_set(err, -ENOMEM, "out of memory for %llu routes", (unsigned long long)before.n_routes);
 	r = dump_part(k, VPC_CMD_NEXTHOP_GET, dump, err);
 	if (!r)
 		r = dump_part(k, VPC_CMD_ROUTE_GET, dump, err);

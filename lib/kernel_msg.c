@@ -258,9 +258,8 @@ static const struct vpc_route *ops_route(const struct kernel_ops *ops, size_t i,
 static size_t msg_room(struct nl_msg *msg, size_t size)
 {
 	size_t used = nlmsg_hdr(msg)->nlmsg_len + NLA_HDRLEN;
-	size_t room = used < KERNEL_ADD_MSG_MAX ? KERNEL_ADD_MSG_MAX - used : 0;
 
-	return (room < KERNEL_ADD_ATTR_MAX ? room : KERNEL_ADD_ATTR_MAX) / size;
+	return used < KERNEL_ADD_MSG_MAX ? (KERNEL_ADD_MSG_MAX - used) / size : 0;
 }
 
 /* One attribute of the nexthops with @op from @ops->pos on; false: the message is full. */

@@ -15,9 +15,11 @@
 
 struct nl_msg;
 
-/* One attribute of VPC_CMD_TXN_ADD (its length has 16 bits) and one message (it must fit the socket's send buffer). */
-#define KERNEL_ADD_ATTR_MAX (60U * 1024)
-#define KERNEL_ADD_MSG_MAX (120U * 1024)
+/*
+ * One VPC_CMD_TXN_ADD: what the kernel receives into one page. For more it maps pages and unmaps them again, message by
+ * message, which costs more than the routes in them.
+ */
+#define KERNEL_ADD_MSG_MAX 3584U
 
 void kernel_msg_freep(struct nl_msg **msg);
 #define _cleanup_msg_ _cleanup_(kernel_msg_freep)

@@ -193,22 +193,33 @@ static int sock_timeout(struct kernel *k, const struct nlmsghdr *nlh)
 	return 0;
 }
 
-static int sock_send(struct kernel *k, struct nl_msg *msg, struct vpc_err *err)
+/* One system call for all of them, unless a signal comes in between. */
+static int sock_send(struct kernel *k, struct nl_msg *const *msgs, size_t n, struct vpc_err *err)
 {
-	struct nlmsghdr *nlh = nlmsg_hdr(msg);
-	ssize_t n;
+	struct mmsghdr to_send[KERNEL_SOCK_ALL_MAX] = { 0 };
+	struct iovec iov[KERNEL_SOCK_ALL_MAX];
 	int r;
 
-	r = sock_timeout(k, nlh);
+	r = sock_timeout(k, nlmsg_hdr(msgs[n - 1]));
 	if (r)
 		return vpc_err_set(err, r, "netlink: cannot set the timeout: %s", strerror(-r));
-	nlh->nlmsg_seq = ++k->seq;
-	nlh->nlmsg_pid = k->port;
-	do {
-		n = send(k->fd, nlh, nlh->nlmsg_len, 0);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return vpc_err_set(err, -errno, "netlink: cannot send %u bytes: %s", nlh->nlmsg_len, strerror(errno));
+	for (size_t i = 0; i < n; i++) {
+		struct nlmsghdr *nlh = nlmsg_hdr(msgs[i]);
+
+		nlh->nlmsg_seq = ++k->seq;
+		nlh->nlmsg_pid = k->port;
+		if (i + 1 < n)
+			nlh->nlmsg_flags &= ~NLM_F_ACK;
+		iov[i] = (struct iovec){ .iov_base = nlh, .iov_len = nlh->nlmsg_len };
+		to_send[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i], .msg_iovlen = 1 };
+	}
+	for (size_t sent = 0; sent < n;) {
+		r = sendmmsg(k->fd, to_send + sent, n - sent, 0);
+		if (r < 0 && errno != EINTR)
+			return vpc_err_set(err, -errno, "netlink: cannot send %zu bytes: %s", iov[sent].iov_len,
+					   strerror(errno));
+		sent += r > 0 ? r : 0;
+	}
 	return 0;
 }
 
@@ -226,25 +237,23 @@ static int receive_failed(struct kernel *k, int r, struct vpc_err *err)
 	}
 }
 
-/* What has been received of the answer to one request. */
+/* What has been received of the answers to @n requests, the last of which has the socket's sequence number. */
 struct exchange {
+	size_t n;
 	kernel_answer_fn fn;
 	void *arg;
 	struct vpc_err *err;
-	int result; /* the first failure of @fn */
+	int result; /* the first failure, of @fn or of one of the requests */
 	bool interrupted;
 	bool done;
 };
 
-/* The last message: the kernel's verdict, unless something went wrong here before. */
-static int exchange_end(struct exchange *x, const struct nlmsghdr *nlh)
+/* The kernel's verdict on a request. */
+static int exchange_verdict(struct exchange *x, const struct nlmsghdr *nlh)
 {
 	struct vpc_err text;
 	int code = 0;
 
-	x->done = true;
-	if (x->result)
-		return x->result;
 	if (kernel_parse_status(nlh, &code, &text))
 		return vpc_err_set(x->err, -EPROTO, "the kernel's answer has a broken end");
 	if (!code && x->interrupted)
@@ -261,6 +270,15 @@ static int exchange_end(struct exchange *x, const struct nlmsghdr *nlh)
 			   code == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
 }
 
+/* The last message of the answer to one request: the verdict on all when it was the last request. */
+static int exchange_end(struct kernel *k, struct exchange *x, const struct nlmsghdr *nlh)
+{
+	if (!x->result)
+		x->result = exchange_verdict(x, nlh);
+	x->done = nlh->nlmsg_seq == k->seq;
+	return x->done ? x->result : 0;
+}
+
 /* The messages of one datagram; those with another sequence number answer a request that was given up. */
 static int exchange_datagram(struct kernel *k, struct exchange *x, size_t len)
 {
@@ -268,11 +286,16 @@ static int exchange_datagram(struct kernel *k, struct exchange *x, size_t len)
 	int left = len;
 
 	for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left)) {
-		if (nlh->nlmsg_seq != k->seq || nlh->nlmsg_pid != k->port)
+		if (k->seq - nlh->nlmsg_seq >= x->n || nlh->nlmsg_pid != k->port)
 			continue;
 		x->interrupted |= !!(nlh->nlmsg_flags & NLM_F_DUMP_INTR);
-		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE)
-			return exchange_end(x, nlh);
+		if (nlh->nlmsg_type == NLMSG_ERROR || nlh->nlmsg_type == NLMSG_DONE) {
+			int r = exchange_end(k, x, nlh);
+
+			if (x->done)
+				return r;
+			continue;
+		}
 		if (nlh->nlmsg_type == NLMSG_OVERRUN)
 			return vpc_err_set(x->err, -ENOBUFS, "netlink: answers were lost");
 		if (nlh->nlmsg_type == k->family && x->fn && !x->result)
@@ -281,9 +304,8 @@ static int exchange_datagram(struct kernel *k, struct exchange *x, size_t len)
 	return left > 0 ? vpc_err_set(x->err, -EPROTO, "the kernel's answer ends in the middle of a message") : 0;
 }
 
-int kernel_sock_request(struct kernel *k, struct nl_msg *msg, kernel_answer_fn fn, void *arg, struct vpc_err *err)
+static int exchange_run(struct kernel *k, struct exchange *x, struct nl_msg *const *msgs)
 {
-	struct exchange x = { .fn = fn, .arg = arg, .err = err };
 	size_t len;
 	int r;
 
@@ -291,12 +313,26 @@ int kernel_sock_request(struct kernel *k, struct nl_msg *msg, kernel_answer_fn f
 	do {
 		r = kernel_sock_receive(k, MSG_DONTWAIT, &len);
 	} while (!r || r == -ENOBUFS || r == -EMSGSIZE);
-	r = sock_send(k, msg, err);
-	while (!r && !x.done) {
+	r = sock_send(k, msgs, x->n, x->err);
+	while (!r && !x->done) {
 		r = kernel_sock_receive(k, 0, &len);
 		if (r)
-			return receive_failed(k, r, err);
-		r = exchange_datagram(k, &x, len);
+			return receive_failed(k, r, x->err);
+		r = exchange_datagram(k, x, len);
 	}
 	return r;
+}
+
+int kernel_sock_request(struct kernel *k, struct nl_msg *msg, kernel_answer_fn fn, void *arg, struct vpc_err *err)
+{
+	struct exchange x = { .n = 1, .fn = fn, .arg = arg, .err = err };
+
+	return exchange_run(k, &x, &msg);
+}
+
+int kernel_sock_request_all(struct kernel *k, struct nl_msg *const *msgs, size_t n, struct vpc_err *err)
+{
+	struct exchange x = { .n = n, .err = err };
+
+	return exchange_run(k, &x, msgs);
 }

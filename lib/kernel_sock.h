@@ -52,6 +52,20 @@ void kernel_sock_close(struct kernel *k);
  */
 int kernel_sock_request(struct kernel *k, struct nl_msg *msg, kernel_answer_fn fn, void *arg, struct vpc_err *err);
 
+/* Messages that kernel_sock_request_all() takes. */
+#define KERNEL_SOCK_ALL_MAX 16U
+
+/**
+ * kernel_sock_request_all() - send several requests that have no answers but success or failure
+ * @msgs: with NLM_F_ACK, of which the last one's is asked for; all stay the caller's
+ * @n: 1..KERNEL_SOCK_ALL_MAX
+ *
+ * The kernel works on all of them, whatever becomes of the first.
+ *
+ * Return: the first failure, as kernel_sock_request() has it.
+ */
+int kernel_sock_request_all(struct kernel *k, struct nl_msg *const *msgs, size_t n, struct vpc_err *err);
+
 /*
  * One datagram from the kernel into k->buf. @flags as for recv(2). Skips what other processes sent. -EAGAIN,
  * -ENOBUFS, -EMSGSIZE...

@@ -3,8 +3,8 @@
  * Whole transactions on the kernel's tables: BEGIN, as many ADDs as the content takes, COMMIT. Called by the agent,
  * which moves a VPC by deltas and repairs or first fills it by replacing; aborted by any failure.
  *
- * The kernel works on a message inside sendmsg(), so waiting for each acknowledgement costs one system call and
- * no idle time.
+ * The kernel works on messages inside sendmmsg(), so waiting for their acknowledgement costs one system call and no
+ * idle time.
  */
 #include <errno.h>
 #include <netlink/msg.h>
@@ -47,20 +47,38 @@ static int txn_begin(struct kernel *k, uint32_t vni, enum vpc_txn_mode mode, con
 	return r;
 }
 
+/* Up to KERNEL_SOCK_ALL_MAX messages into @msgs, which the caller frees whatever comes back. */
+static int txn_add_build(struct kernel *k, uint32_t txn, struct kernel_ops *ops, struct nl_msg **msgs, size_t *ret_n)
+{
+	size_t n = 0;
+	int r = 0;
+
+	while (n < KERNEL_SOCK_ALL_MAX && !r) {
+		r = kernel_msg_txn_add(k->family, txn, ops, &msgs[n]);
+		if (!r && !msgs[n])
+			break;
+		n += !r;
+	}
+	*ret_n = n;
+	return r;
+}
+
 static int txn_add_all(struct kernel *k, uint32_t txn, struct kernel_ops *ops, struct vpc_err *err)
 {
-	for (;;) {
-		_cleanup_msg_ struct nl_msg *msg = NULL;
-		int r = kernel_msg_txn_add(k->family, txn, ops, &msg);
+	struct nl_msg *msgs[KERNEL_SOCK_ALL_MAX];
+	size_t n;
+	int r;
 
+	do {
+		r = txn_add_build(k, txn, ops, msgs, &n);
 		if (r)
-			return unbuilt(r, err);
-		if (!msg)
-			return 0;
-		r = kernel_sock_request(k, msg, NULL, NULL, err);
-		if (r)
-			return r;
-	}
+			unbuilt(r, err);
+		else if (n)
+			r = kernel_sock_request_all(k, msgs, n, err);
+		for (size_t i = 0; i < n; i++)
+			nlmsg_free(msgs[i]);
+	} while (!r && n);
+	return r;
 }
 
 /* @head: a delta of which only VPC, epoch, digest and change id are read. */

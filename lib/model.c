@@ -14,14 +14,10 @@
 
 typedef int (*cmp_fn)(const void *a, const void *b);
 
-/* Room for one more element; the array doubles, so that appending a million costs twenty copies. */
-static int array_reserve(void *array_ptr, size_t n, size_t *cap, size_t size)
+static int array_resize(void *array_ptr, size_t want, size_t *cap, size_t size)
 {
 	void **array = array_ptr, *bigger;
-	size_t want = *cap ? *cap * 2 : 16;
 
-	if (n < *cap)
-		return 0;
 	bigger = reallocarray(*array, want, size);
 	if (!bigger)
 		return -ENOMEM;
@@ -30,27 +26,32 @@ static int array_reserve(void *array_ptr, size_t n, size_t *cap, size_t size)
 	return 0;
 }
 
-static bool array_sorted(const void *array, size_t n, size_t size, cmp_fn cmp)
+/* Room for one more element; the array doubles, so that appending a million costs twenty copies. */
+static int array_reserve(void *array_ptr, size_t n, size_t *cap, size_t size)
 {
-	const char *p = array;
+	return n < *cap ? 0 : array_resize(array_ptr, *cap ? *cap * 2 : 16, cap, size);
+}
 
-	for (size_t i = 1; i < n; i++)
-		if (cmp(p + (i - 1) * size, p + i * size) > 0)
-			return false;
-	return true;
+/* The first element that is not before its successor; the last when all are in order and unique. */
+static size_t array_ordered(const char *p, size_t n, size_t size, cmp_fn cmp)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && cmp(p + i * size, p + (i + 1) * size) < 0)
+		i++;
+	return i;
 }
 
 /* Sorts and returns the index of the first element that equals its successor, @n when all are unique. */
 static size_t array_sort(void *array, size_t n, size_t size, cmp_fn cmp)
 {
-	const char *p = array;
+	size_t i = array_ordered(array, n, size, cmp);
 
-	if (!array_sorted(array, n, size, cmp))
-		qsort(array, n, size, cmp);
-	for (size_t i = 1; i < n; i++)
-		if (!cmp(p + (i - 1) * size, p + i * size))
-			return i - 1;
-	return n;
+	if (i + 1 >= n)
+		return n;
+	qsort(array, n, size, cmp);
+	i = array_ordered(array, n, size, cmp);
+	return i + 1 >= n ? n : i;
 }
 
 static int nexthop_cmp(const void *a, const void *b)
@@ -139,6 +140,12 @@ int vpc_state_add_route(struct vpc_state *state, const struct vpc_route *route)
 		return r;
 	state->routes[state->n_routes++] = *route;
 	return 0;
+}
+
+int vpc_state_reserve_routes(struct vpc_state *state, size_t n)
+{
+	return n <= state->cap_routes ? 0
+				      : array_resize(&state->routes, n, &state->cap_routes, sizeof(*state->routes));
 }
 
 int vpc_state_sort(struct vpc_state *state, struct vpc_err *err)

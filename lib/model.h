@@ -93,6 +93,8 @@ void vpc_state_clear(struct vpc_state *state); /* frees what is inside, leaves i
 int vpc_state_add_nexthop(struct vpc_state *state, const struct vpc_nl_nexthop *nh);
 int vpc_state_add_member(struct vpc_state *state, const struct vpc_nl_member *member);
 int vpc_state_add_route(struct vpc_state *state, const struct vpc_route *route);
+/* Room for so many in all, so that appending them moves nothing; -ENOMEM, nothing is lost. */
+int vpc_state_reserve_routes(struct vpc_state *state, size_t n);
 /* Sort the arrays. -EEXIST with the text naming the element when one is there twice. Fast when already sorted. */
 int vpc_state_sort(struct vpc_state *state, struct vpc_err *err);
 const struct vpc_nl_nexthop *vpc_state_find_nexthop(const struct vpc_state *state, uint32_t id); /* sorted; or NULL */

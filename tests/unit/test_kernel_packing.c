@@ -26,7 +26,7 @@ static void unpack_attr(const struct nlattr *attr, struct unpacked *out)
 	size_t len = attr->nla_len - NLA_HDRLEN;
 	const char *data = (const char *)attr + NLA_HDRLEN;
 
-	assert_true(len > 0 && len <= KERNEL_ADD_ATTR_MAX);
+	assert_true(len > 0);
 	for (size_t pos = 0; pos < len;) {
 		struct vpc_nl_nexthop nh;
 		struct vpc_nl_member member;
@@ -105,8 +105,8 @@ static void test_packing(void **arg)
 		unsigned int nexthops, routes, v6_every;
 	} cases[] = {
 		{ 0, 0, 1 },	   { 1, 0, 1 },		 { 5000, 0, 1 },	{ 0, 1, 2 },
-		{ 0, 3840, 9999 }, { 0, 3841, 9999 },	 { 0, 7680, 99999 },	{ 0, 30000, 1 },
-		{ 0, 30000, 2 },   { 3000, 40000, 100 }, { 1536, 7680, 99999 },
+		{ 0, 222, 9999 },  { 0, 223, 9999 },	 { 0, 444, 99999 },	{ 0, 30000, 1 },
+		{ 0, 30000, 2 },   { 3000, 40000, 100 }, { 88, 7680, 99999 },
 	};
 
 	for (size_t c = 0; c < ARRAY_SIZE(cases); c++) {
@@ -148,7 +148,7 @@ static void test_packing(void **arg)
 			if (delta.nexthops[i].op == VPC_OP_DEL)
 				assert_int_equal(out.delta.nexthops[sets++].id, delta.nexthops[i].id);
 		if (cases[c].v6_every > 10)
-			assert_true(out.n_messages <= (bytes + 40 * delta.n_nexthops) / (100 * 1024) + 1);
+			assert_true(out.n_messages <= (bytes + 40 * delta.n_nexthops) / (KERNEL_ADD_MSG_MAX - 104) + 1);
 		vpc_delta_clear(&out.delta);
 		vpc_delta_clear(&delta);
 	}
@@ -162,7 +162,7 @@ static void test_packing_state(void **arg)
 	srand(1);
 	random_state(&state, 8, false);
 	unpack_all(kernel_ops_of_state(&state), &out);
-	assert_int_equal(out.n_messages, 1);
+	assert_true(out.n_messages <= 2);
 	assert_int_equal(out.delta.n_nexthops, state.n_nexthops);
 	assert_int_equal(out.delta.n_routes, state.n_routes);
 	for (size_t i = 0; i < state.n_routes; i++)
