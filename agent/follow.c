@@ -108,10 +108,11 @@ void follow_committed(struct follow *f)
 	follow_ready(f);
 }
 
-/* A quota has no epoch of its own, but that of a HEAD that is refused for being old does not count. */
-static bool quota_differs(const struct follow *f, const struct kernel_vpc *have)
+/* They have no epoch of their own, but those of a HEAD that is refused for being old do not count. */
+static bool conf_differs(const struct follow *f, const struct kernel_vpc *have)
 {
-	return have->quota != f->head.quota && have->epoch <= f->head.epoch;
+	return (have->quota != f->head.quota || (f->head.has_flags && have->flags != f->head.flags)) &&
+	       have->epoch <= f->head.epoch;
 }
 
 int follow_read_kernel(struct follow *f)
@@ -123,9 +124,8 @@ int follow_read_kernel(struct follow *f)
 
 	f->err.text[0] = '\0';
 	res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
-	if (f->has_head && (res == -ENOENT || (!res && quota_differs(f, &have)))) {
-		/* Flags are this host's own business, not HEAD's. */
-		res = kernel_vpc_set(kernel, f->vni, f->head.quota, res ? NULL : &have.flags, &f->err);
+	if (f->has_head && (res == -ENOENT || (!res && conf_differs(f, &have)))) {
+		res = kernel_vpc_set(kernel, f->vni, f->head.quota, f->head.has_flags ? &f->head.flags : NULL, &f->err);
 		if (!res)
 			res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
 	}

@@ -194,16 +194,18 @@ static int vni_cmp(const void *a, const void *b)
 
 static int follow_vpcs(struct hostports *hp, size_t *ret_n)
 {
-	_cleanup_free_ uint32_t *vnis = calloc(hp->want.n_ports + 1, sizeof(*vnis));
-	size_t i, n = 0;
+	size_t i, n = 0, n_all = hp->want.n_ports + hp->want.n_vpcs;
+	_cleanup_free_ uint32_t *vnis = calloc(n_all + 1, sizeof(*vnis));
 
 	if (!vnis)
 		return -ENOMEM;
 	for (i = 0; i < hp->want.n_ports; i++)
 		vnis[i] = hp->want.ports[i].vni;
+	for (; i < n_all; i++)
+		vnis[i] = hp->want.vpcs[i - hp->want.n_ports];
 	if (i)
 		qsort(vnis, i, sizeof(*vnis), vni_cmp);
-	for (i = 0; i < hp->want.n_ports; i++) {
+	for (i = 0; i < n_all; i++) {
 		if (!n || vnis[n - 1] != vnis[i])
 			vnis[n++] = vnis[i];
 	}

@@ -63,6 +63,63 @@ int ctl_dispatch(struct ctl *ctl, const struct ctl_verb *verbs, size_t n, const 
 	return argc ? verbs[i].run(ctl, argc - 1, argv + 1) : verbs[i].run(ctl, 0, argv);
 }
 
+static void print_forms(const char *object, const struct ctl_verb *verb, const char **head)
+{
+	for (const char *form = verb->args, *end;; form = end + 1) {
+		end = strchrnul(form, '\n');
+		printf("%s vpcctl %s%s%s%s%.*s\n", *head, object, verb->name ? " " : "", verb->name ?: "",
+		       end > form ? " " : "", (int)(end - form), form);
+		*head = "      ";
+		if (!*end)
+			return;
+	}
+}
+
+static void print_object_help(const struct ctl_object *object)
+{
+	const char *head = "Usage:";
+
+	for (size_t i = 0; i < object->n_verbs; i++)
+		print_forms(object->name, &object->verbs[i], &head);
+	if (object->notes)
+		printf("\n%s", object->notes);
+}
+
+static int check_mode(struct ctl *ctl, const struct ctl_object *object, const struct ctl_verb *verb)
+{
+	if (verb->writes || (!ctl->in_batch && !ctl->dry_run && !ctl->wait))
+		return 0;
+	return ctl_usage(ctl, "`%s%s%s` changes nothing in CDB: %s", object->name, verb->name ? " " : "",
+			 verb->name ?: "",
+			 ctl->in_batch && !ctl->alone ? "a batch has changes alone"
+						      : "--dry-run and --wait are for changes");
+}
+
+int ctl_object_run(struct ctl *ctl, const struct ctl_object *object, int argc, char **argv)
+{
+	const struct ctl_verb *verb = object->verbs;
+	size_t i;
+	int r;
+
+	/* The last word of what is nested is for the verb. */
+	if (argc && (is_help(argv[0]) || (is_help(argv[argc - 1]) && !object->nested))) {
+		print_object_help(object);
+		return 0;
+	}
+	if (!argc && object->nested)
+		return ctl_usage(ctl, "'%s' needs an object of its own", object->name);
+	if (verb->name) {
+		r = ctl_match(ctl, "verb", argc ? argv[0] : "show", object->verbs, object->n_verbs, &i);
+		if (r)
+			return r;
+		verb = &object->verbs[i];
+		argv += !!argc;
+		argc -= !!argc;
+	}
+	r = check_mode(ctl, object, verb);
+	return r ?: verb->run(ctl, argc, argv);
+}
+
 static int parse_number(struct ctl *ctl, const char *name, const char *word, uint64_t max, uint64_t *ret_value)
 {
 	char *end;
@@ -132,7 +189,7 @@ static int parse_value(struct ctl *ctl, const struct ctl_arg *arg, const char *w
 /* Takes what belongs to @arg from @argv, which is behind its keyword. */
 static int take(struct ctl *ctl, struct ctl_arg *arg, int argc, char **argv, int *ret_used)
 {
-	if (arg->given && arg->type != CTL_PREFIXES)
+	if (arg->given && arg->type != CTL_PREFIXES && !arg->many)
 		return ctl_usage(ctl, "'%s' is given twice", arg->name);
 	arg->given = true;
 	*ret_used = 0;

@@ -9,9 +9,10 @@
 #ifndef VPC_CTL_H
 #define VPC_CTL_H
 
+#include <stdio.h>
 #include <json-c/json.h>
 #include "../lib/cdb.h"
-#include "../lib/cdb_change.h"
+#include "../lib/cdb_batch.h"
 #include "../lib/intent.h"
 #include "../lib/util.h"
 
@@ -22,23 +23,52 @@ struct ctl {
 	char summary[512]; /* the command as given; the history keeps its first 255 bytes, no character cut in two */
 	struct vpc_config config;
 	struct cdb *cdb; /* ctl_cdb() */
+	bool dry_run; /* --dry-run */
+	bool wait; /* --wait */
+	unsigned int wait_s;
+	bool alone; /* one command in a batch of its own */
+	bool in_batch; /* commands join one change: their own results are not printed */
 	bool list_started; /* output of a list: it has an element, a comma comes before the next */
 	bool usage; /* the command line's shape was wrong */
 	int status; /* the exit status of a failure; 0: EXIT_USAGE or EXIT_REFUSED */
 	struct vpc_err err;
 };
 
-/* -- dispatch (ctl/args.c) -- */
+/* -- commands: one table, from which help, completion and the manual are made (ctl/commands.c) -- */
 
 struct ctl_verb {
-	const char *name;
+	const char *name; /* NULL: the object's only one, which is not named */
 	int (*run)(struct ctl *ctl, int argc, char **argv); /* argv[0]: the first word behind the verb */
+	const char *args; /* a form a line; words in lower case are keywords, in capitals values */
+	bool writes; /* changes CDB: may be part of a batch, rehearsed and waited for */
 };
 
-/* Index of the name that @word abbreviates without ambiguity; -EINVAL, a usage error. @what: "object", "verb". */
+struct ctl_object {
+	const char *name;
+	const char *about; /* one line */
+	const struct ctl_verb *verbs;
+	size_t n_verbs;
+	const char *notes; /* paragraphs, may be NULL */
+	bool nested; /* its verbs are objects with verbs and help of their own */
+};
+
+extern const struct ctl_object ctl_vpc, ctl_subnet, ctl_host, ctl_port, ctl_table, ctl_route, ctl_nexthop, ctl_history,
+	ctl_db, ctl_kernel;
+
+extern const struct ctl_object *const ctl_objects[];
+extern const size_t ctl_n_objects;
+
+int ctl_object_run(struct ctl *ctl, const struct ctl_object *object, int argc, char **argv);
+/* Runs a command given as words, the object first. */
+int ctl_run(struct ctl *ctl, int argc, char **argv);
+void ctl_print_help(FILE *to);
+
+/* -- dispatch (ctl/args.c) -- */
+
+/* Index of the name that @word abbreviates without ambiguity; -EINVAL, a usage error. @what: "verb". */
 int ctl_match(struct ctl *ctl, const char *what, const char *word, const struct ctl_verb *verbs, size_t n,
 	      size_t *ret_index);
-/* Runs the verb named by argv[0]; none: "show". "help" and --help print @help. */
+/* For what has verbs below its verbs: runs the one named by argv[0]; none: "show". "help" and --help print @help. */
 int ctl_dispatch(struct ctl *ctl, const struct ctl_verb *verbs, size_t n, const char *help, int argc, char **argv);
 /* A usage error: -EINVAL. */
 int ctl_usage(struct ctl *ctl, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -72,6 +102,7 @@ struct ctl_arg {
 	enum ctl_type type;
 	void *value;
 	bool required;
+	bool many; /* may be repeated; CTL_PREFIXES always */
 	int (*parse)(struct ctl *ctl, int argc, char **argv, void *value, int *ret_used); /* CTL_CUSTOM */
 	bool given; /* set by ctl_args() */
 };
@@ -101,6 +132,8 @@ void ctl_add_addr(struct json_object *object, const char *key, const struct vpc_
 void ctl_add_prefix(struct json_object *object, const char *key, const struct vpc_prefix *prefix);
 void ctl_add_mac(struct json_object *object, const char *key, const uint8_t mac[6]);
 struct json_object *ctl_nexthop_object(const struct vpc_nl_nexthop *nh);
+/* {"nexthop":5,"weight":1} */
+struct json_object *ctl_member_object(const struct vpc_nl_member *member);
 /* What a change of a VPC did: epoch and change id, or that there was nothing to change. */
 void ctl_print_result(struct ctl *ctl, const struct cdb_change_result *result);
 
@@ -113,15 +146,34 @@ int ctl_cdb_connect(struct ctl *ctl);
 /* Who changes what, with ctl->cdb open. */
 struct intent ctl_intent(const struct ctl *ctl);
 
-int cmd_vpc(struct ctl *ctl, int argc, char **argv);
-int cmd_subnet(struct ctl *ctl, int argc, char **argv);
-int cmd_host(struct ctl *ctl, int argc, char **argv);
-int cmd_port(struct ctl *ctl, int argc, char **argv);
-int cmd_table(struct ctl *ctl, int argc, char **argv);
-int cmd_route(struct ctl *ctl, int argc, char **argv);
-int cmd_nexthop(struct ctl *ctl, int argc, char **argv);
-int cmd_history(struct ctl *ctl, int argc, char **argv);
-int cmd_db(struct ctl *ctl, int argc, char **argv);
-int cmd_kernel(struct ctl *ctl, int argc, char **argv);
+/* -- changes as one (ctl/batch.c) -- */
+
+/* One command, because of --dry-run or --wait. */
+int ctl_run_alone(struct ctl *ctl, int argc, char **argv);
+int ctl_run_batch(struct ctl *ctl, const char *file); /* "-": standard input */
+
+/* What a change comes to, read while its transaction is open. */
+struct ctl_plan_vpc {
+	char name[64];
+	struct cdb_change_result result;
+	char (*hosts)[64]; /* that must have it */
+	size_t n_hosts;
+};
+struct ctl_plan_host {
+	char name[64]; /* whose ports change */
+	uint64_t revision;
+};
+struct ctl_plan {
+	struct ctl_plan_vpc *vpcs;
+	size_t n_vpcs;
+	struct ctl_plan_host *hosts;
+	size_t n_hosts;
+};
+/* ctl/wait.c: until all live hosts have it. -ETIME, ctl->status 3: who has not is printed. */
+int ctl_wait_for(struct ctl *ctl, const struct ctl_plan *plan);
+
+/* "- what was", "+ what is", as diffs have it; with -j an object into @ops. */
+void ctl_print_op(struct ctl *ctl, const struct cdb_element *was, const struct cdb_element *is,
+		  struct json_object *ops);
 
 #endif

@@ -10,20 +10,6 @@
 #include "../lib/digest.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl db init [--accounts]\n"
-	"       vpcctl db show\n"
-	"       vpcctl db check [VPC]\n"
-	"\n"
-	"init: creates the database and its schema, or upgrades it step by step. --accounts: also the accounts "
-	"vpc_writer,\n"
-	"vpc_publisher and vpc_auditor with exactly the rights they need. Passwords come from VPC_WRITER_PASSWORD,\n"
-	"VPC_PUBLISHER_PASSWORD and VPC_AUDITOR_PASSWORD; without them a new account gets a random one, which is "
-	"printed,\n"
-	"and one that exists keeps its own. Needs an account that may do all this, such as root.\n"
-	"check: recomputes each VPC's digest from its rows and compares it with the one kept; exit status 2 when "
-	"they differ.\n";
-
 static const char *const password_vars[CDB_N_ACCOUNTS] = {
 	[CDB_ACCOUNT_WRITER] = "VPC_WRITER_PASSWORD",
 	[CDB_ACCOUNT_PUBLISHER] = "VPC_PUBLISHER_PASSWORD",
@@ -205,9 +191,24 @@ static int db_check(struct ctl *ctl, int argc, char **argv)
 	return r ?: cdb_snapshot_end(ctl->cdb, &ctl->err);
 }
 
-static const struct ctl_verb verbs[] = { { "init", db_init }, { "show", db_show }, { "check", db_check } };
+static const struct ctl_verb verbs[] = {
+	{ "init", db_init, "[--accounts]", false },
+	{ "show", db_show, "", false },
+	{ "check", db_check, "[VPC]", false },
+};
 
-int cmd_db(struct ctl *ctl, int argc, char **argv)
-{
-	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
-}
+const struct ctl_object ctl_db = {
+	.name = "db",
+	.about = "CDB itself: create, upgrade, look after",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "init: creates the database and its schema, or upgrades it step by step. --accounts: "
+		 "also the accounts vpc_writer,\n"
+		 "vpc_publisher and vpc_auditor with exactly the rights they need. Passwords come from "
+		 "VPC_WRITER_PASSWORD,\n"
+		 "VPC_PUBLISHER_PASSWORD and VPC_AUDITOR_PASSWORD; without them a new account gets a "
+		 "random one, which is printed,\n"
+		 "and one that exists keeps its own. Needs an account that may do all this, such as root.\n"
+		 "check: recomputes each VPC's digest from its rows and compares it with the one kept; "
+		 "exit status 2 when they differ.\n",
+};

@@ -10,12 +10,6 @@
 #include "../lib/digest.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl history VPC [epoch E] [last N]\n"
-	"\n"
-	"Newest first. epoch: that change alone, with each element as it was and as it is. last: at most N changes.\n"
-	"VPC may be the VNI of a VPC that was deleted.\n";
-
 static int find_vni(struct ctl *ctl, const char *name, uint32_t *ret_vni)
 {
 	size_t digits = strspn(name, "0123456789");
@@ -72,52 +66,6 @@ static void print_entry(const struct entry *entry)
 	       entry->n_ops, entry->n_ops == 1 ? "" : "s");
 }
 
-static struct json_object *element_object(const struct cdb_element *element)
-{
-	struct json_object *object;
-
-	if (element->kind == CDB_ELEMENT_NEXTHOP)
-		return ctl_nexthop_object(&element->nexthop);
-	object = json_object_new_object();
-	ctl_add_u64(object, "table", element->route.table);
-	ctl_add_prefix(object, "prefix", &element->route.prefix);
-	ctl_add_u64(object, "nexthop", element->route.nexthop);
-	return object;
-}
-
-static char *element_text(const struct cdb_element *element, char *buf, size_t size)
-{
-	char text[VPC_NEXTHOP_STRLEN];
-
-	if (element->kind == CDB_ELEMENT_NEXTHOP)
-		snprintf(buf, size, "nexthop %u %s", element->nexthop.id, vpc_nexthop_format(&element->nexthop, text));
-	else
-		snprintf(buf, size, "route %s table %u nexthop %u", vpc_prefix_format(&element->route.prefix, text),
-			 element->route.table, element->route.nexthop);
-	return buf;
-}
-
-/* "- what was", "+ what is": as diffs have it. */
-static void print_op(struct ctl *ctl, const struct cdb_element *was, const struct cdb_element *is,
-		     struct json_object *ops)
-{
-	struct json_object *object;
-	char text[256];
-
-	if (!ctl->json) {
-		if (was)
-			printf("  - %s\n", element_text(was, text, sizeof(text)));
-		if (is)
-			printf("  + %s\n", element_text(is, text, sizeof(text)));
-		return;
-	}
-	object = json_object_new_object();
-	ctl_add_string(object, "kind", (was ?: is)->kind == CDB_ELEMENT_NEXTHOP ? "nexthop" : "route");
-	json_object_object_add(object, "was", was ? element_object(was) : NULL);
-	json_object_object_add(object, "is", is ? element_object(is) : NULL);
-	json_object_array_add(ops, object);
-}
-
 static int show_ops(struct ctl *ctl, uint32_t vni, uint64_t epoch, struct json_object *ops)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
@@ -139,7 +87,7 @@ static int show_ops(struct ctl *ctl, uint32_t vni, uint64_t epoch, struct json_o
 			return vpc_err_set(&ctl->err, -EPROTO,
 					   "CDB: change_op of VPC %u, epoch %llu, seq %u is malformed", vni,
 					   (unsigned long long)epoch, seq);
-		print_op(ctl, was_bytes.null ? NULL : &was, is_bytes.null ? NULL : &is, ops);
+		ctl_print_op(ctl, was_bytes.null ? NULL : &was, is_bytes.null ? NULL : &is, ops);
 	}
 	return r;
 }
@@ -165,7 +113,7 @@ static int show_entry(struct ctl *ctl, uint32_t vni, const struct entry *entry, 
 	return r;
 }
 
-int cmd_history(struct ctl *ctl, int argc, char **argv)
+static int history(struct ctl *ctl, int argc, char **argv)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	uint64_t epoch = 0, last = UINT64_MAX >> 1;
@@ -181,10 +129,6 @@ int cmd_history(struct ctl *ctl, int argc, char **argv)
 	bool more;
 	int r;
 
-	if (argc && (!strcmp(argv[0], "help") || !strcmp(argv[argc - 1], "--help"))) {
-		fputs(help, stdout);
-		return 0;
-	}
 	if (argc && !strcmp(argv[0], "show")) {
 		argc--;
 		argv++;
@@ -217,3 +161,17 @@ int cmd_history(struct ctl *ctl, int argc, char **argv)
 		ctl_list_end(ctl);
 	return r;
 }
+
+static const struct ctl_verb verbs[] = {
+	{ NULL, history, "VPC [epoch E] [last N]", false },
+};
+
+const struct ctl_object ctl_history = {
+	.name = "history",
+	.about = "who changed what in a VPC, when, and what was before",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "Newest first. epoch: that change alone, with each element as it was and as it is. last: "
+		 "at most N changes.\n"
+		 "VPC may be the VNI of a VPC that was deleted.\n",
+};

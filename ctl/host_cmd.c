@@ -7,19 +7,12 @@
 #include "../lib/cdb_row.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl host add NAME vtep ADDRESS [udp-port N]\n"
-	"       vpcctl host set NAME [vtep ADDRESS] [udp-port N]\n"
-	"       vpcctl host del NAME\n"
-	"       vpcctl host show [NAME]\n"
-	"\n"
-	"vtep: the host's address in the underlay, where tunnel packets go. It can't change while the host has "
-	"ports.\n";
-
 static void print_done(struct ctl *ctl, const char *name, const char *what, bool changed)
 {
 	struct json_object *object;
 
+	if (ctl->in_batch)
+		return;
 	if (!ctl->json) {
 		printf("host %s %s\n", name, what);
 		return;
@@ -168,10 +161,17 @@ static int host_show(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "add", host_add }, { "set", host_set }, { "del", host_del }, { "show", host_show }
+	{ "add", host_add, "NAME vtep ADDRESS [udp-port N]", true },
+	{ "set", host_set, "NAME [vtep ADDRESS] [udp-port N]", true },
+	{ "del", host_del, "NAME", true },
+	{ "show", host_show, "[NAME]", false },
 };
 
-int cmd_host(struct ctl *ctl, int argc, char **argv)
-{
-	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
-}
+const struct ctl_object ctl_host = {
+	.name = "host",
+	.about = "the machines that ports live on",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "vtep: the host's address in the underlay, where tunnel packets go. It can't change "
+		 "while the host has ports.\n",
+};

@@ -8,25 +8,7 @@
 #include "../lib/digest.h"
 #include "kernel_ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl kernel host show\n"
-	"       vpcctl kernel vpc show [VNI]\n"
-	"       vpcctl kernel port show [VNI]\n"
-	"       vpcctl kernel route show VNI [table T] [prefix PREFIX]\n"
-	"       vpcctl kernel route {set VNI PREFIX nexthop ID | del VNI PREFIX} [table T]\n"
-	"       vpcctl kernel nexthop show VNI\n"
-	"       vpcctl kernel stats show [VNI] [port DEV]\n"
-	"       vpcctl kernel verify VNI\n"
-	"       vpcctl kernel save [VNI...]\n"
-	"       vpcctl kernel restore {FILE | -}\n"
-	"       vpcctl kernel swap NEW old OLD [save DIR] [check]\n"
-	"       vpcctl kernel explain from DEV to ADDRESS [src ADDRESS] [mac MAC] [PACKET]\n"
-	"       vpcctl kernel explain vni VNI vtep ADDRESS src ADDRESS to ADDRESS [PACKET]\n"
-	"       PACKET := [ttl N] [proto {tcp | udp | sctp | icmp | icmp6 | N}] [sport N] [dport N] [len BYTES]\n"
-	"\n"
-	"All but swap take `netns NAME` to ask in another network namespace. Show and explain change nothing.\n"
-	"`route set` and `route del` change this kernel behind the agent's back, at the same epoch, for emergencies:\n"
-	"vpc_reconcile reports it, and the agent undoes it when it next reads the VPC.\n";
+static const char help[] = "Usage: vpcctl kernel {host|vpc|port} show ...; see `vpcctl kernel help`\n";
 
 int kernel_ctl_open(struct ctl *ctl, struct ctl_arg *args, size_t n, int argc, char **argv, const char *const *netns,
 		    struct kernel **ret_kernel)
@@ -264,18 +246,35 @@ static int cmd_port_show(struct ctl *ctl, int argc, char **argv)
 	return show_only(ctl, port_show, argc, argv);
 }
 
-int cmd_kernel(struct ctl *ctl, int argc, char **argv)
-{
-	static const struct ctl_verb objects[] = {
-		{ "host", cmd_host_show },     { "vpc", cmd_vpc_show },		  { "port", cmd_port_show },
-		{ "route", cmd_kernel_route }, { "nexthop", cmd_kernel_nexthop }, { "stats", cmd_kernel_stats },
-		{ "verify", cmd_verify },      { "explain", cmd_kernel_explain }, { "save", cmd_kernel_save },
-		{ "restore", cmd_kernel_restore }, { "swap", cmd_kernel_swap },
-	};
+static const struct ctl_verb verbs[] = {
+	{ "host", cmd_host_show, "[show]" },
+	{ "vpc", cmd_vpc_show, "show [VNI]" },
+	{ "port", cmd_port_show, "show [VNI]" },
+	{ "route", cmd_kernel_route,
+	  "show VNI [table T] [prefix PREFIX]\n"
+	  "set VNI PREFIX nexthop ID [table T]\n"
+	  "del VNI PREFIX [table T]" },
+	{ "nexthop", cmd_kernel_nexthop, "show VNI" },
+	{ "stats", cmd_kernel_stats, "show [VNI] [port DEV]" },
+	{ "verify", cmd_verify, "VNI" },
+	{ "save", cmd_kernel_save, "[VNI...]" },
+	{ "restore", cmd_kernel_restore, "{FILE|-}" },
+	{ "swap", cmd_kernel_swap, "NEW old OLD [save DIR] [check]" },
+	{ "explain", cmd_kernel_explain,
+	  "from DEV to ADDRESS [src ADDRESS] [mac MAC] [PACKET]\n"
+	  "vni VNI vtep ADDRESS src ADDRESS to ADDRESS [PACKET]" },
+};
 
-	if (!argc)
-		return ctl_usage(ctl,
-				 "'kernel' needs an object: host, vpc, port, route, nexthop, stats, verify, explain, "
-				 "save, restore or swap");
-	return ctl_dispatch(ctl, objects, ARRAY_SIZE(objects), help, argc, argv);
-}
+const struct ctl_object ctl_kernel = {
+	.name = "kernel",
+	.about = "what this host's kernel has, and what it would do with a packet",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.nested = true,
+	.notes =
+		"PACKET := [ttl N] [proto {tcp|udp|sctp|icmp|icmp6|N}] [sport N] [dport N] [len BYTES]\n"
+		"\n"
+		"All but swap take `netns NAME` to ask in another network namespace. Show and explain change nothing.\n"
+		"`route set` and `route del` change this kernel behind the agent's back, at the same epoch, for\n"
+		"emergencies: vpc_reconcile reports it, and the agent undoes it when it next reads the VPC.\n",
+};

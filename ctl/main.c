@@ -2,7 +2,7 @@
 /*
  * vpcctl: what customers and operators want goes into CDB, and this host's kernel is asked. See doc/operations.md.
  *
- * Options, then an object, then a verb: the object's cmd_<object>() does the rest. Exit status 0, 1 usage, 2 refused.
+ * Options, then an object, then a verb: ctl/commands.c knows them. Exit status 0, 1 usage, 2 refused, 3 still waiting.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,39 +16,7 @@ enum {
 	EXIT_REFUSED = 2
 };
 
-static const struct ctl_verb objects[] = {
-	{ "vpc", cmd_vpc },	{ "subnet", cmd_subnet }, { "host", cmd_host },	      { "port", cmd_port },
-	{ "table", cmd_table }, { "route", cmd_route },	  { "nexthop", cmd_nexthop }, { "history", cmd_history },
-	{ "db", cmd_db },	{ "kernel", cmd_kernel },
-};
-
-static const char help_head[] =
-	"Usage: vpcctl [OPTIONS] OBJECT [VERB] [ARGUMENTS]\n"
-	"\n"
-	"Verbs are add, del, set, show (the default); `vpcctl OBJECT help` tells each object's.\n"
-	"Objects and verbs may be abbreviated as long as they stay unambiguous.\n"
-	"\n"
-	"Objects:";
-
-static const char help_tail[] =
-	"\n\n"
-	"Options:\n"
-	"  -j, --json         output as JSON\n"
-	"  -p, --pretty       JSON with line breaks\n"
-	"  -c, --config FILE  configuration, " VPC_CONFIG_PATH " by default\n"
-	"      --author NAME  who makes the change, for the history; the user by default\n"
-	"  -h, --help\n"
-	"  -V, --version\n"
-	"\n"
-	"Exit status: 0 done, 1 wrong usage, 2 refused or failed (one line on standard error says why).\n";
-
-static void print_help(FILE *to)
-{
-	fputs(help_head, to);
-	for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
-		fprintf(to, " %s", objects[i].name);
-	fputs(help_tail, to);
-}
+#define WAIT_MAX_S 86400
 
 /* Behind sudo the person is still the person. */
 static const char *default_author(void)
@@ -94,44 +62,64 @@ static void set_summary(struct ctl *ctl, int argc, char **argv)
 		used += snprintf(ctl->summary + used, sizeof(ctl->summary) - used, i ? " %s" : "%s", argv[i]);
 }
 
-static int run(struct ctl *ctl, int argc, char **argv)
+static int run(struct ctl *ctl, const char *batch, int argc, char **argv)
 {
-	size_t i;
-	int r;
-
+	if (batch && argc)
+		return ctl_usage(ctl, "-b has the commands in its file, '%s' is one too many", argv[0]);
+	if (batch)
+		return ctl_run_batch(ctl, batch);
 	if (!argc || !strcmp(argv[0], "help")) {
-		print_help(argc ? stdout : stderr);
+		ctl_print_help(argc ? stdout : stderr);
 		ctl->usage = !argc;
 		return argc ? 0 : -EINVAL;
 	}
-	r = ctl_match(ctl, "object", argv[0], objects, ARRAY_SIZE(objects), &i);
-	if (r)
-		return r;
 	set_summary(ctl, argc, argv);
-	return objects[i].run(ctl, argc - 1, argv + 1);
+	return ctl->dry_run || ctl->wait ? ctl_run_alone(ctl, argc, argv) : ctl_run(ctl, argc, argv);
+}
+
+static int parse_wait(struct ctl *ctl, const char *seconds)
+{
+	char *end;
+
+	ctl->wait = true;
+	if (!seconds)
+		return 0;
+	errno = 0;
+	ctl->wait_s = strtoul(seconds, &end, 10);
+	if (errno || end == seconds || *end || *seconds == '-' || ctl->wait_s > WAIT_MAX_S)
+		return ctl_usage(ctl, "--wait=%s: give seconds, 0..%d", seconds, WAIT_MAX_S);
+	return 0;
 }
 
 /* Options up to the first word. @ret_done: nothing is left to do. */
-static int options(struct ctl *ctl, int argc, char **argv, bool *ret_done)
+static int options(struct ctl *ctl, int argc, char **argv, const char **ret_batch, bool *ret_done)
 {
 	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "pretty", no_argument, NULL, 'p' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "author", required_argument, NULL, 'a' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{},
+		{ "json", no_argument, NULL, 'j' },	    { "pretty", no_argument, NULL, 'p' },
+		{ "config", required_argument, NULL, 'c' }, { "batch", required_argument, NULL, 'b' },
+		{ "dry-run", no_argument, NULL, 'n' },	    { "wait", optional_argument, NULL, 'w' },
+		{ "author", required_argument, NULL, 'a' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    {},
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "+jpc:hV", longs, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "+jpb:nw::c:hV", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'j':
 			ctl->json = true;
 			break;
 		case 'p':
 			ctl->pretty = true;
+			break;
+		case 'b':
+			*ret_batch = optarg;
+			break;
+		case 'n':
+			ctl->dry_run = true;
+			break;
+		case 'w':
+			if (parse_wait(ctl, optarg))
+				return -EINVAL;
 			break;
 		case 'c':
 			ctl->config_path = optarg;
@@ -140,7 +128,7 @@ static int options(struct ctl *ctl, int argc, char **argv, bool *ret_done)
 			ctl->author = optarg;
 			break;
 		case 'h':
-			print_help(stdout);
+			ctl_print_help(stdout);
 			*ret_done = true;
 			return 0;
 		case 'V':
@@ -171,13 +159,14 @@ static int exit_status(struct ctl *ctl, int r)
 
 int main(int argc, char **argv)
 {
-	struct ctl ctl = { .author = default_author() };
+	struct ctl ctl = { .author = default_author(), .wait_s = 30 };
+	const char *batch = NULL;
 	bool done = false;
 	int r;
 
-	r = options(&ctl, argc, argv, &done);
+	r = options(&ctl, argc, argv, &batch, &done);
 	if (!r && !done)
-		r = run(&ctl, argc - optind, argv + optind);
+		r = run(&ctl, batch, argc - optind, argv + optind);
 	cdb_close(ctl.cdb);
 	vpc_config_clear(&ctl.config);
 	return exit_status(&ctl, r);

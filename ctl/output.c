@@ -106,10 +106,21 @@ struct json_object *ctl_nexthop_object(const struct vpc_nl_nexthop *nh)
 	return object;
 }
 
+struct json_object *ctl_member_object(const struct vpc_nl_member *member)
+{
+	struct json_object *object = json_object_new_object();
+
+	ctl_add_u64(object, "nexthop", member->nexthop);
+	ctl_add_u64(object, "weight", member->weight);
+	return object;
+}
+
 void ctl_print_result(struct ctl *ctl, const struct cdb_change_result *result)
 {
 	struct json_object *object;
 
+	if (ctl->in_batch)
+		return;
 	if (!ctl->json) {
 		if (result->changed)
 			printf("VPC %u is at epoch %llu, change %s\n", result->vni, (unsigned long long)result->epoch,

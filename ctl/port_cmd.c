@@ -8,17 +8,6 @@
 #include "../lib/cdb_row.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl port add NAME vpc VPC subnet SUBNET host HOST dev DEVICE\n"
-	"                       [address ADDRESS]... [mac MAC] [source-check on|off]\n"
-	"       vpcctl port set NAME vpc VPC [host HOST] [dev DEVICE] [mac MAC] [source-check on|off]\n"
-	"       vpcctl port del NAME vpc VPC\n"
-	"       vpcctl port show [NAME] [vpc VPC] [subnet SUBNET] [host HOST]\n"
-	"\n"
-	"Without an address the subnet's first free one is taken; an address may be a prefix. `set host` moves the "
-	"port.\n"
-	"source-check off: an appliance that forwards for others.\n";
-
 static int port_add(struct ctl *ctl, int argc, char **argv)
 {
 	struct cdb_change_result result;
@@ -248,10 +237,20 @@ static int port_show(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "add", port_add }, { "set", port_set }, { "del", port_del }, { "show", port_show }
+	{ "add", port_add,
+	  "NAME vpc VPC subnet SUBNET host HOST dev DEVICE [address ADDRESS]... [mac MAC] [source-check on|off]",
+	  true },
+	{ "set", port_set, "NAME vpc VPC [host HOST] [dev DEVICE] [mac MAC] [source-check on|off]", true },
+	{ "del", port_del, "NAME vpc VPC", true },
+	{ "show", port_show, "[NAME] [vpc VPC] [subnet SUBNET] [host HOST]", false },
 };
 
-int cmd_port(struct ctl *ctl, int argc, char **argv)
-{
-	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
-}
+const struct ctl_object ctl_port = {
+	.name = "port",
+	.about = "guests' network interfaces, and which host they are on",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "Without an address the subnet's first free one is taken; an address may be a prefix. "
+		 "`set host` moves the port.\n"
+		 "source-check off: an appliance that forwards for others.\n",
+};

@@ -8,21 +8,6 @@
 #include "../lib/cdb_row.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl route add PREFIX vpc VPC [table ID] via TARGET\n"
-	"       vpcctl route set PREFIX vpc VPC [table ID] via TARGET\n"
-	"       vpcctl route del PREFIX vpc VPC [table ID]\n"
-	"       vpcctl route show [PREFIX] vpc VPC [table ID] [epoch E]\n"
-	"       vpcctl route import vpc VPC [table ID] file FILE [replace]\n"
-	"\n"
-	"TARGET := nexthop ID | gateway ADDRESS | local | blackhole | prohibit | unreachable\n"
-	"\n"
-	"The table is 1 by default; `show` shows all, PREFIX and what lies in it, as it was at epoch E. `set` adds "
-	"or changes.\n"
-	"FILE: \"prefix nexthop-id\" a line, plain or gzip, '#' begins a comment; all lines or none. replace: the "
-	"table's other\n"
-	"routes are deleted.\n";
-
 /* "via" and what follows it. */
 static int parse_via(struct ctl *ctl, int argc, char **argv, void *value, int *ret_used)
 {
@@ -288,11 +273,23 @@ static int route_show(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "add", route_add },	{ "set", route_set },	    { "del", route_del },
-	{ "show", route_show }, { "import", route_import },
+	{ "add", route_add, "PREFIX vpc VPC [table ID] via TARGET", true },
+	{ "set", route_set, "PREFIX vpc VPC [table ID] via TARGET", true },
+	{ "del", route_del, "PREFIX vpc VPC [table ID]", true },
+	{ "show", route_show, "[PREFIX] vpc VPC [table ID] [epoch E]", false },
+	{ "import", route_import, "vpc VPC [table ID] file FILE [replace]", true },
 };
 
-int cmd_route(struct ctl *ctl, int argc, char **argv)
-{
-	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
-}
+const struct ctl_object ctl_route = {
+	.name = "route",
+	.about = "routes, and what the ports make of the mapping",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "TARGET := nexthop ID | gateway ADDRESS | local | blackhole | prohibit | unreachable\n"
+		 "\n"
+		 "The table is 1 by default; `show` shows all, PREFIX and what lies in it, as it was at "
+		 "epoch E. `set` adds or changes.\n"
+		 "FILE: \"prefix nexthop-id\" a line, plain or gzip, '#' begins a comment; all lines or "
+		 "none. replace: the table's other\n"
+		 "routes are deleted.\n",
+};

@@ -7,15 +7,6 @@
 #include "../lib/cdb_row.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl subnet add NAME vpc VPC prefix PREFIX [table ID]\n"
-	"       vpcctl subnet set NAME vpc VPC table ID\n"
-	"       vpcctl subnet del NAME vpc VPC\n"
-	"       vpcctl subnet show [NAME] [vpc VPC]\n"
-	"\n"
-	"A subnet lies in a range of its VPC. Its first address is its gateway; its ports use its table, 1 by "
-	"default.\n";
-
 static int subnet_add(struct ctl *ctl, int argc, char **argv)
 {
 	struct cdb_change_result result;
@@ -166,10 +157,17 @@ static int subnet_show(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "add", subnet_add }, { "set", subnet_set }, { "del", subnet_del }, { "show", subnet_show }
+	{ "add", subnet_add, "NAME vpc VPC prefix PREFIX [table ID]", true },
+	{ "set", subnet_set, "NAME vpc VPC table ID", true },
+	{ "del", subnet_del, "NAME vpc VPC", true },
+	{ "show", subnet_show, "[NAME] [vpc VPC]", false },
 };
 
-int cmd_subnet(struct ctl *ctl, int argc, char **argv)
-{
-	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
-}
+const struct ctl_object ctl_subnet = {
+	.name = "subnet",
+	.about = "subnets of a VPC",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "A subnet lies in a range of its VPC. Its first address is its gateway; its ports use "
+		 "its table, 1 by default.\n",
+};

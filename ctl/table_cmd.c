@@ -7,14 +7,6 @@
 #include "../lib/cdb_stmt.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl table add ID vpc VPC [name NAME]\n"
-	"       vpcctl table set ID vpc VPC name NAME\n"
-	"       vpcctl table del ID vpc VPC\n"
-	"       vpcctl table show [ID] vpc VPC\n"
-	"\n"
-	"Ids are 1..1023; table 1 comes with the VPC, table 0 is the mapping, made from the ports.\n";
-
 enum action {
 	TABLE_ADD,
 	TABLE_SET,
@@ -126,10 +118,16 @@ static int table_show(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "add", table_add }, { "set", table_set }, { "del", table_del }, { "show", table_show }
+	{ "add", table_add, "ID vpc VPC [name NAME]", true },
+	{ "set", table_set, "ID vpc VPC name NAME", true },
+	{ "del", table_del, "ID vpc VPC", true },
+	{ "show", table_show, "[ID] vpc VPC", false },
 };
 
-int cmd_table(struct ctl *ctl, int argc, char **argv)
-{
-	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
-}
+const struct ctl_object ctl_table = {
+	.name = "table",
+	.about = "customers' route tables",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "Ids are 1..1023; table 1 comes with the VPC, table 0 is the mapping, made from the ports.\n",
+};

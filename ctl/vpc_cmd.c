@@ -9,14 +9,6 @@
 #include "../lib/digest.h"
 #include "ctl.h"
 
-static const char help[] =
-	"Usage: vpcctl vpc add NAME vni N [range PREFIX]... [quota BYTES]\n"
-	"       vpcctl vpc set VPC [name NAME] [quota BYTES] [add-range PREFIX]... [del-range PREFIX]...\n"
-	"       vpcctl vpc del VPC\n"
-	"       vpcctl vpc show [VPC]\n"
-	"\n"
-	"VPC is a name or a VNI. quota: kernel memory for the VPC's tables on each host, 0: no limit.\n";
-
 static int vpc_add(struct ctl *ctl, int argc, char **argv)
 {
 	struct cdb_change_result result;
@@ -24,12 +16,14 @@ static int vpc_add(struct ctl *ctl, int argc, char **argv)
 	struct intent intent;
 	const char *name;
 	uint64_t quota = 0;
+	bool strict = false;
 	uint32_t vni;
 	struct ctl_arg args[] = {
 		CTL_ARG("NAME", CTL_WORD, &name, .required = true),
 		CTL_ARG("vni", CTL_U32, &vni, .required = true),
 		CTL_ARG("range", CTL_PREFIXES, &ranges),
 		CTL_ARG("quota", CTL_U64, &quota),
+		CTL_ARG("strict", CTL_ONOFF, &strict),
 	};
 	int r;
 
@@ -39,7 +33,8 @@ static int vpc_add(struct ctl *ctl, int argc, char **argv)
 	if (r)
 		return r;
 	intent = ctl_intent(ctl);
-	r = intent_vpc_add(&intent, name, vni, ranges.list, ranges.n, quota, &result, &ctl->err);
+	r = intent_vpc_add(&intent, name, vni, ranges.list, ranges.n, quota, strict ? VPC_F_STRICT : 0, &result,
+			   &ctl->err);
 	if (!r)
 		ctl_print_result(ctl, &result);
 	return r;
@@ -52,11 +47,14 @@ static int vpc_set(struct ctl *ctl, int argc, char **argv)
 	struct intent_vpc_set set = {};
 	struct intent intent;
 	const char *vpc;
+	bool strict = false;
+	uint32_t flags;
 	uint64_t quota;
 	struct ctl_arg args[] = {
 		CTL_ARG("VPC", CTL_WORD, &vpc, .required = true),
 		CTL_ARG("name", CTL_WORD, &set.name),
 		CTL_ARG("quota", CTL_U64, &quota),
+		CTL_ARG("strict", CTL_ONOFF, &strict),
 		CTL_ARG("add-range", CTL_PREFIXES, &add),
 		CTL_ARG("del-range", CTL_PREFIXES, &del),
 	};
@@ -68,6 +66,8 @@ static int vpc_set(struct ctl *ctl, int argc, char **argv)
 	if (r)
 		return r;
 	set.quota = ctl_given(args, ARRAY_SIZE(args), "quota") ? &quota : NULL;
+	flags = strict ? VPC_F_STRICT : 0;
+	set.flags = ctl_given(args, ARRAY_SIZE(args), "strict") ? &flags : NULL;
 	set.add = add.list;
 	set.n_add = add.n;
 	set.del = del.list;
@@ -94,7 +94,7 @@ static int vpc_del(struct ctl *ctl, int argc, char **argv)
 		return r;
 	intent = ctl_intent(ctl);
 	r = intent_vpc_del(&intent, vpc, &result, &ctl->err);
-	if (!r && ctl->json)
+	if (!r && (ctl->json || ctl->in_batch))
 		ctl_print_result(ctl, &result);
 	else if (!r)
 		printf("VPC %u ended with epoch %llu, change %s\n", result.vni, (unsigned long long)result.epoch,
@@ -147,6 +147,8 @@ static void print_text(const struct cdb_vpc *vpc, struct json_object *ranges, co
 	       vpc_digest_format(&vpc->digest, digest));
 	if (vpc->quota)
 		printf(" quota %llu", (unsigned long long)vpc->quota);
+	if (vpc->flags & VPC_F_STRICT)
+		printf(" strict on");
 	for (size_t i = 0; i < json_object_array_length(ranges); i++)
 		printf(" range %s", json_object_get_string(json_object_array_get_idx(ranges, i)));
 	printf(" nexthops %llu routes %llu ports %llu change %s\n", (unsigned long long)counts->nexthops,
@@ -174,6 +176,7 @@ static int show_one(struct ctl *ctl, const struct cdb_vpc *vpc)
 	ctl_add_u64(object, "epoch", vpc->epoch);
 	ctl_add_digest(object, "digest", &vpc->digest);
 	ctl_add_u64(object, "quota", vpc->quota);
+	json_object_object_add(object, "strict", json_object_new_boolean(vpc->flags & VPC_F_STRICT));
 	ctl_add_string(object, "change", vpc->change);
 	json_object_object_add(object, "ranges", ranges);
 	ctl_add_u64(object, "nexthops", counts.nexthops);
@@ -222,10 +225,18 @@ static int vpc_show(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "add", vpc_add }, { "set", vpc_set }, { "del", vpc_del }, { "show", vpc_show }
+	{ "add", vpc_add, "NAME vni N [range PREFIX]... [quota BYTES] [strict on|off]", true },
+	{ "set", vpc_set, "VPC [name NAME] [quota BYTES] [strict on|off] [add-range PREFIX]... [del-range PREFIX]...",
+	  true },
+	{ "del", vpc_del, "VPC", true },
+	{ "show", vpc_show, "[VPC]", false },
 };
 
-int cmd_vpc(struct ctl *ctl, int argc, char **argv)
-{
-	return ctl_dispatch(ctl, verbs, ARRAY_SIZE(verbs), help, argc, argv);
-}
+const struct ctl_object ctl_vpc = {
+	.name = "vpc",
+	.about = "VPCs, their ranges and quotas",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+	.notes = "VPC is a name or a VNI. quota: kernel memory for the VPC's tables on each host, 0: no limit.\n"
+		 "strict: a packet from the wire must come from the host that a reply would go to.\n",
+};

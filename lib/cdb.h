@@ -36,6 +36,7 @@ struct cdb_vpc {
 	uint64_t epoch;
 	struct vpc_digest digest;
 	uint64_t quota;
+	uint32_t flags;	/* VPC_F_* */
 	char change[VPC_CHANGE_MAX + 1];	/* of its last change */
 };
 
@@ -45,12 +46,16 @@ int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct v
 int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);
 /* Every host's name. free() the array. */
 int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err);
+/* The hosts that must have the VPC: those with ports in it, or in a VPC whose packets may come by. free() the array. */
+int cdb_vpc_hosts(struct cdb *cdb, uint32_t vni, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err);
 /* For those who delete what is not there any more: "no" is an answer of the table's, never a table that is missing. */
 int cdb_vpc_exists(struct cdb *cdb, uint32_t vni, bool *ret_exists, struct vpc_err *err);
 int cdb_host_exists(struct cdb *cdb, const char *host, bool *ret_exists, struct vpc_err *err);
 
-/* The VPC's nexthops and routes, sorted, with epoch and digest as stored. -ENOENT. Inside a snapshot. */
+/* The VPC's nexthops, members and routes, sorted, with epoch and digest as stored. -ENOENT. Inside a snapshot. */
 int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
+/* Its nexthops and members alone; epoch and digest stay 0. */
+int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
 /* Turns a state back to what it was at @epoch (<= state->epoch) through change_op. -ERANGE when the history does not
  * reach back. */
 int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err);

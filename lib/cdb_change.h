@@ -12,6 +12,7 @@
 #define VPC_CDB_CHANGE_H
 
 #include "cdb.h"
+#include "cdb_row.h"
 
 struct cdb_change;
 
@@ -29,22 +30,25 @@ int cdb_change_begin(struct cdb *cdb, uint32_t vni, const char *author, const ch
 /* The same with a VPC that this change creates. -EEXIST. A VNI used before goes on from its last epoch. */
 int cdb_change_begin_new(struct cdb *cdb, uint32_t vni, const char *name, uint64_t quota, const char *author,
 			 const char *summary, struct cdb_change **ret_change, struct vpc_err *err);
-/* The VPC as it was when the change began. */
+/* The VPC as it was when the change began; in a batch, name, quota and flags are today's. */
 const struct cdb_vpc *cdb_change_vpc(const struct cdb_change *change);
 struct cdb *cdb_change_cdb(const struct cdb_change *change);
 
 /* The current value is looked up. Deleting what is not there is -ENOENT. */
 int cdb_change_set_nexthop(struct cdb_change *change, const struct vpc_nl_nexthop *nh, struct vpc_err *err);
 int cdb_change_del_nexthop(struct cdb_change *change, uint32_t id, struct vpc_err *err);
+int cdb_change_set_member(struct cdb_change *change, const struct vpc_nl_member *member, struct vpc_err *err);
+int cdb_change_del_member(struct cdb_change *change, uint32_t group, uint32_t nexthop, struct vpc_err *err);
 int cdb_change_set_route(struct cdb_change *change, const struct vpc_route *route, struct vpc_err *err);
 int cdb_change_del_route(struct cdb_change *change, uint32_t table, const struct vpc_prefix *prefix,
 			 struct vpc_err *err);
 
-/* For who has read the rows under the lock already: from @was to @is nexthop ids (0: not there). -ENOMEM. */
+/* For who has read the rows under the lock already: from @was to @is, ids and weights (0: not there). -ENOMEM. */
 int cdb_change_put_route(struct cdb_change *change, uint32_t table, const struct vpc_prefix *prefix, uint32_t was,
 			 uint32_t is);
 int cdb_change_put_nexthop(struct cdb_change *change, const struct vpc_nl_nexthop *was,
 			   const struct vpc_nl_nexthop *is);
+int cdb_change_put_member(struct cdb_change *change, uint32_t group, uint32_t nexthop, uint16_t was, uint16_t is);
 
 /* What @host must have changes: locks its row, revision + 1, outbox. Hosts in ascending order of id. */
 int cdb_change_touch_host(struct cdb_change *change, uint32_t host_id, struct vpc_err *err);
@@ -53,8 +57,22 @@ void cdb_change_mark(struct cdb_change *change);
 /* The commit ends the VPC itself; its other rows and all elements are gone by then. */
 void cdb_change_end_vpc(struct cdb_change *change);
 
-/* Writes the elements collected so far; elements can't be changed any more. */
+/* Writes the elements collected so far. They may change again: the history has one operation an element. */
 int cdb_change_write(struct cdb_change *change, struct vpc_err *err);
+/* Whether any element that was written differs from what was. */
+bool cdb_change_changes(const struct cdb_change *change);
+/* What a change is about to do, or has done, for who shows it: summed up once it is written. */
+void cdb_change_result(struct cdb_change *change, struct cdb_change_result *ret_result);
+size_t cdb_change_ops(const struct cdb_change *change);
+/* Operation @i; NULL: it was not, or is not there. They point into @ret_op. */
+struct cdb_change_op {
+	struct cdb_element was_element, is_element;
+	const struct cdb_element *was, *is;
+};
+void cdb_change_op(const struct cdb_change *change, size_t i, struct cdb_change_op *ret_op);
+/* Hosts touched, by id. */
+const uint32_t *cdb_change_hosts(const struct cdb_change *change, size_t *ret_n);
+
 /* Regardless of the return value, the change is gone and *change NULL. */
 int cdb_change_commit(struct cdb_change **change, struct cdb_change_result *ret_result, struct vpc_err *err);
 void cdb_change_abort(struct cdb_change *change);

@@ -240,7 +240,7 @@ struct grant {
 	const char *privileges, *tables; /* tables: separated by spaces */
 };
 
-#define INTENT_TABLES "vpc vpc_range route_table nexthop route subnet host port port_addr"
+#define INTENT_TABLES "vpc vpc_range route_table nexthop nexthop_member route subnet host port port_addr"
 
 static const struct account {
 	const char *name;

@@ -12,7 +12,8 @@ struct cdb {
 	MYSQL *mysql;
 	char *database;
 	bool selected; /* the database exists and is the connection's default */
-	bool in_txn; /* a snapshot or a change */
+	bool in_txn; /* a snapshot, a change or a batch */
+	struct cdb_batch *batch; /* that changes join */
 	uint64_t affected, insert_id;
 };
 

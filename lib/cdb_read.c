@@ -10,10 +10,11 @@
 #include "cdb_stmt.h"
 #include "util.h"
 
-#define VPC_COLS "vni, name, epoch, digest0, digest1, quota, change_id"
-#define VPC_FMT "usUUUUs"
-#define VPC_OUT(v) \
-	&(v)->vni, (v)->name, sizeof((v)->name), &(v)->epoch, &h0, &h1, &(v)->quota, (v)->change, sizeof((v)->change)
+#define VPC_COLS "vni, name, epoch, digest0, digest1, quota, flags, change_id"
+#define VPC_FMT "usUUUUus"
+#define VPC_OUT(v)                                                                                             \
+	&(v)->vni, (v)->name, sizeof((v)->name), &(v)->epoch, &h0, &h1, &(v)->quota, &(v)->flags, (v)->change, \
+		sizeof((v)->change)
 
 /* Room for one more of @size bytes at *@array, which has @n. */
 static int grow(void *array, size_t n, size_t size)
@@ -92,18 +93,14 @@ int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_v
 	return 0;
 }
 
-int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err)
+static int collect_names(struct cdb_rows *rows, const char *name, char (**ret_names)[64], size_t *ret_n,
+			 struct vpc_err *err)
 {
-	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	_cleanup_free_ char(*names)[64] = NULL;
-	char name[sizeof(*names)];
 	size_t n = 0;
 	bool more;
 	int r;
 
-	r = cdb_query(cdb, &rows, err, "SELECT name FROM host ORDER BY name", ">s", name, sizeof(name));
-	if (r)
-		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
 		if (grow(&names, n, sizeof(*names)))
 			return vpc_err_set(err, -ENOMEM, "out of memory");
@@ -115,6 +112,31 @@ int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct
 	*ret_n = n;
 	names = NULL;
 	return 0;
+}
+
+int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	char name[64];
+	int r;
+
+	r = cdb_query(cdb, &rows, err, "SELECT name FROM host ORDER BY name", ">s", name, sizeof(name));
+	return r ?: collect_names(rows, name, ret_names, ret_n, err);
+}
+
+int cdb_vpc_hosts(struct cdb *cdb, uint32_t vni, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	char name[64];
+	int r;
+
+	r = cdb_query(
+		cdb, &rows, err,
+		"WITH RECURSIVE behind (vni, depth) AS (SELECT CAST(? AS UNSIGNED), 0 UNION SELECT n.vni, "
+		"b.depth + 1 FROM behind b JOIN nexthop n ON n.peer = b.vni WHERE b.depth < ?) SELECT DISTINCT h.name "
+		"FROM behind b JOIN port p ON p.vni = b.vni JOIN host h ON h.id = p.host ORDER BY h.name",
+		"uu>s", vni, (uint32_t)VPC_PEER_DEPTH, name, sizeof(name));
+	return r ?: collect_names(rows, name, ret_names, ret_n, err);
 }
 
 int cdb_vpc_exists(struct cdb *cdb, uint32_t vni, bool *ret_exists, struct vpc_err *err)
@@ -275,16 +297,33 @@ static int load_port_addrs(struct cdb *cdb, uint32_t host_id, struct vpc_host_po
 	return r;
 }
 
-static void clear_ports(struct vpc_host_ports *ports)
+/* VPCs that a packet of this host's ports may come to by peering, without a port of theirs here. */
+static int load_peers(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *ports, struct vpc_err *err)
 {
-	for (size_t i = 0; i < ports->n_ports; i++)
-		vpc_port_clear(&ports->ports[i]);
-	free(ports->ports);
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	uint32_t vni;
+	bool more;
+	int r;
+
+	r = cdb_query(cdb, &rows, err,
+		      "WITH RECURSIVE reached (vni, depth) AS (SELECT DISTINCT vni, 0 FROM port WHERE host = ? UNION "
+		      "SELECT n.peer, t.depth + 1 FROM reached t JOIN nexthop n ON n.type = 4 AND n.vni = t.vni "
+		      "WHERE t.depth < ?) SELECT DISTINCT vni FROM reached WHERE vni NOT IN "
+		      "(SELECT vni FROM port WHERE host = ?) ORDER BY vni",
+		      "uuu>u", host_id, (uint32_t)VPC_PEER_DEPTH, host_id, &vni);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		if (grow(&ports->vpcs, ports->n_vpcs, sizeof(vni)))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		ports->vpcs[ports->n_vpcs++] = vni;
+	}
+	return r;
 }
 
 int cdb_host_ports_load(struct cdb *cdb, const char *host, struct vpc_host_ports *ret_ports, struct vpc_err *err)
 {
-	_cleanup_(clear_ports) struct vpc_host_ports ports = {};
+	_cleanup_(vpc_host_ports_clear) struct vpc_host_ports ports = {};
 	bool own_snapshot = !cdb->in_txn;
 	uint32_t id = 0;
 	int r;
@@ -302,6 +341,8 @@ int cdb_host_ports_load(struct cdb *cdb, const char *host, struct vpc_host_ports
 		r = load_ports(cdb, id, &ports, err);
 	if (!r)
 		r = load_port_addrs(cdb, id, &ports, err);
+	if (!r)
+		r = load_peers(cdb, id, &ports, err);
 	if (own_snapshot) {
 		int end = cdb_snapshot_end(cdb, r ? NULL : err);
 

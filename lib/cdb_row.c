@@ -59,12 +59,6 @@ int cdb_prefix_check(const char *table, uint32_t vni, uint32_t family, const str
 	return 0;
 }
 
-/* CDB has no members, and a group without them leads nowhere. */
-static const char *row_fault(const struct vpc_nl_nexthop *nh)
-{
-	return nh->type == VPC_NEXTHOP_GROUP ? "its type is unknown" : vpc_nexthop_fault(nh);
-}
-
 int cdb_nexthop_check(uint32_t vni, const struct cdb_nexthop_row *row, struct vpc_nl_nexthop *ret_nh,
 		      struct vpc_err *err)
 {
@@ -83,10 +77,25 @@ int cdb_nexthop_check(uint32_t vni, const struct cdb_nexthop_row *row, struct vp
 		nh.family = vtep.family;
 		memcpy(nh.addr, vtep.bytes, sizeof(nh.addr));
 	}
-	fault = row_fault(&nh);
+	fault = vpc_nexthop_fault(&nh);
 	if (fault)
 		return vpc_err_set(err, -EPROTO, "CDB: nexthop %u of VPC %u: %s", row->id, vni, fault);
 	*ret_nh = nh;
+	return 0;
+}
+
+int cdb_member_check(uint32_t vni, uint32_t group, uint32_t nexthop, uint32_t weight, struct vpc_nl_member *ret_member,
+		     struct vpc_err *err)
+{
+	struct vpc_nl_member member = { .group = group, .nexthop = nexthop };
+	const char *fault;
+
+	member.weight = weight <= VPC_WEIGHT_MAX ? weight : 0;
+	fault = vpc_member_fault(&member);
+	if (fault)
+		return vpc_err_set(err, -EPROTO, "CDB: member %u of group %u of VPC %u: %s", nexthop, group, vni,
+				   fault);
+	*ret_member = member;
 	return 0;
 }
 
@@ -128,7 +137,7 @@ static int parse_nexthop(const uint8_t *p, size_t len, struct vpc_nl_nexthop *re
 	} else if (len) {
 		return -EPROTO;
 	}
-	if (row_fault(&nh))
+	if (vpc_nexthop_fault(&nh))
 		return -EPROTO;
 	*ret_nh = nh;
 	return 0;
@@ -154,6 +163,21 @@ static int parse_route(const uint8_t *p, size_t len, struct vpc_route *ret_route
 	return 0;
 }
 
+static int parse_member(const uint8_t *p, size_t len, struct vpc_nl_member *ret_member)
+{
+	struct vpc_nl_member member = { 0 };
+
+	if (len != 11)
+		return -EPROTO;
+	member.group = get_u32(p + 1);
+	member.nexthop = get_u32(p + 5);
+	member.weight = p[9] << 8 | p[10];
+	if (vpc_member_fault(&member))
+		return -EPROTO;
+	*ret_member = member;
+	return 0;
+}
+
 int cdb_element_parse(const uint8_t *bytes, size_t len, struct cdb_element *ret_element)
 {
 	struct cdb_element element;
@@ -166,11 +190,42 @@ int cdb_element_parse(const uint8_t *bytes, size_t len, struct cdb_element *ret_
 		r = parse_nexthop(bytes, len, &element.nexthop);
 	else if (bytes[0] == CDB_ELEMENT_ROUTE)
 		r = parse_route(bytes, len, &element.route);
+	else if (bytes[0] == CDB_ELEMENT_MEMBER)
+		r = parse_member(bytes, len, &element.member);
 	else
 		r = -EPROTO;
 	if (r)
 		return r;
 	*ret_element = element;
+	return 0;
+}
+
+/* Members stand between nexthops and routes, as everywhere. */
+static int element_rank(enum cdb_element_kind kind)
+{
+	switch (kind) {
+	case CDB_ELEMENT_NEXTHOP:
+		return 0;
+	case CDB_ELEMENT_MEMBER:
+		return 1;
+	case CDB_ELEMENT_ROUTE:
+		return 2;
+	}
+	return 3;
+}
+
+int cdb_element_cmp(const struct cdb_element *a, const struct cdb_element *b)
+{
+	if (a->kind != b->kind)
+		return element_rank(a->kind) - element_rank(b->kind);
+	switch (a->kind) {
+	case CDB_ELEMENT_NEXTHOP:
+		return vpc_nexthop_cmp(&a->nexthop, &b->nexthop);
+	case CDB_ELEMENT_MEMBER:
+		return vpc_member_cmp(&a->member, &b->member);
+	case CDB_ELEMENT_ROUTE:
+		return vpc_route_cmp(&a->route, &b->route);
+	}
 	return 0;
 }
 

@@ -38,18 +38,25 @@ struct cdb_nexthop_row {
 int cdb_nexthop_check(uint32_t vni, const struct cdb_nexthop_row *row, struct vpc_nl_nexthop *ret_nh,
 		      struct vpc_err *err);
 
+int cdb_member_check(uint32_t vni, uint32_t group, uint32_t nexthop, uint32_t weight, struct vpc_nl_member *ret_member,
+		     struct vpc_err *err);
+
 /* An element of change_op: canonical bytes (proto/vpc_canon.h) taken apart. */
 enum cdb_element_kind {
 	CDB_ELEMENT_NEXTHOP = 1,
-	CDB_ELEMENT_ROUTE = 2
+	CDB_ELEMENT_ROUTE = 2,
+	CDB_ELEMENT_MEMBER = 3
 };
 struct cdb_element {
 	enum cdb_element_kind kind;
 	union {
 		struct vpc_nl_nexthop nexthop;
 		struct vpc_route route;
+		struct vpc_nl_member member;
 	};
 };
+/* By kind and key: nexthops, members, routes. */
+int cdb_element_cmp(const struct cdb_element *a, const struct cdb_element *b);
 /* -EPROTO without a text. */
 int cdb_element_parse(const uint8_t *bytes, size_t len, struct cdb_element *ret_element);
 

@@ -35,6 +35,29 @@ static int load_nexthops(struct cdb *cdb, struct vpc_state *state, struct vpc_er
 	return r;
 }
 
+static int load_members(struct cdb *cdb, struct vpc_state *state, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	uint32_t group, nexthop, weight;
+	struct vpc_nl_member member;
+	bool more;
+	int r;
+
+	r = cdb_stream(cdb, &rows, err,
+		       "SELECT group_id, nexthop, weight FROM nexthop_member WHERE vni = ? ORDER BY group_id, nexthop",
+		       "u>uuu", state->vni, &group, &nexthop, &weight);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		r = cdb_member_check(state->vni, group, nexthop, weight, &member, err);
+		if (r)
+			return r;
+		if (vpc_state_add_member(state, &member))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+	}
+	return r;
+}
+
 /* In the primary key's order, which is the model's: nothing is sorted anywhere. */
 static int load_routes(struct cdb *cdb, struct vpc_state *state, struct vpc_err *err)
 {
@@ -64,6 +87,33 @@ static int load_routes(struct cdb *cdb, struct vpc_state *state, struct vpc_err 
 	return r;
 }
 
+int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
+{
+	_cleanup_(vpc_state_clear) struct vpc_state state;
+	bool own_snapshot = !cdb->in_txn;
+	int r = 0, end;
+
+	vpc_state_init(&state, vni);
+	if (own_snapshot)
+		r = cdb_snapshot_begin(cdb, err);
+	if (r)
+		return r;
+	r = load_nexthops(cdb, &state, err);
+	if (!r)
+		r = load_members(cdb, &state, err);
+	if (own_snapshot) {
+		end = cdb_snapshot_end(cdb, r ? NULL : err);
+		r = r ?: end;
+	}
+	if (!r)
+		r = vpc_state_sort(&state, err);
+	if (r)
+		return r;
+	*ret_state = state;
+	vpc_state_init(&state, vni);
+	return 0;
+}
+
 int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
 {
 	_cleanup_(vpc_state_clear) struct vpc_state state;
@@ -79,6 +129,8 @@ int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, s
 	r = cdb_vpc_get(cdb, vni, &vpc, err);
 	if (!r)
 		r = load_nexthops(cdb, &state, err);
+	if (!r)
+		r = load_members(cdb, &state, err);
 	if (!r)
 		r = load_routes(cdb, &state, err);
 	if (own_snapshot) {
@@ -124,10 +176,17 @@ static int op_parse(uint32_t vni, const struct op_row *row, struct op *ret_op, s
 /* Into a delta: the element becomes @to, or goes away (@to NULL; @key names it). */
 static int delta_add(struct vpc_delta *delta, const struct cdb_element *key, const struct cdb_element *to)
 {
-	if (key->kind == CDB_ELEMENT_NEXTHOP)
+	switch (key->kind) {
+	case CDB_ELEMENT_NEXTHOP:
 		return to ? vpc_delta_set_nexthop(delta, &to->nexthop) : vpc_delta_del_nexthop(delta, key->nexthop.id);
-	return to ? vpc_delta_set_route(delta, &to->route)
-		  : vpc_delta_del_route(delta, key->route.table, &key->route.prefix);
+	case CDB_ELEMENT_MEMBER:
+		return to ? vpc_delta_set_member(delta, &to->member)
+			  : vpc_delta_del_member(delta, key->member.group, key->member.nexthop);
+	case CDB_ELEMENT_ROUTE:
+		return to ? vpc_delta_set_route(delta, &to->route)
+			  : vpc_delta_del_route(delta, key->route.table, &key->route.prefix);
+	}
+	return 0;
 }
 
 static int delta_ops(struct cdb *cdb, struct vpc_delta *delta, struct vpc_err *err)
@@ -177,11 +236,11 @@ int cdb_delta_load(struct cdb *cdb, uint32_t vni, uint64_t epoch, size_t max_ops
 	r = delta_ops(cdb, &delta, err);
 	if (r)
 		return r;
-	if (delta.n_nexthops + delta.n_routes != n_ops)
+	if (delta.n_nexthops + delta.n_members + delta.n_routes != n_ops)
 		return vpc_err_set(err, -EPROTO,
 				   "CDB: VPC %u, epoch %llu: change_log counts %llu operations, change_op has %zu", vni,
 				   (unsigned long long)epoch, (unsigned long long)n_ops,
-				   delta.n_nexthops + delta.n_routes);
+				   delta.n_nexthops + delta.n_members + delta.n_routes);
 	*ret_delta = delta;
 	vpc_delta_init(&delta, vni);
 	return 0;
@@ -218,18 +277,10 @@ static int past_add(struct past *past, const struct op *op)
 	return 0;
 }
 
-static int element_cmp(const struct cdb_element *a, const struct cdb_element *b)
-{
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
-	return a->kind == CDB_ELEMENT_NEXTHOP ? vpc_nexthop_cmp(&a->nexthop, &b->nexthop)
-					      : vpc_route_cmp(&a->route, &b->route);
-}
-
 static int past_cmp(const void *a, const void *b)
 {
 	const struct past_elem *x = a, *y = b;
-	int c = element_cmp(&x->element, &y->element);
+	int c = cdb_element_cmp(&x->element, &y->element);
 
 	return c ?: x->order < y->order ? -1 : x->order > y->order;
 }
@@ -261,9 +312,15 @@ static int past_load(struct cdb *cdb, const struct vpc_state *state, uint64_t ep
 
 static bool is_there(const struct vpc_state *state, const struct cdb_element *element)
 {
-	if (element->kind == CDB_ELEMENT_NEXTHOP)
+	switch (element->kind) {
+	case CDB_ELEMENT_NEXTHOP:
 		return vpc_state_find_nexthop(state, element->nexthop.id);
-	return vpc_state_find_route(state, element->route.table, &element->route.prefix);
+	case CDB_ELEMENT_MEMBER:
+		return vpc_state_find_member(state, element->member.group, element->member.nexthop);
+	case CDB_ELEMENT_ROUTE:
+		return vpc_state_find_route(state, element->route.table, &element->route.prefix);
+	}
+	return false;
 }
 
 /* What leads back. An element that came and went since is in the history, but nowhere else. */
@@ -274,7 +331,7 @@ static int past_to_delta(const struct past *past, const struct vpc_state *state,
 	for (size_t i = 0; i < past->n && !r; i++) {
 		const struct past_elem *elem = &past->elems[i];
 
-		if (i && !element_cmp(&past->elems[i - 1].element, &elem->element))
+		if (i && !cdb_element_cmp(&past->elems[i - 1].element, &elem->element))
 			continue;
 		if (elem->there || is_there(state, &elem->element))
 			r = delta_add(delta, &elem->element, elem->there ? &elem->element : NULL);

@@ -1,100 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Writes a change's elements into CDB's tables and into the history, in bulk. A part of lib/cdb_change.c, which calls
- * it with the VPC locked. Order: nexthops set, routes, nexthops deleted, so that foreign keys hold after each
- * statement.
+ * it with the VPC locked. Order: members deleted, nexthops set, members set, routes, nexthops deleted, so that foreign
+ * keys hold after each statement.
  */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include "cdb_change_private.h"
 #include "cdb_row.h"
-#include "digest.h"
 #include "util.h"
 #include "../proto/vpc_canon.h"
-
-static int route_cmp(const void *a, const void *b)
-{
-	const struct change_route *x = a, *y = b;
-	int c = vpc_route_cmp(&x->route, &y->route);
-
-	return c ?: x->order < y->order ? -1 : x->order > y->order;
-}
-
-static int nexthop_cmp(const void *a, const void *b)
-{
-	const struct change_nexthop *x = a, *y = b;
-
-	if (x->id != y->id)
-		return x->id < y->id ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-static void coalesce_routes(struct cdb_change *change)
-{
-	struct change_route *routes = change->routes;
-	size_t n = 0, i;
-
-	/* An import comes sorted. */
-	for (i = 1; i < change->n_routes && route_cmp(&routes[i - 1], &routes[i]) < 0; i++)
-		;
-	if (i < change->n_routes)
-		qsort(routes, change->n_routes, sizeof(*routes), route_cmp);
-	for (i = 0; i < change->n_routes; i++) {
-		if (i + 1 < change->n_routes && !vpc_route_cmp(&routes[i].route, &routes[i + 1].route))
-			continue;
-		if (routes[i].was != routes[i].route.nexthop)
-			routes[n++] = routes[i];
-	}
-	change->n_routes = n;
-}
-
-static bool nexthop_changes(const struct change_nexthop *nh)
-{
-	if (nh->has_was && nh->has_is)
-		return !vpc_nexthop_equal(&nh->was, &nh->is);
-	return nh->has_was != nh->has_is;
-}
-
-/* All entries of one element have the same @was: nothing is written before all are collected. */
-void cdb_change_coalesce(struct cdb_change *change)
-{
-	struct change_nexthop *nhs = change->nexthops;
-	size_t n = 0;
-
-	coalesce_routes(change);
-	if (change->n_nexthops)
-		qsort(nhs, change->n_nexthops, sizeof(*nhs), nexthop_cmp);
-	for (size_t i = 0; i < change->n_nexthops; i++) {
-		if (i + 1 < change->n_nexthops && nhs[i].id == nhs[i + 1].id)
-			continue;
-		if (nexthop_changes(&nhs[i]))
-			nhs[n++] = nhs[i];
-	}
-	change->n_nexthops = n;
-}
-
-static void update_digest(struct cdb_change *change)
-{
-	struct vpc_digest digest = change->vpc.digest;
-
-	for (size_t i = 0; i < change->n_nexthops; i++) {
-		if (change->nexthops[i].has_was)
-			vpc_digest_sub_nexthop(&digest, &change->nexthops[i].was);
-		if (change->nexthops[i].has_is)
-			vpc_digest_add_nexthop(&digest, &change->nexthops[i].is);
-	}
-	for (size_t i = 0; i < change->n_routes; i++) {
-		struct vpc_route was = change->routes[i].route;
-
-		was.nexthop = change->routes[i].was;
-		if (was.nexthop)
-			vpc_digest_sub_route(&digest, &was);
-		if (change->routes[i].route.nexthop)
-			vpc_digest_add_route(&digest, &change->routes[i].route);
-	}
-	change->digest = digest;
-}
 
 static int write_nexthop(struct cdb_change *change, const struct vpc_nl_nexthop *nh, struct vpc_err *err)
 {
@@ -110,6 +26,9 @@ static int write_nexthop(struct cdb_change *change, const struct vpc_nl_nexthop 
 		"uuuubuub", change->vpc.vni, nh->id, (uint32_t)nh->type, nh->family ? cdb_family(nh->family) : 0,
 		nh->addr, nh->family ? cdb_addr_len(nh->family) : (size_t)0, nh->vni, nh->table, nh->mac,
 		sizeof(nh->mac));
+	if (r == -ENOENT)
+		return vpc_err_set(err, r, "nexthop %u of VPC %s: there is no VPC %u, or no table %u in it", nh->id,
+				   change->vpc.name, nh->vni, nh->table);
 	return r ? vpc_err_prefix(err, r, "nexthop %u", nh->id) : 0;
 }
 
@@ -119,20 +38,48 @@ static int delete_nexthop(struct cdb_change *change, uint32_t id, struct vpc_err
 
 	r = cdb_exec(change->cdb, err, "DELETE FROM nexthop WHERE vni = ? AND id = ?", "uu", change->vpc.vni, id);
 	if (r == -EBUSY)
-		return vpc_err_set(err, r, "nexthop %u of VPC %s is still used by routes", id, change->vpc.name);
+		return vpc_err_set(err, r, "nexthop %u of VPC %s is still used by routes or groups", id,
+				   change->vpc.name);
 	return r;
 }
 
-static int write_nexthops(struct cdb_change *change, bool set, struct vpc_err *err)
+static int write_nexthops(struct cdb_change *change, const struct change_set *set, bool there, struct vpc_err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < change->n_nexthops && !r; i++) {
-		const struct change_nexthop *nh = &change->nexthops[i];
+	for (size_t i = 0; i < set->n_nexthops && !r; i++) {
+		const struct change_nexthop *nh = &set->nexthops[i];
 
-		if (nh->has_is == set)
-			r = set ? write_nexthop(change, &nh->is, err) : delete_nexthop(change, nh->id, err);
+		if (nh->has_is == there)
+			r = there ? write_nexthop(change, &nh->is, err) : delete_nexthop(change, nh->id, err);
 	}
+	return r;
+}
+
+static int write_member(struct cdb_change *change, const struct vpc_nl_member *member, struct vpc_err *err)
+{
+	int r;
+
+	if (!member->weight)
+		return cdb_exec(change->cdb, err,
+				"DELETE FROM nexthop_member WHERE vni = ? AND group_id = ? AND nexthop = ?", "uuu",
+				change->vpc.vni, member->group, member->nexthop);
+	r = cdb_exec(change->cdb, err,
+		     "INSERT INTO nexthop_member (vni, group_id, nexthop, weight) VALUES (?, ?, ?, ?) "
+		     "ON DUPLICATE KEY UPDATE weight = VALUES(weight)",
+		     "uuuu", change->vpc.vni, member->group, member->nexthop, (uint32_t)member->weight);
+	return r ? vpc_err_prefix(err, r, "member %u of group %u of VPC %s", member->nexthop, member->group,
+				  change->vpc.name)
+		 : 0;
+}
+
+static int write_members(struct cdb_change *change, const struct change_set *set, bool there, struct vpc_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < set->n_members && !r; i++)
+		if (!!set->members[i].member.weight == there)
+			r = write_member(change, &set->members[i].member, err);
 	return r;
 }
 
@@ -181,7 +128,8 @@ static int flush_routes(struct cdb_change *change, const struct route_verb *verb
 	return r;
 }
 
-static int write_routes(struct cdb_change *change, const struct route_verb *verb, struct vpc_err *err)
+static int write_routes(struct cdb_change *change, const struct change_set *set, const struct route_verb *verb,
+			struct vpc_err *err)
 {
 	_cleanup_free_ struct route_row *rows = calloc(CDB_BULK_ROWS, sizeof(*rows));
 	size_t n = 0;
@@ -189,11 +137,11 @@ static int write_routes(struct cdb_change *change, const struct route_verb *verb
 
 	if (!rows)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < change->n_routes && !r; i++) {
-		const struct vpc_route *route = &change->routes[i].route;
+	for (size_t i = 0; i < set->n_routes && !r; i++) {
+		const struct vpc_route *route = &set->routes[i].route;
 		struct route_row *row = &rows[n];
 
-		if (verb_of(&change->routes[i]) != verb)
+		if (verb_of(&set->routes[i]) != verb)
 			continue;
 		row->vni = change->vpc.vni;
 		row->table = route->table;
@@ -210,24 +158,23 @@ static int write_routes(struct cdb_change *change, const struct route_verb *verb
 	return r ?: flush_routes(change, verb, rows, n, err);
 }
 
-int cdb_change_write(struct cdb_change *change, struct vpc_err *err)
+int change_set_write(struct cdb_change *change, const struct change_set *set, struct vpc_err *err)
 {
 	int r;
 
-	if (change->written)
-		return 0;
-	change->written = true;
-	cdb_change_coalesce(change);
-	update_digest(change);
-	r = write_nexthops(change, true, err);
+	r = write_members(change, set, false, err);
 	if (!r)
-		r = write_routes(change, &route_delete, err);
+		r = write_nexthops(change, set, true, err);
 	if (!r)
-		r = write_routes(change, &route_update, err);
+		r = write_members(change, set, true, err);
+	if (!r && set->n_routes)
+		r = write_routes(change, set, &route_delete, err);
+	if (!r && set->n_routes)
+		r = write_routes(change, set, &route_update, err);
+	if (!r && set->n_routes)
+		r = write_routes(change, set, &route_insert, err);
 	if (!r)
-		r = write_routes(change, &route_insert, err);
-	if (!r)
-		r = write_nexthops(change, false, err);
+		r = write_nexthops(change, set, false, err);
 	return r;
 }
 
@@ -257,20 +204,37 @@ static void op_route(const struct vpc_route *route, uint32_t nexthop, struct cdb
 			   : 0;
 }
 
-/* Operation @i of the change: nexthops first. */
+static void op_member(const struct vpc_nl_member *member, uint16_t weight, struct cdb_bulk_bin *ret)
+{
+	struct vpc_nl_member one = *member;
+
+	one.weight = weight;
+	ret->null = !weight;
+	ret->len = weight ? vpc_canon_member(&one, ret->bytes) : 0;
+}
+
+/* Operation @i of the change: nexthops, members, routes. */
 static void op_fill(const struct cdb_change *change, size_t i, struct op_row *ret)
 {
+	const struct change_set *set = &change->done;
+
 	ret->vni = change->vpc.vni;
 	ret->epoch = change->vpc.epoch + 1;
 	ret->seq = i;
-	if (i < change->n_nexthops) {
-		const struct change_nexthop *nh = &change->nexthops[i];
+	if (i < set->n_nexthops) {
+		const struct change_nexthop *nh = &set->nexthops[i];
 
 		ret->kind = CDB_ELEMENT_NEXTHOP;
 		op_nexthop(&nh->was, nh->has_was, &ret->was);
 		op_nexthop(&nh->is, nh->has_is, &ret->is_now);
+	} else if (i - set->n_nexthops < set->n_members) {
+		const struct change_member *member = &set->members[i - set->n_nexthops];
+
+		ret->kind = CDB_ELEMENT_MEMBER;
+		op_member(&member->member, member->was, &ret->was);
+		op_member(&member->member, member->member.weight, &ret->is_now);
 	} else {
-		const struct change_route *route = &change->routes[i - change->n_nexthops];
+		const struct change_route *route = &set->routes[i - set->n_nexthops - set->n_members];
 
 		ret->kind = CDB_ELEMENT_ROUTE;
 		op_route(&route->route, route->was, &ret->was);
@@ -281,7 +245,7 @@ static void op_fill(const struct cdb_change *change, size_t i, struct op_row *re
 static int write_ops(struct cdb_change *change, struct vpc_err *err)
 {
 	_cleanup_free_ struct op_row *rows = calloc(CDB_BULK_ROWS, sizeof(*rows));
-	size_t total = change->n_nexthops + change->n_routes;
+	size_t total = change_set_count(&change->done);
 	int r = 0;
 
 	if (!rows)
@@ -307,7 +271,7 @@ int cdb_change_write_log(struct cdb_change *change, struct vpc_err *err)
 		"INSERT INTO change_log (vni, epoch, change_id, author, created, summary, n_ops, digest0, digest1) "
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		"uUssUsUUU", change->vpc.vni, change->vpc.epoch + 1, change->id, change->author, now_wall_ms(),
-		change->summary, (uint64_t)(change->n_nexthops + change->n_routes), (uint64_t)change->digest.h[0],
+		change->summary, (uint64_t)change_set_count(&change->done), (uint64_t)change->digest.h[0],
 		(uint64_t)change->digest.h[1]);
 	return r ?: write_ops(change, err);
 }

@@ -19,16 +19,18 @@ struct intent {
 
 /* VPCs. A new one has table 0 (the mapping), table 1 "main", nexthop "local", and its ranges' routes in table 1. */
 int intent_vpc_add(const struct intent *intent, const char *name, uint32_t vni, const struct vpc_prefix *ranges,
-		   size_t n_ranges, uint64_t quota, struct cdb_change_result *ret_result, struct vpc_err *err);
+		   size_t n_ranges, uint64_t quota, uint32_t flags, struct cdb_change_result *ret_result,
+		   struct vpc_err *err);
 struct intent_vpc_set {
 	const char *name; /* NULL: keep */
 	const uint64_t *quota; /* NULL: keep */
+	const uint32_t *flags; /* VPC_F_*; NULL: keep */
 	const struct vpc_prefix *add, *del; /* ranges */
 	size_t n_add, n_del;
 };
 int intent_vpc_set(const struct intent *intent, const char *vpc, const struct intent_vpc_set *set,
 		   struct cdb_change_result *ret_result, struct vpc_err *err);
-/* -EBUSY while it has ports. Everything else in it goes with it; its history stays. */
+/* -EBUSY while it has ports or is another one's peer. Everything else in it goes with it; its history stays. */
 int intent_vpc_del(const struct intent *intent, const char *vpc, struct cdb_change_result *ret_result,
 		   struct vpc_err *err);
 
@@ -76,10 +78,22 @@ int intent_port_set(const struct intent *intent, const char *vpc, const char *na
 int intent_port_del(const struct intent *intent, const char *vpc, const char *name,
 		    struct cdb_change_result *ret_result, struct vpc_err *err);
 
+/* What becomes of a group's members. */
+struct intent_members {
+	const struct vpc_nl_member *set; /* group is not used */
+	size_t n_set;
+	const uint32_t *del; /* nexthops */
+	size_t n_del;
+	bool replace; /* all others go */
+};
 /* Customers' nexthops. @nh->id 0: the lowest free one; -EEXIST when @add and it is there, -ENOENT when not @add and
- * it is not. */
-int intent_nexthop_put(const struct intent *intent, const char *vpc, const struct vpc_nl_nexthop *nh, bool add,
-		       struct cdb_change_result *ret_result, struct vpc_err *err);
+ * it is not. @members: of a group, may be NULL. A peer's VPC and table must be there. */
+int intent_nexthop_put(const struct intent *intent, const char *vpc, const struct vpc_nl_nexthop *nh,
+		       const struct intent_members *members, bool add, struct cdb_change_result *ret_result,
+		       struct vpc_err *err);
+int intent_nexthop_members(const struct intent *intent, const char *vpc, uint32_t group,
+			   const struct intent_members *members, struct cdb_change_result *ret_result,
+			   struct vpc_err *err);
 int intent_nexthop_del(const struct intent *intent, const char *vpc, uint32_t id, struct cdb_change_result *ret_result,
 		       struct vpc_err *err);
 

@@ -15,12 +15,16 @@ static int tell(struct cdb *cdb, const char *name, struct vpc_err *err)
 
 static int begin(struct cdb *cdb, struct vpc_err *err)
 {
+	if (cdb_in_batch(cdb))
+		return 0;
 	return cdb_command(cdb, "START TRANSACTION READ WRITE", err);
 }
 
-/* Commits when all went well so far, else rolls back. */
+/* Commits when all went well so far, else rolls back; a batch's owner does that. */
 static int end(struct cdb *cdb, int r, struct vpc_err *err)
 {
+	if (cdb_in_batch(cdb))
+		return r;
 	if (!r)
 		return cdb_command(cdb, "COMMIT", err);
 	cdb_command(cdb, "ROLLBACK", NULL);

@@ -246,7 +246,7 @@ int intent_port_add(const struct intent *intent, const char *vpc, const struct i
 {
 	int r = check_port(port, err);
 
-	return r ?: intent_retry(add_port(intent, vpc, port, ret_result, err));
+	return r ?: intent_retry(intent, add_port(intent, vpc, port, ret_result, err));
 }
 
 /* The port's addresses, from one nexthop to another (0: none). */
@@ -348,7 +348,7 @@ int intent_port_set(const struct intent *intent, const char *vpc, const char *na
 		r = check_dev(set->dev, err);
 	if (!r && set->mac)
 		r = check_mac(set->mac, err);
-	return r ?: intent_retry(set_port(intent, vpc, name, set, ret_result, err));
+	return r ?: intent_retry(intent, set_port(intent, vpc, name, set, ret_result, err));
 }
 
 static int del_port(const struct intent *intent, const char *vpc, const char *name,
@@ -378,5 +378,5 @@ static int del_port(const struct intent *intent, const char *vpc, const char *na
 int intent_port_del(const struct intent *intent, const char *vpc, const char *name,
 		    struct cdb_change_result *ret_result, struct vpc_err *err)
 {
-	return intent_retry(del_port(intent, vpc, name, ret_result, err));
+	return intent_retry(intent, del_port(intent, vpc, name, ret_result, err));
 }

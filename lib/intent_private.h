@@ -7,6 +7,7 @@
 #define VPC_INTENT_PRIVATE_H
 
 #include "intent.h"
+#include "cdb_batch.h"
 #include "cdb_row.h"
 #include "cdb_stmt.h"
 
@@ -35,16 +36,16 @@ struct intent_host {
 
 /*
  * One change as one call, again when the server has rolled it back to end a deadlock, which is nobody's fault. The call
- * must not have done anything but that change.
+ * must not have done anything but that change: of a batch, all of it is rolled back, and its owner begins again.
  */
 #define INTENT_TRIES 10
-#define intent_retry(call)                                   \
-	({                                                   \
-		int retry_r, retry_left = INTENT_TRIES;      \
-		do                                           \
-			retry_r = (call);                    \
-		while (retry_r == -EDEADLK && --retry_left); \
-		retry_r;                                     \
+#define intent_retry(intent, call)                                                            \
+	({                                                                                    \
+		int retry_r, retry_left = cdb_in_batch((intent)->cdb) ? 1 : INTENT_TRIES; \
+		do                                                                            \
+			retry_r = (call);                                                     \
+		while (retry_r == -EDEADLK && --retry_left);                                  \
+		retry_r;                                                                      \
 	})
 
 void intent_prefixes_clear(struct intent_prefixes *prefixes);

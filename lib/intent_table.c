@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include "intent_private.h"
+#include "intent_nexthop.h"
 #include "util.h"
 
 static int insert_table(struct cdb_change *change, uint32_t table, const char *name, struct vpc_err *err)
@@ -126,6 +126,8 @@ int intent_table_del(const struct intent *intent, const char *vpc, uint32_t tabl
 		return vpc_err_set(err, -EBUSY, "table %u of VPC %s is still used by subnet %s", table,
 				   cdb_change_vpc(change)->name, subnet);
 	if (r == -ENOENT)
+		r = intent_peer_check_free(change, &table, err);
+	if (!r)
 		r = del_routes(change, table, err);
 	if (!r)
 		r = cdb_change_write(change, err);

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
-#include "intent_private.h"
+#include "intent_nexthop.h"
 #include "util.h"
 
 static int insert_range(struct cdb_change *change, const struct intent_prefixes *ranges, const struct vpc_prefix *range,
@@ -82,8 +82,18 @@ static int check_quota(uint64_t quota, struct vpc_err *err)
 	return 0;
 }
 
+static int set_flags(struct cdb_change *change, uint32_t flags, struct vpc_err *err)
+{
+	if (cdb_change_vpc(change)->flags == flags)
+		return 0;
+	cdb_change_mark(change);
+	return cdb_exec(cdb_change_cdb(change), err, "UPDATE vpc SET flags = ? WHERE vni = ?", "uu", flags,
+			cdb_change_vpc(change)->vni);
+}
+
 int intent_vpc_add(const struct intent *intent, const char *name, uint32_t vni, const struct vpc_prefix *ranges,
-		   size_t n_ranges, uint64_t quota, struct cdb_change_result *ret_result, struct vpc_err *err)
+		   size_t n_ranges, uint64_t quota, uint32_t flags, struct cdb_change_result *ret_result,
+		   struct vpc_err *err)
 {
 	const struct vpc_nl_nexthop local = { .id = VPC_NEXTHOP_ID_LOCAL, .type = VPC_NEXTHOP_LOCAL };
 	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
@@ -99,6 +109,8 @@ int intent_vpc_add(const struct intent *intent, const char *name, uint32_t vni, 
 		r = cdb_change_begin_new(intent->cdb, vni, name, quota, intent->author, intent->summary, &change, err);
 	if (!r)
 		r = insert_tables(change, err);
+	if (!r)
+		r = set_flags(change, flags, err);
 	if (!r)
 		r = cdb_change_set_nexthop(change, &local, err);
 	if (!r)
@@ -172,6 +184,8 @@ int intent_vpc_set(const struct intent *intent, const char *vpc, const struct in
 		r = set_name(change, set->name, err);
 	if (!r && set->quota)
 		r = set_quota(change, *set->quota, err);
+	if (!r && set->flags)
+		r = set_flags(change, *set->flags, err);
 	if (!r)
 		r = intent_tables_load(change, &tables, err);
 	for (size_t i = 0; i < set->n_del && !r; i++)
@@ -192,6 +206,9 @@ static int del_elements(struct cdb_change *change, struct vpc_err *err)
 	for (size_t i = 0; i < state.n_routes && !r; i++)
 		r = cdb_change_put_route(change, state.routes[i].table, &state.routes[i].prefix,
 					 state.routes[i].nexthop, 0);
+	for (size_t i = 0; i < state.n_members && !r; i++)
+		r = cdb_change_put_member(change, state.members[i].group, state.members[i].nexthop,
+					  state.members[i].weight, 0);
 	for (size_t i = 0; i < state.n_nexthops && !r; i++)
 		r = cdb_change_put_nexthop(change, &state.nexthops[i], NULL);
 	return r == -ENOMEM ? vpc_err_set(err, r, "out of memory") : r;
@@ -215,6 +232,8 @@ int intent_vpc_del(const struct intent *intent, const char *vpc, struct cdb_chan
 	if (!r && ports)
 		r = vpc_err_set(err, -EBUSY, "VPC %s still has %u port%s", cdb_change_vpc(change)->name, ports,
 				ports == 1 ? "" : "s");
+	if (!r)
+		r = intent_peer_check_free(change, NULL, err);
 	if (!r)
 		r = del_elements(change, err);
 	if (!r)

@@ -242,3 +242,56 @@ CREATE TRIGGER IF NOT EXISTS change_op_no_update BEFORE UPDATE ON change_op FOR 
 
 CREATE TRIGGER IF NOT EXISTS change_op_no_delete BEFORE DELETE ON change_op FOR EACH ROW
 	SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'change_op is append-only';
+
+-- version 2: groups of nexthops, peerings, strict mode, changes of several VPCs at once
+
+-- Strict: packets from the wire must come from where a reply would go (VPC_F_STRICT). As the quota it is not versioned.
+ALTER TABLE vpc ADD COLUMN IF NOT EXISTS flags INT UNSIGNED NOT NULL DEFAULT 0 CHECK (flags <= 1);
+
+ALTER TABLE nexthop DROP CONSTRAINT IF EXISTS nexthop_type;
+
+ALTER TABLE nexthop ADD CONSTRAINT IF NOT EXISTS nexthop_type CHECK (type BETWEEN 1 AND 8);
+
+-- The VPC that a peer leads to, so that the table there is not deleted under it.
+ALTER TABLE nexthop ADD COLUMN IF NOT EXISTS peer INT UNSIGNED AS (CASE WHEN type = 4 THEN nh_vni END) STORED;
+
+ALTER TABLE nexthop ADD CONSTRAINT nexthop_peer_fk FOREIGN KEY IF NOT EXISTS (peer, nh_table)
+	REFERENCES route_table (vni, id);
+
+ALTER TABLE nexthop ADD KEY IF NOT EXISTS nexthop_type (type, vni);
+
+-- A group's members; the second key as route's. Weights: VPC_WEIGHT_MAX.
+CREATE TABLE IF NOT EXISTS nexthop_member (
+	vni INT UNSIGNED NOT NULL,
+	group_id INT UNSIGNED NOT NULL,
+	nexthop INT UNSIGNED NOT NULL,
+	weight SMALLINT UNSIGNED NOT NULL,
+	PRIMARY KEY (vni, group_id, nexthop),
+	KEY nexthop_member_nexthop (nexthop, vni),
+	CONSTRAINT nexthop_member_group_fk FOREIGN KEY (vni, group_id) REFERENCES nexthop (vni, id),
+	CONSTRAINT nexthop_member_nexthop_fk FOREIGN KEY (nexthop, vni) REFERENCES nexthop (id, vni),
+	CONSTRAINT nexthop_member_weight CHECK (weight BETWEEN 1 AND 256)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- Members are in groups, and groups in no group.
+CREATE TRIGGER IF NOT EXISTS nexthop_member_types BEFORE INSERT ON nexthop_member FOR EACH ROW
+	IF (SELECT type FROM nexthop WHERE vni = NEW.vni AND id = NEW.group_id) <> 5
+		OR (SELECT type FROM nexthop WHERE vni = NEW.vni AND id = NEW.nexthop) = 5 THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a member is in a group, and no group itself';
+	END IF;
+
+CREATE TRIGGER IF NOT EXISTS nexthop_type_kept BEFORE UPDATE ON nexthop FOR EACH ROW
+	IF (OLD.type = 5) <> (NEW.type = 5) AND EXISTS (SELECT 1 FROM nexthop_member m
+		WHERE (m.vni = OLD.vni AND m.group_id = OLD.id) OR (m.nexthop = OLD.id AND m.vni = OLD.vni)) THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a nexthop with members, or in a group, keeps its type';
+	END IF;
+
+ALTER TABLE change_op DROP CONSTRAINT IF EXISTS change_op_kind;
+
+ALTER TABLE change_op ADD CONSTRAINT IF NOT EXISTS change_op_kind
+	CHECK (kind IN (1, 2, 3) AND ORD(COALESCE(was, is_now)) = kind AND ORD(COALESCE(is_now, was)) = kind);
+
+-- One change may be an epoch of several VPCs.
+ALTER TABLE change_log DROP KEY IF EXISTS change_log_change;
+
+ALTER TABLE change_log ADD UNIQUE KEY IF NOT EXISTS change_log_id (change_id, vni);

@@ -112,6 +112,10 @@ int vpc_head_format(const struct vpc_head *head, char **ret, size_t *ret_len)
 	vpc_json_u64(&w, head->time_ms);
 	vpc_json_raw(&w, ",\"quota\":");
 	vpc_json_u64(&w, head->quota);
+	if (head->has_flags) {
+		vpc_json_raw(&w, ",\"flags\":");
+		vpc_json_u64(&w, head->flags);
+	}
 	vpc_json_raw(&w, "}");
 	return vpc_json_finish(&w, ret, ret_len);
 }
@@ -155,6 +159,11 @@ int vpc_head_parse(const char *data, size_t len, struct vpc_head *ret, struct vp
 		r = vpc_json_get_u64(obj, NULL, "time", 0, INT64_MAX, &head.time_ms, err);
 	if (!r)
 		r = vpc_json_get_u64(obj, NULL, "quota", 0, INT64_MAX, &head.quota, err);
+	head.has_flags = !r && json_object_object_get_ex(obj, "flags", NULL);
+	if (head.has_flags)
+		r = vpc_json_get_u32(obj, NULL, "flags", 0, UINT32_MAX, &head.flags, err);
+	if (!r && head.flags & ~__VPC_F_ALL)
+		r = vpc_err_set(err, -EINVAL, "flags: 0x%x has flags that this program does not know", head.flags);
 	if (!r)
 		r = check_head(&head, err);
 	if (!r)

@@ -38,6 +38,8 @@ struct vpc_head {
 	char change[VPC_CHANGE_MAX + 1];
 	uint64_t time_ms;	/* wall clock of the publisher */
 	uint64_t quota;
+	bool has_flags;		/* false: from a publisher that does not know of them */
+	uint32_t flags;		/* VPC_F_* */
 };
 
 struct vpc_host_ports {
@@ -47,6 +49,8 @@ struct vpc_host_ports {
 	uint16_t udp_port;
 	struct vpc_port *ports;	/* owned */
 	size_t n_ports;
+	uint32_t *vpcs;		/* owned: VPCs without a port here that its ports' VPCs are peers of; ascending */
+	size_t n_vpcs;
 };
 
 struct vpc_host_status {

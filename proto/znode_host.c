@@ -77,6 +77,10 @@ int vpc_host_ports_format(const struct vpc_host_ports *ports, char **ret, size_t
 		vpc_json_raw(&w, i ? "," : "");
 		write_port(&w, &ports->ports[i]);
 	}
+	for (i = 0; i < ports->n_vpcs && !w.error; i++) {
+		vpc_json_raw(&w, i ? "," : "],\"vpcs\":[");
+		vpc_json_u64(&w, ports->vpcs[i]);
+	}
 	vpc_json_raw(&w, "]}");
 	return vpc_json_finish(&w, ret, ret_len);
 }
@@ -270,6 +274,34 @@ static int parse_ports(json_object *obj, struct vpc_host_ports *ports, struct vp
 	return check_unique_ports(ports, err);
 }
 
+static int parse_vpcs(json_object *obj, struct vpc_host_ports *ports, struct vpc_err *err)
+{
+	struct json_at at = { .array = "vpcs" };
+	json_object *array;
+	size_t n;
+	int r;
+
+	if (!json_object_object_get_ex(obj, "vpcs", NULL))
+		return 0;
+	r = vpc_json_get(obj, NULL, "vpcs", json_type_array, &array, err);
+	if (r)
+		return r;
+	n = json_object_array_length(array);
+	ports->vpcs = n ? calloc(n, sizeof(*ports->vpcs)) : NULL;
+	if (n && !ports->vpcs)
+		return vpc_err_set(err, -ENOMEM, "vpcs: out of memory");
+	for (; at.index < n; at.index++) {
+		r = vpc_json_as_u32(json_object_array_get_idx(array, at.index), &at, NULL, 1, VPC_VNI_MAX,
+				    &ports->vpcs[at.index], err);
+		if (!r && at.index && ports->vpcs[at.index] <= ports->vpcs[at.index - 1])
+			r = vpc_json_bad(err, -EINVAL, &at, NULL, "not ascending");
+		if (r)
+			return r;
+	}
+	ports->n_vpcs = n;
+	return 0;
+}
+
 int vpc_host_ports_parse(const char *data, size_t len, struct vpc_host_ports *ret, struct vpc_err *err)
 {
 	_cleanup_json_ json_object *obj = NULL;
@@ -290,6 +322,8 @@ int vpc_host_ports_parse(const char *data, size_t len, struct vpc_host_ports *re
 		r = vpc_json_get_u32(obj, NULL, "udp_port", 1, UINT16_MAX, &udp_port, err);
 	if (!r)
 		r = parse_ports(obj, &ports, err);
+	if (!r)
+		r = parse_vpcs(obj, &ports, err);
 	ports.udp_port = udp_port;
 	if (r)
 		vpc_host_ports_clear(&ports);
@@ -305,6 +339,7 @@ void vpc_host_ports_clear(struct vpc_host_ports *ports)
 	for (i = 0; i < ports->n_ports; i++)
 		vpc_port_clear(&ports->ports[i]);
 	free(ports->ports);
+	free(ports->vpcs);
 	memset(ports, 0, sizeof(*ports));
 }
 

@@ -283,7 +283,9 @@ int pub_snapshot(struct publisher *p, uint32_t vni, struct pub_head *head, bool 
 				.digest = vpc.digest,
 				.snapshot_digest = vpc.digest,
 				.time_ms = now_wall_ms(),
-				.quota = vpc.quota };
+				.quota = vpc.quota,
+				.has_flags = true,
+				.flags = vpc.flags };
 	memcpy(to.change, vpc.change, sizeof(to.change));
 	if (keep_log)
 		to.oldest = vpc.epoch - head->head.oldest < PUB_LOG_MAX ? head->head.oldest

@@ -157,6 +157,14 @@ static int batch_add(struct publisher *p, struct batch *batch, struct pub_head *
 	return 0;
 }
 
+/* Quota and flags are no part of the epoch. */
+static void set_conf(struct vpc_head *head, const struct cdb_vpc *vpc)
+{
+	head->quota = vpc->quota;
+	head->has_flags = true;
+	head->flags = vpc->flags;
+}
+
 int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err)
 {
 	_cleanup_(batch_free) struct batch *batch = calloc(1, sizeof(*batch));
@@ -165,7 +173,7 @@ int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc 
 
 	if (!batch)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
-	to.quota = vpc->quota;
+	set_conf(&to, vpc);
 	while (to.epoch < vpc->epoch) {
 		struct vpc_delta delta;
 
@@ -214,13 +222,14 @@ static int check_history(struct publisher *p, const struct pub_head *head, const
 		       : parted(vpc->vni, head->head.epoch, vpc->epoch, err);
 }
 
-/* A quota is no part of the epoch. */
-static int write_quota(struct publisher *p, struct pub_head *head, uint64_t quota, struct vpc_err *err)
+static int write_conf(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err)
 {
 	struct vpc_head to = head->head;
 	struct batch batch = {};
 
-	to.quota = quota;
+	set_conf(&to, vpc);
+	if (head->head.quota == to.quota && head->head.has_flags && head->head.flags == to.flags)
+		return 0;
 	return batch_write(p, &batch, head, &to, err);
 }
 
@@ -232,7 +241,7 @@ static int bring_forward(struct publisher *p, struct pub_head *head, const struc
 	if (r)
 		return r;
 	if (head->head.epoch == vpc->epoch)
-		return head->head.quota == vpc->quota ? 0 : write_quota(p, head, vpc->quota, err);
+		return write_conf(p, head, vpc, err);
 	r = pub_deltas(p, head, vpc, err);
 	if (r == -E2BIG)
 		return pub_snapshot(p, vpc->vni, head, false, err);

@@ -98,6 +98,9 @@ bool presence_wants_vpc(const struct presence *presence, uint32_t vni)
 	for (size_t i = 0; i < presence->want.n_ports; i++)
 		if (presence->want.ports[i].vni == vni)
 			return true;
+	for (size_t i = 0; i < presence->want.n_vpcs; i++)
+		if (presence->want.vpcs[i] == vni)
+			return true;
 	return false;
 }
 
@@ -182,12 +185,18 @@ static int compare_vpcs(const struct presence *p, uint32_t only_vni, presence_fn
 			continue;
 		ret = fn(FINDING_MISSING, vni, "VPC", "it, with ports here", NULL, arg);
 	}
+	for (size_t i = 0; i < p->want.n_vpcs && !ret; i++) {
+		uint32_t vni = p->want.vpcs[i];
+
+		if ((!only_vni || vni == only_vni) && !presence_has_vpc(p, vni))
+			ret = fn(FINDING_MISSING, vni, "VPC", "it, as a peer of VPCs with ports here", NULL, arg);
+	}
 	for (size_t i = 0; i < p->n_have_vpcs && !ret; i++) {
 		uint32_t vni = p->have_vpcs[i].vni;
 
 		if ((only_vni && vni != only_vni) || presence_wants_vpc(p, vni))
 			continue;
-		ret = fn(FINDING_EXCESS, vni, "VPC", NULL, "it, although CDB has no port of it on this host", arg);
+		ret = fn(FINDING_EXCESS, vni, "VPC", NULL, "it, although no port of this host needs it", arg);
 	}
 	return ret;
 }

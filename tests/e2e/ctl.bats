@@ -84,10 +84,10 @@ cloud() {
 sound() { vpcctl db check "$V"; }
 
 @test "the library against the server, under the sanitizers" {
-	make -s build/san/unit/test_cdb_{server,change} 3>&-
+	make -s build/san/unit/test_cdb_{server,change,group} 3>&-
 	local test
 	[[ -S $VPC_CDB_SOCKET ]]
-	for test in test_cdb_server test_cdb_change; do
+	for test in test_cdb_server test_cdb_change test_cdb_group; do
 		CMOCKA_MESSAGE_OUTPUT=TAP run -0 build/san/unit/$test
 		echo "$output"
 		[[ $output = *"ok 1 "* && $output != *SKIP* ]]
@@ -298,6 +298,58 @@ sound() { vpcctl db check "$V"; }
 	sound
 }
 
+@test "groups and their members" {
+	cloud
+	vpcctl nexthop add vpc "$V" type gateway vtep 198.51.100.1
+	vpcctl nexthop add vpc "$V" type gateway vtep 198.51.100.2
+	refused 2 'no such nexthop' nexthop add vpc "$V" type group member 9
+	refused 2 'given twice' nexthop add vpc "$V" type group member 1 member 1:2
+	refused 2 'weights are 1..256' nexthop add vpc "$V" type group member 1:257
+	refused 2 "give a nexthop's id" nexthop add vpc "$V" type group member 1:x
+	refused 2 'only a group' nexthop add vpc "$V" type blackhole member 1
+	vpcctl nexthop add vpc "$V" id 7 type group member 1 member 2:3
+	[[ $(vpcctl nexthop show vpc "$V" id 7) = '7 group member 1:1 member 2:3' ]]
+	[[ $(json . nexthop show vpc "$V" type group) = '[{"id":7,"type":"group","members":[{"nexthop":1,"weight":1},{"nexthop":2,"weight":3}]}]' ]]
+	vpcctl route add 0.0.0.0/0 vpc "$V" via nexthop 7
+	refused 2 'member of group 7' nexthop del vpc "$V" id 1
+	refused 2 'a group itself' nexthop add vpc "$V" type group member 7
+	refused 1 "'member' belongs to a 'type'" nexthop set vpc "$V" id 7 member 1
+	refused 1 'nothing to set' nexthop set vpc "$V" id 7
+	refused 2 'no member of group 7' nexthop set vpc "$V" id 7 del-member 5
+	refused 2 'is no group' nexthop set vpc "$V" id 1 add-member 2
+	settle
+	[[ $(json .operations nexthop set vpc "$V" id 7 add-member 2:9 del-member 1) = 2 ]]
+	[[ $(vpcctl history "$V" last 1 epoch "$(epoch)") = *'- member 1 of group 7 weight 1'*'+ member 2 of group 7 weight 9'* ]]
+	[[ $(vpcctl nexthop show vpc "$V" id 7 epoch $(($(epoch) - 1))) = '7 group member 1:1 member 2:3' ]]
+	sound
+	vpcctl nexthop set vpc "$V" id 7 type group
+	[[ $(vpcctl nexthop show vpc "$V" id 7) = '7 group' ]]
+	sound
+}
+
+@test "peers, and strict mode" {
+	cloud
+	vpcctl vpc add "${V}x" vni $((VNI + 500)) range 10.1.0.0/16
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	refused 2 "no VPC 'nobody'" nexthop add vpc "$V" type peer to nobody
+	refused 2 'no table 9' nexthop add vpc "$V" type peer to "${V}x" table 9
+	refused 2 'its own peer' nexthop add vpc "$V" type peer to "$V"
+	refused 2 'needs the VPC' nexthop add vpc "$V" type peer
+	refused 1 "leads 'to' a VPC" nexthop add vpc "$V" type peer to "${V}x" vni 7
+	vpcctl nexthop add vpc "$V" id 3 type peer to "${V}x"
+	[[ $(vpcctl nexthop show vpc "$V" type peer) = "3 peer vni $((VNI + 500)) table 1" ]]
+	[[ $(json '.[0].revision' host show "${V}a") = 3 ]] # the port, and the peer that it may need
+	refused 2 "the peer of VPC $V" vpc del "${V}x"
+	vpcctl nexthop del vpc "$V" id 3
+	vpcctl vpc del "${V}x"
+	[[ $(vpcctl vpc show "$V") != *strict* ]]
+	vpcctl vpc set "$V" strict on
+	[[ $(vpcctl vpc show "$V") = *' strict on '* && $(json '.[0].strict' vpc show "$V") = true ]]
+	[[ $(vpcctl vpc set "$V" strict on) = 'nothing to change'* ]]
+	refused 2 'strict is on or off' vpc set "$V" strict maybe
+	sound
+}
+
 @test "subnets, tables and CDB itself in JSON" {
 	cloud
 	[[ $(json 'keys_unsorted' subnet add db vpc "$V" prefix 10.0.2.0/24) = '["vni","epoch","change","operations"]' ]]
@@ -424,6 +476,88 @@ sound() { vpcctl db check "$V"; }
 	refused 2 "$f:" route import vpc "$V" file "$f"
 	[[ $(epoch) = "$before" ]]
 	sound
+}
+
+@test "a batch is one change, all of it or nothing" {
+	cloud
+	local f=$BATS_TEST_TMPDIR/batch before
+	vpcctl vpc add "${V}x" vni $((VNI + 500)) range 10.1.0.0/16
+	before=$(epoch)
+	cat > "$f" <<-END
+		# what one command makes, the next one uses
+		nexthop add vpc $V id 1 type gateway vtep 198.51.100.1
+
+		nexthop add vpc $V id 2 type gateway vtep 198.51.100.2   # the other
+		nexthop add vpc $V id 7 type group member 1 member 2:3
+		route add 0.0.0.0/0 vpc $V via nexthop 7
+		nexthop set vpc $V id 7 del-member 1
+		route add 1.0.0.0/8 vpc $V via blackhole
+		route del 1.0.0.0/8 vpc $V
+		vpc set $V quota 5
+		vpc set $V quota 0
+		host add ${V}c vtep $NET.3
+		port add p1 vpc $V subnet web host ${V}c dev tap1
+		nexthop add vpc $V id 9 type peer to ${V}x
+		route add 2.0.0.0/8 vpc ${V}x via prohibit
+	END
+	vpcctl -b "$f" > "$BATS_TEST_TMPDIR/out"
+	[[ $(epoch) = $((before + 1)) && $(json '.[0].epoch' vpc show "${V}x") = 2 ]]
+	[[ $(wc -l < "$BATS_TEST_TMPDIR/out") = 2 ]]
+	[[ $(json '.[0].change' vpc show "$V") = "$(json '.[0].change' vpc show "${V}x")" ]]
+	[[ $(vpcctl nexthop show vpc "$V" id 7) = '7 group member 2:3' ]]
+	[[ $(vpcctl history "$V" last 1) =~ 'batch of 13: nexthop add' ]]
+	[[ $(vpcctl history "$V" epoch "$(epoch)") != *'1.0.0.0/8'* ]]
+	sound
+	vpcctl db check "${V}x"
+	# The last line fails: its number is said, and nothing of the others is there.
+	printf 'route add 3.0.0.0/8 vpc %s via blackhole\n\nvpc set %s quota 9\nroute add 2.0.0.0/8 vpc %sx via blackhole\n' "$V" "$V" "$V" > "$f"
+	refused 2 "$f:4: table 1 of VPC ${V}x has a route 2.0.0.0/8" -b "$f"
+	printf 'route add 3.0.0.0/8 vpc %s via blackhole\nroute ad\n' "$V" > "$f"
+	refused 1 "$f:2: 'PREFIX' is missing" -b "$f"
+	printf 'route add 3.0.0.0/8 vpc %s via blackhole\nroute show vpc %s\n' "$V" "$V" > "$f"
+	refused 1 "$f:2: .route show. changes nothing" -b "$f"
+	printf 'port del p1 vpc %s\nvpc del %s\nroute add 3.0.0.0/8 vpc %s via blackhole\n' "$V" "$V" "$V" > "$f"
+	refused 2 "$f:3: VPC $V is deleted by this very change" -b "$f"
+	refused 2 'No such file' -b "$f.none"
+	refused 1 'one too many' -b "$f" vpc show
+	[[ $(vpcctl -b - <<< "port del p1 vpc $V
+vpc del $V") =~ 'VPC '$VNI' is at epoch '$((before + 2)) ]]
+	[[ -z $(sql "SELECT name FROM vpc WHERE vni = $VNI") ]]
+}
+
+@test "a rehearsal says what would be, and does nothing" {
+	cloud
+	local before
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	before=$(vpcctl vpc show; sql 'SELECT COUNT(*) FROM outbox')
+	vpcctl --dry-run route add 0.0.0.0/0 vpc "$V" via gateway 198.51.100.1 > "$BATS_TEST_TMPDIR/out"
+	grep -qx "VPC $V (VNI $VNI) would go to epoch 4 on 1 host: 2 operations" "$BATS_TEST_TMPDIR/out"
+	grep -qx '  + nexthop 1 gateway 198.51.100.1' "$BATS_TEST_TMPDIR/out"
+	grep -qx '  + route 0.0.0.0/0 table 1 nexthop 1' "$BATS_TEST_TMPDIR/out"
+	[[ $(json '[.dry_run, .change, .vpcs[0].hosts, .hosts, (.vpcs[0].changes | length)]' -n port set p1 vpc "$V" host "${V}b") = '[true,null,["'"${V}b"'"],["'"${V}a"'","'"${V}b"'"],3]' ]]
+	[[ $(vpcctl -n vpc set "$V" quota 0) =~ 'nothing to change' ]]
+	refused 2 'no table 9' -n route add 0.0.0.0/0 vpc "$V" table 9 via blackhole
+	refused 1 'changes nothing' -n vpc show
+	[[ $before = "$(vpcctl vpc show; sql 'SELECT COUNT(*) FROM outbox')" ]]
+	sound
+}
+
+@test "batches that lock against each other all land" {
+	cloud
+	local i pids=()
+	vpcctl vpc add "${V}x" vni $((VNI + 500)) range 10.0.0.0/16
+	for i in 1 2 3 4; do
+		(for j in 1 2 3; do
+			if ((i % 2)); then set -- "$V" "${V}x"; else set -- "${V}x" "$V"; fi
+			printf "route add $i.$j.0.0/16 vpc %s via blackhole\\n" "$@" | vpcctl -b - > /dev/null || exit 1
+		done) 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	[[ $(vpcctl route show vpc "$V" | grep -c blackhole) = 12 && $(vpcctl route show vpc "${V}x" | grep -c blackhole) = 12 ]]
+	[[ $(epoch) = 14 ]]
+	sound
+	vpcctl db check "${V}x"
 }
 
 @test "changes of one VPC at once: all land, one epoch each" {

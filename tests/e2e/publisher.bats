@@ -602,3 +602,41 @@ stop_ms() {
 	once
 	in_step 117
 }
+
+# What an agent says that it has: status HOST VNI EPOCH REVISION
+status() {
+	zkcat put "$(host_path "$1")/status" "{\"v\":1,\"host\":\"$1\",\"boot_id\":\"b\",\"instance\":\"0000000000000001\",\"revision\":$4,\"time\":1,\"vpcs\":[[$2,$3,\"00000000000000000000000000000000\"]]}"
+}
+
+@test "--wait: returns when the live hosts have it, else says who lags, status 3" {
+	publisher
+	vpcctl vpc add waits vni 4700 range 10.0.0.0/16
+	vpcctl subnet add s vpc waits prefix 10.0.1.0/24
+	for i in 1 2 3; do
+		vpcctl host add w$i vtep 198.18.9.$i
+		vpcctl port add p$i vpc waits subnet s host w$i dev tap1
+	done
+	wait_for outbox_is 0
+	status w1 4700 5 2
+	status w2 4700 3 2
+	zkcat put "$(host_path w1)/alive" ''
+	zkcat put "$(host_path w2)/alive" ''
+	run --separate-stderr vpcctl --wait=1 route add 0.0.0.0/0 vpc waits via blackhole
+	[[ $status = 3 && $stderr =~ '2 of 2 live hosts' ]]
+	[[ $output = *'VPC 4700 is at epoch 6'*'host w2 lags: VPC 4700 at epoch 3 of 6, 3 behind'* ]]
+	[[ $output = *'host w1 lags: VPC 4700 at epoch 5 of 6, 1 behind'*'host w3 is not alive'* ]]
+	# They come while it waits: seen by the watch, not by a poll of the last second.
+	(sleep 0.5; status w2 4700 7 2; status w1 4700 7 2) 3>&- &
+	run --separate-stderr vpcctl --wait=20 route del 0.0.0.0/0 vpc waits
+	wait $!
+	[[ $status = 0 && $output = *'2 hosts there, the others are not alive'* ]]
+	# A port more is a revision, too; and nobody has to have what nothing changed.
+	(sleep 0.5; status w1 4700 8 3) 3>&- &
+	run --separate-stderr vpcctl --wait=4 port add p4 vpc waits subnet s host w1 dev tap4
+	wait $!
+	[[ $status = 3 && $output = *'host w2 lags'* && $output != *'host w1'* ]]
+	run vpcctl --wait=0 vpc set waits quota 0
+	[[ $status = 0 && $output = *'nothing to change'* ]]
+	run vpcctl --wait=soon vpc set waits quota 1
+	[[ $status = 1 ]]
+}

@@ -78,7 +78,7 @@ void rig_vpc_new(const char *name, uint32_t vni)
 	const struct intent by = rig_intent();
 	struct cdb_change_result result;
 
-	ok(intent_vpc_add(&by, name, vni, &range, 1, 0, &result, &err));
+	ok(intent_vpc_add(&by, name, vni, &range, 1, 0, 0, &result, &err));
 	assert_int_equal(result.vni, vni);
 }
 
@@ -89,6 +89,8 @@ void rig_copy(const struct vpc_state *from, struct vpc_state *to)
 	to->digest = from->digest;
 	for (size_t i = 0; i < from->n_nexthops; i++)
 		assert_int_equal(vpc_state_add_nexthop(to, &from->nexthops[i]), 0);
+	for (size_t i = 0; i < from->n_members; i++)
+		assert_int_equal(vpc_state_add_member(to, &from->members[i]), 0);
 	for (size_t i = 0; i < from->n_routes; i++)
 		assert_int_equal(vpc_state_add_route(to, &from->routes[i]), 0);
 }
@@ -98,9 +100,14 @@ void rig_assert_same(const struct vpc_state *a, const struct vpc_state *b)
 	assert_int_equal(a->epoch, b->epoch);
 	assert_true(vpc_digest_equal(&a->digest, &b->digest));
 	assert_int_equal(a->n_nexthops, b->n_nexthops);
+	assert_int_equal(a->n_members, b->n_members);
 	assert_int_equal(a->n_routes, b->n_routes);
 	for (size_t i = 0; i < a->n_nexthops; i++)
 		assert_true(vpc_nexthop_equal(&a->nexthops[i], &b->nexthops[i]));
+	for (size_t i = 0; i < a->n_members; i++) {
+		assert_int_equal(vpc_member_cmp(&a->members[i], &b->members[i]), 0);
+		assert_int_equal(a->members[i].weight, b->members[i].weight);
+	}
 	for (size_t i = 0; i < a->n_routes; i++) {
 		assert_int_equal(vpc_route_cmp(&a->routes[i], &b->routes[i]), 0);
 		assert_int_equal(a->routes[i].nexthop, b->routes[i].nexthop);

@@ -423,6 +423,61 @@ static void test_quota(void **state)
 	finish(a, &p);
 }
 
+/* Flags as the quota, from a publisher that knows of them. */
+static void test_flags(void **state)
+{
+	struct kernel_vpc vpc;
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	p.head.has_flags = true;
+	p.head.flags = VPC_F_STRICT;
+	pub_head(&p);
+	run_until(a, !kernel_vpc_get(NULL, 100, &vpc, NULL) && vpc.flags == VPC_F_STRICT);
+	p.head.has_flags = false;
+	p.head.quota = 1 << 20;
+	pub_head(&p);
+	run_until(a, fake_kernel_quota(100) == 1 << 20);
+	assert_int_equal(kernel_vpc_get(NULL, 100, &vpc, NULL), 0);
+	assert_int_equal(vpc.flags, VPC_F_STRICT);
+	p.head.has_flags = true;
+	p.head.flags = 0;
+	pub_head(&p);
+	run_until(a, !kernel_vpc_get(NULL, 100, &vpc, NULL) && !vpc.flags);
+	finish(a, &p);
+}
+
+/* VPCs without a port here come and go with what `ports` says of peers. */
+static void test_peers(void **state)
+{
+	static uint32_t peers[] = { 200, 201 };
+	struct pub p, peer[2];
+	struct agent *a;
+
+	for (unsigned int i = 0; i < 2; i++)
+		pub_start(&peer[i], 200 + i, 20, i);
+	a = start_live(&p, 100);
+	host_ports.vpcs = peers;
+	host_ports.n_vpcs = 2;
+	pub_ports();
+	run_until(a, reached(&peer[0]) && reached(&peer[1]));
+	assert_same(&peer[0]);
+	pub_change(&peer[1], 30);
+	run_until(a, reached(&peer[1]));
+	host_ports.n_vpcs = 1;
+	pub_ports();
+	run_until(a, fake_log_count("VPC 201: removed"));
+	assert_same(&peer[0]);
+	host_ports.n_vpcs = 0;
+	pub_ports();
+	run_until(a, fake_log_count("VPC 200: removed"));
+	host_ports.vpcs = NULL;
+	pub_clear(&peer[0]);
+	pub_clear(&peer[1]);
+	finish(a, &p);
+}
+
 static void test_many_vpcs(void **state)
 {
 	struct pub p[60];
@@ -514,6 +569,8 @@ int main(void)
 		TEST(test_many_vpcs),
 		TEST(test_notify),
 		TEST(test_quota),
+		TEST(test_flags),
+		TEST(test_peers),
 		TEST(test_port_waits_for_snapshot),
 		TEST(test_port_waits_for_change),
 		TEST(test_port_of_busy_vpc),

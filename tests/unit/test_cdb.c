@@ -87,7 +87,8 @@ static void test_nexthop_check(void **state)
 		{ 1, VPC_NEXTHOP_BLACKHOLE, 0, 0, 0, 0, NO_MAC, 0 },
 		{ 0, VPC_NEXTHOP_BLACKHOLE, 0, 0, 0, 0, NO_MAC, -EPROTO }, /* id */
 		{ 1, 0, 0, 0, 0, 0, NO_MAC, -EPROTO }, /* type */
-		{ 1, VPC_NEXTHOP_GROUP, 0, 0, 0, 0, NO_MAC, -EPROTO },
+		{ 1, VPC_NEXTHOP_GROUP, 0, 0, 0, 0, NO_MAC, 0 },
+		{ 1, VPC_NEXTHOP_GROUP, 4, 4, 0, 0, NO_MAC, -EPROTO },
 		{ 1, VPC_NEXTHOP_MAX + 1, 0, 0, 0, 0, NO_MAC, -EPROTO },
 		{ 1, 256 + VPC_NEXTHOP_BLACKHOLE, 0, 0, 0, 0, NO_MAC, -EPROTO },
 		{ 1, VPC_NEXTHOP_GATEWAY, 0, 0, 0, 0, NO_MAC, -EPROTO }, /* VTEP */
@@ -160,6 +161,22 @@ static void assert_route_survives(uint32_t table, const char *prefix, uint32_t n
 	assert_int_equal(cdb_element_parse(bytes, len + 1, &element), -EPROTO);
 }
 
+static void assert_member_survives(uint16_t weight)
+{
+	const struct vpc_nl_member member = { .group = 0x01020304, .nexthop = UINT32_MAX, .weight = weight };
+	uint8_t bytes[VPC_CANON_MAX + 1];
+	struct cdb_element element;
+	unsigned int len = vpc_canon_member(&member, bytes);
+
+	assert_int_equal(cdb_element_parse(bytes, len, &element), 0);
+	assert_int_equal(element.kind, CDB_ELEMENT_MEMBER);
+	assert_int_equal(vpc_member_cmp(&element.member, &member), 0);
+	assert_int_equal(element.member.weight, weight);
+	for (unsigned int cut = 0; cut < len; cut++)
+		assert_int_equal(cdb_element_parse(bytes, cut, &element), -EPROTO);
+	assert_int_equal(cdb_element_parse(bytes, len + 1, &element), -EPROTO);
+}
+
 static void test_elements_survive(void **state)
 {
 	static const struct vpc_nl_nexthop nexthops[] = {
@@ -172,11 +189,14 @@ static void test_elements_survive(void **state)
 		  .vni = 9,
 		  .mac = { 2, 0, 0, 0, 0, 1 } },
 		{ .id = 2, .type = VPC_NEXTHOP_PEER, .vni = 77, .table = 3 },
+		{ .id = 3, .type = VPC_NEXTHOP_GROUP },
 		{ .id = VPC_NEXTHOP_ID_USER_MAX, .type = VPC_NEXTHOP_UNREACHABLE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(nexthops); i++)
 		assert_nexthop_survives(&nexthops[i]);
+	assert_member_survives(1);
+	assert_member_survives(VPC_WEIGHT_MAX);
 	assert_route_survives(0, "0.0.0.0/0", 1);
 	assert_route_survives(1023, "10.1.2.3", UINT32_MAX);
 	assert_route_survives(1, "2001:db8::/33", VPC_NEXTHOP_ID_LOCAL);
@@ -189,10 +209,10 @@ static void test_elements_refused(void **state)
 		size_t len;
 	} cases[] = {
 		{ "\0\0\0\0\1\6", 6 }, /* kind */
-		{ "\3\0\0\0\1\6", 6 },
+		{ "\4\0\0\0\1\6", 6 },
 		{ "\1\0\0\0\0\6", 6 }, /* nexthop id 0 */
 		{ "\1\0\0\0\1\0", 6 }, /* types */
-		{ "\1\0\0\0\1\5", 6 },
+		{ "\1\0\0\0\1\5\0", 7 }, /* a group has no body */
 		{ "\1\0\0\0\1\x09", 6 },
 		{ "\1\0\0\0\1\3\5\xc0\0\2\1\0\0\0\0\0\0\0\0\0\0", 21 }, /* gateway of family 5 */
 		{ "\1\0\0\0\1\4\0\0\0\0\0\0\0\0", 14 }, /* peer without VNI */
@@ -200,6 +220,10 @@ static void test_elements_refused(void **state)
 		{ "\2\0\0\0\1\4\x08\x0a\0\0\1\0\0\0\1", 15 }, /* host bits */
 		{ "\2\0\0\0\1\4\x21\x0a\0\0\1\0\0\0\1", 15 }, /* /33 */
 		{ "\2\0\0\4\0\4\x08\x0a\0\0\0\0\0\0\1", 15 }, /* table 1024 */
+		{ "\3\0\0\0\7\0\0\0\5\0\0", 11 }, /* member of weight 0 */
+		{ "\3\0\0\0\7\0\0\0\5\1\1", 11 }, /* 257 */
+		{ "\3\0\0\0\0\0\0\0\5\0\1", 11 }, /* of group 0 */
+		{ "\3\0\0\0\7\0\0\0\0\0\1", 11 }, /* nexthop 0 */
 		{ "\2\0\0\0\1\6\x08\x0a\0\0\0\0\0\0\1", 15 }, /* family 6 in 4 bytes */
 	};
 	struct cdb_element element;

@@ -52,6 +52,16 @@ static struct vpc_route random_route(unsigned int *seed)
 	return route;
 }
 
+#define GROUP(seed) (20 + rand_r(seed) % 3)
+
+static struct vpc_nl_member random_member(unsigned int *seed)
+{
+	struct vpc_nl_member member = { .group = GROUP(seed), .nexthop = rand_r(seed) % 12 + 1 };
+
+	member.weight = rand_r(seed) % 3 + 1;
+	return member;
+}
+
 /* Nexthops that random routes can use, all there from the start. */
 static void all_nexthops(struct cdb_change *change, unsigned int *seed)
 {
@@ -61,6 +71,9 @@ static void all_nexthops(struct cdb_change *change, unsigned int *seed)
 		nh.id = id;
 		ok(cdb_change_set_nexthop(change, &nh, &err));
 	}
+	for (uint32_t id = 20; id < 23; id++)
+		ok(cdb_change_set_nexthop(change, &(struct vpc_nl_nexthop){ .id = id, .type = VPC_NEXTHOP_GROUP },
+					  &err));
 }
 
 static void random_change(struct cdb_change *change, unsigned int *seed)
@@ -69,15 +82,26 @@ static void random_change(struct cdb_change *change, unsigned int *seed)
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct vpc_nl_nexthop nh = random_nexthop(seed);
+		struct vpc_nl_member member = random_member(seed);
 		struct vpc_route route = random_route(seed);
 		int r;
 
-		switch (rand_r(seed) % 5) {
+		/* As a batch does it: what was written is changed again. */
+		if (rand_r(seed) % 6 == 0)
+			ok(cdb_change_write(change, &err));
+		switch (rand_r(seed) % 7) {
 		case 0:
 			ok(cdb_change_set_nexthop(change, &nh, &err));
 			break;
 		case 1:
 			r = cdb_change_del_route(change, route.table, &route.prefix, NULL);
+			assert_true(!r || r == -ENOENT);
+			break;
+		case 2:
+			ok(cdb_change_set_member(change, &member, &err));
+			break;
+		case 3:
+			r = cdb_change_del_member(change, member.group, member.nexthop, NULL);
 			assert_true(!r || r == -ENOENT);
 			break;
 		default:
@@ -504,8 +528,8 @@ static void test_import(void **state)
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	close(fd);
-	ok(intent_nexthop_put(&by, "bulk", &one, true, &change, &err));
-	ok(intent_nexthop_put(&by, "bulk", &two, true, &change, &err));
+	ok(intent_nexthop_put(&by, "bulk", &one, NULL, true, &change, &err));
+	ok(intent_nexthop_put(&by, "bulk", &two, NULL, true, &change, &err));
 	write_routes(path, MANY, 1, "");
 	assert_import(path, false, MANY, 0, 0, 0);
 	rig_load(300, &full);
@@ -544,6 +568,7 @@ static void test_coalesce(void **state)
 	static const struct vpc_nl_nexthop a = { .id = 1, .type = VPC_NEXTHOP_BLACKHOLE },
 					   b = { .id = 1, .type = VPC_NEXTHOP_PROHIBIT };
 	struct cdb_change change = {};
+	struct change_set *set = &change.pending, done = {};
 
 	put(&change, "10.2.0.0/16", 0, 7); /* new, then another value: one operation */
 	put(&change, "10.2.0.0/16", 0, 8);
@@ -555,21 +580,40 @@ static void test_coalesce(void **state)
 	put(&change, "10.4.0.0/16", 4, 4); /* no change at all */
 	assert_int_equal(cdb_change_put_nexthop(&change, &a, &b), 0);
 	assert_int_equal(cdb_change_put_nexthop(&change, &a, &a), 0);
-	cdb_change_coalesce(&change);
-	assert_int_equal(change.n_nexthops, 0);
-	assert_int_equal(change.n_routes, 2);
-	assert_int_equal(change.routes[0].was, 4);
-	assert_int_equal(change.routes[0].route.nexthop, 0);
-	assert_int_equal(change.routes[1].was, 0);
-	assert_int_equal(change.routes[1].route.nexthop, 8);
+	assert_int_equal(cdb_change_put_member(&change, 7, 5, 0, 9), 0); /* new, then lighter */
+	assert_int_equal(cdb_change_put_member(&change, 7, 4, 2, 0), 0); /* went and came back */
+	assert_int_equal(cdb_change_put_member(&change, 7, 4, 2, 2), 0);
+	assert_int_equal(cdb_change_put_member(&change, 7, 5, 0, 3), 0);
+	change_set_coalesce(set);
+	assert_int_equal(set->n_nexthops, 0);
+	assert_int_equal(set->n_members, 1);
+	assert_int_equal(set->members[0].was, 0);
+	assert_int_equal(set->members[0].member.weight, 3);
+	assert_int_equal(set->n_routes, 2);
+	assert_int_equal(set->routes[0].was, 4);
+	assert_int_equal(set->routes[0].route.nexthop, 0);
+	assert_int_equal(set->routes[1].was, 0);
+	assert_int_equal(set->routes[1].route.nexthop, 8);
 
 	assert_int_equal(cdb_change_put_nexthop(&change, NULL, &a), 0);
 	assert_int_equal(cdb_change_put_nexthop(&change, NULL, &b), 0);
-	cdb_change_coalesce(&change);
-	assert_int_equal(change.n_nexthops, 1);
-	assert_int_equal(change.nexthops[0].is.type, VPC_NEXTHOP_PROHIBIT);
-	free(change.routes);
-	free(change.nexthops);
+	change_set_coalesce(set);
+	assert_int_equal(set->n_nexthops, 1);
+	assert_int_equal(set->nexthops[0].is.type, VPC_NEXTHOP_PROHIBIT);
+
+	/* Written, and changed again: what counts is what was there first. */
+	assert_int_equal(change_set_move(&done, set), 0);
+	put(&change, "10.0.0.0/16", 0, 4); /* back as it was */
+	put(&change, "10.2.0.0/16", 8, 9);
+	assert_int_equal(change_set_move(&done, set), 0);
+	assert_int_equal(change_set_count(set), 0);
+	change_set_coalesce(&done);
+	assert_int_equal(done.n_routes, 1);
+	assert_int_equal(done.routes[0].was, 0);
+	assert_int_equal(done.routes[0].route.nexthop, 9);
+	assert_int_equal(done.n_nexthops, 1);
+	change_set_clear(set);
+	change_set_clear(&done);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include "cdb_rig.h"
 #include "../../lib/cdb_init.h"
+#include "schema_sql.h"
 #include "../../lib/util.h"
 
 static struct cdb *open_as(const char *user, const char *password)
@@ -62,6 +63,57 @@ static void test_init_interrupted(void **state)
 	ok(cdb_check_schema(rig_cdb, &err));
 }
 
+/* What a database of version 1 has stays; its history goes on. */
+static void test_upgrade(void **state)
+{
+	static const char *const rows[] = {
+		"INSERT INTO vpc (vni, name, epoch) VALUES (7, 'old', 1)",
+		"INSERT INTO route_table VALUES (7, 0, 'mapping'), (7, 1, 'main')",
+		"INSERT INTO nexthop (vni, id, type) VALUES (7, 2147483648, 1), (7, 1, 6)",
+		"INSERT INTO route VALUES (7, 1, 4, x'0a000000', 8, 1)",
+		"INSERT INTO change_log VALUES (7, 1, 'c1', 'me', 1, 'as it was', 1, 0, 0)",
+		"INSERT INTO change_op VALUES (7, 1, 0, 1, NULL, x'010000000106')",
+	};
+	const struct intent_members members = { .set = &(struct vpc_nl_member){ .nexthop = 1, .weight = 2 },
+						.n_set = 1 };
+	struct vpc_config config = rig_config;
+	struct cdb_change_result result;
+	unsigned int from, to, version = 0;
+	const char *pos = schema_sql;
+	struct cdb *cdb = NULL;
+	char name[64], drop[128];
+
+	rig_need_server();
+	snprintf(name, sizeof(name), "%s_old", rig_config.cdb_database);
+	snprintf(drop, sizeof(drop), "CREATE DATABASE %s", name);
+	config.cdb_database = name;
+	ok(cdb_command(rig_cdb, drop, &err));
+	ok(cdb_open(&config, &cdb, &err));
+	for (;;) {
+		_cleanup_free_ char *sql = NULL;
+
+		assert_int_equal(cdb_schema_next(&pos, &version, &sql), 0);
+		if (version > 1)
+			break;
+		ok(cdb_command(cdb, sql, &err));
+	}
+	ok(cdb_exec(cdb, &err, "INSERT INTO schema_version (version) VALUES (1)", ""));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		ok(cdb_exec(cdb, &err, rows[i], ""));
+	refused(cdb_check_schema(cdb, &err), -EPROTO, "has schema version 1, this program needs");
+	ok(cdb_init(cdb, &from, &to, &err));
+	assert_int_equal(from, 1);
+	ok(cdb_check_schema(cdb, &err));
+	ok(intent_nexthop_put(&(struct intent){ cdb, "me", "group" }, "old",
+			      &(struct vpc_nl_nexthop){ .id = 5, .type = VPC_NEXTHOP_GROUP }, &members, true, &result,
+			      &err));
+	assert_int_equal(result.epoch, 2);
+	assert_int_equal(result.n_ops, 2);
+	cdb_close(cdb);
+	snprintf(drop, sizeof(drop), "DROP DATABASE %s", name);
+	ok(cdb_command(rig_cdb, drop, &err));
+}
+
 /* The schema itself refuses nonsense, whoever writes. */
 static void test_schema_refuses(void **state)
 {
@@ -87,7 +139,7 @@ static void test_schema_refuses(void **state)
 		{ "INSERT INTO route VALUES (100, 1, 4, x'0c000000', 33, 1)", -EINVAL },
 		{ "INSERT INTO route VALUES (100, 1, 4, x'0c000001', 31, 1)", -EINVAL },
 		{ "INSERT INTO nexthop (vni, id, type) VALUES (100, 50, 1)", -EINVAL },
-		{ "INSERT INTO nexthop (vni, id, type) VALUES (100, 50, 5)", -EINVAL },
+		{ "INSERT INTO nexthop (vni, id, type) VALUES (100, 50, 9)", -EINVAL },
 		{ "INSERT INTO nexthop (vni, id, type) VALUES (100, 50, 3)", -EINVAL },
 		{ "INSERT INTO nexthop (vni, id, type, family, vtep) VALUES (100, 50, 3, 4, x'c00002')", -EINVAL },
 		{ "INSERT INTO nexthop (vni, id, type, family, vtep) VALUES (100, 50, 2, 4, x'c0000201')", -EINVAL },
@@ -237,7 +289,7 @@ static void test_writer_suffices(void **state)
 
 	rig_need_server();
 	by.cdb = open_as("vpc_writer", "it's a \"secret\\");
-	ok(intent_vpc_add(&by, "byWriter", 400, &range, 1, 0, &result, &err));
+	ok(intent_vpc_add(&by, "byWriter", 400, &range, 1, 0, 0, &result, &err));
 	ok(intent_host_add(&by, "hw", &vtep, 4789, &err));
 	ok(intent_subnet_add(&by, "byWriter", "s", &subnet, 1, &result, &err));
 	ok(intent_port_add(&by, "byWriter", &(struct intent_port){ "p", "s", "hw", "tap0" }, &result, &err));
@@ -258,7 +310,7 @@ static void test_snapshot(void **state)
 	rig_need_server();
 	refused(intent_vpc_set(&by, "100", &(struct intent_vpc_set){ .quota = &too_much }, &result, &err), -EINVAL,
 		"quota 9223372036854775808");
-	refused(intent_vpc_add(&by, "much", 101, NULL, 0, too_much, &result, &err), -EINVAL,
+	refused(intent_vpc_add(&by, "much", 101, NULL, 0, too_much, 0, &result, &err), -EINVAL,
 		"quota 9223372036854775808");
 	reader = open_as("vpc_auditor", "it's a \"secret\\");
 	ok(cdb_snapshot_begin(reader, &err));
@@ -284,18 +336,18 @@ static int setup_vpc(void **state)
 		return r;
 	by = rig_intent();
 	rig_vpc_new("spoilt", 100);
-	return intent_nexthop_put(&by, "spoilt", &nh, true, &result, NULL);
+	return intent_nexthop_put(&by, "spoilt", &nh, NULL, true, &result, NULL);
 }
 
 int main(void)
 {
 	/* Accounts are made before they are used. */
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_server),	 cmocka_unit_test(test_init_again),
-		cmocka_unit_test(test_init_interrupted), cmocka_unit_test(test_schema_refuses),
-		cmocka_unit_test(test_accounts),	 cmocka_unit_test(test_writer_suffices),
-		cmocka_unit_test(test_snapshot),	 cmocka_unit_test(test_unexpected_columns),
-		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_no_server),	   cmocka_unit_test(test_init_again),
+		cmocka_unit_test(test_init_interrupted),   cmocka_unit_test(test_upgrade),
+		cmocka_unit_test(test_schema_refuses),	   cmocka_unit_test(test_accounts),
+		cmocka_unit_test(test_writer_suffices),	   cmocka_unit_test(test_snapshot),
+		cmocka_unit_test(test_unexpected_columns), cmocka_unit_test(test_garbage),
 	};
 
 	return cmocka_run_group_tests(tests, setup_vpc, rig_teardown);

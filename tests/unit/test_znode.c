@@ -55,14 +55,15 @@ static int parse(enum doc doc, const char *data, size_t len, struct vpc_err *err
 static const char fence_doc[] = "{\"v\":1,\"term\":7,\"publisher\":\"host:123\"}";
 static const char head_doc[] =
 	"{\"v\":1,\"vni\":100,\"epoch\":9,\"snapshot\":7,\"chunks\":2,\"oldest\":8,\"digest\":\"" D1
-	"\",\"snapshot_digest\":\"" D2 "\",\"change\":\"c1f\",\"time\":1767225600000,\"quota\":0}";
+	"\",\"snapshot_digest\":\"" D2 "\",\"change\":\"c1f\",\"time\":1767225600000,\"quota\":0,\"flags\":1}";
 static const char ports_doc[] =
 	"{\"v\":1,\"host\":\"h1\",\"revision\":3,\"vtep\":\"192.0.2.11\",\"vtep6\":\"2001:db8::b\","
 	"\"udp_port\":4789,\"ports\":["
 	"{\"id\":1,\"vni\":100,\"dev\":\"tap1\",\"mac\":\"02:00:00:00:00:01\",\"table\":1,\"flags\":0,"
 	"\"gateway\":\"10.0.0.1\",\"addrs\":[\"10.0.0.5/32\",\"2001:db8::5/128\"]},"
 	"{\"id\":2,\"vni\":101,\"dev\":\"tap2\",\"mac\":\"02:00:00:00:00:02\",\"table\":0,\"flags\":1,"
-	"\"gateway\":\"10.1.0.1\",\"gateway6\":\"2001:db8::1\",\"subnet6\":\"2001:db8::/64\",\"addrs\":[]}]}";
+	"\"gateway\":\"10.1.0.1\",\"gateway6\":\"2001:db8::1\",\"subnet6\":\"2001:db8::/64\",\"addrs\":[]}],"
+	"\"vpcs\":[7,200]}";
 static const char status_doc[] =
 	"{\"v\":1,\"host\":\"h1\",\"boot_id\":\"6f1b\",\"instance\":\"00000000deadbeef\",\"revision\":3,"
 	"\"time\":1767225600000,\"vpcs\":[[100,9,\"" D1 "\"],[101,1,\"" D2 "\"]]}";
@@ -132,6 +133,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(head.vni, 100);
 	assert_int_equal(head.digest.h[0], 0x0011223344556677);
 	assert_int_equal(head.snapshot_digest.h[1], 1);
+	assert_true(head.has_flags);
+	assert_int_equal(head.flags, VPC_F_STRICT);
 	assert_int_equal(vpc_head_format(&head, &text, &len), 0);
 	assert_string_equal(text, head_doc);
 	free(text);
@@ -143,6 +146,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(ports.ports[0].gateway6.family, 0);
 	assert_int_equal(ports.ports[1].gateway6.family, AF_INET6);
 	assert_int_equal(ports.ports[1].subnet6.plen, 64);
+	assert_int_equal(ports.n_vpcs, 2);
+	assert_int_equal(ports.vpcs[1], 200);
 	assert_int_equal(vpc_host_ports_format(&ports, &text, &len), 0);
 	assert_string_equal(text, ports_doc);
 	free(text);
@@ -252,6 +257,8 @@ static const struct {
 	  "change: 65 characters" },
 	{ HEAD, ",\"quota\":0", "", -EINVAL, "quota: missing" },
 	{ HEAD, "\"time\":1", "\"time\":-1", -EINVAL, "time: " },
+	{ HEAD, "\"flags\":1", "\"flags\":3", -EINVAL, "flags: 0x3" },
+	{ HEAD, "\"flags\":1", "\"flags\":true", -EINVAL, "flags: boolean" },
 
 	{ PORTS, "\"h1\"", "\"../x\"", -EINVAL, "host: '../x' is not a host name" },
 	{ PORTS, "\"h1\"", "17", -EINVAL, "host: int, a string expected" },
@@ -277,6 +284,10 @@ static const struct {
 	{ PORTS, "10.0.0.5/32", "10.0.0.5/24", -EINVAL, "ports[0].addrs: '10.0.0.5/24'" },
 	{ PORTS, "[\"10.0.0.5/32\",", "[7,", -EINVAL, "ports[0].addrs: int" },
 	{ PORTS, "\"addrs\":[]", "\"addrs\":{}", -EINVAL, "ports[1].addrs: object, array expected" },
+	{ PORTS, "[7,200]", "[7,7]", -EINVAL, "vpcs[1]: not ascending" },
+	{ PORTS, "[7,200]", "[0,7]", -EINVAL, "vpcs[0]: 0 is out of range" },
+	{ PORTS, "[7,200]", "[7,16777216]", -EINVAL, "vpcs[1]: 16777216 is out of range" },
+	{ PORTS, "[7,200]", "7", -EINVAL, "vpcs: int, array expected" },
 	{ PORTS, "\"ports\":[", "\"ports\":[null,", -EINVAL, "ports[0]: null, object expected" },
 
 	{ STATUS, "00000000deadbeef", "00000000DEADBEEF", -EINVAL, "instance: " },
@@ -317,6 +328,8 @@ static void test_accepted(void **state)
 		{ FENCE, "host:123", "\\u0068\\\\\\\"" },
 		{ HEAD, "\"oldest\":8", "\"oldest\":1" },
 		{ HEAD, "c1f", "" },
+		{ HEAD, ",\"flags\":1", "" },
+		{ PORTS, ",\"vpcs\":[7,200]", "" },
 		{ PORTS, "\"revision\":3", "\"revision\":0" },
 		{ PORTS, "192.0.2.11\",\"vtep6\":\"2001:db8::b", "2001:db8::1" },
 		{ STATUS, "[[100", "[[102,1,\"" D1 "\"],[100" },

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One element of a change, as history, plans and comparisons show it: nexthops, members of groups, routes.
+ */
+#include <stdio.h>
+#include "ctl.h"
+
+static struct json_object *element_object(const struct cdb_element *element)
+{
+	struct json_object *object;
+
+	if (element->kind == CDB_ELEMENT_NEXTHOP)
+		return ctl_nexthop_object(&element->nexthop);
+	if (element->kind == CDB_ELEMENT_MEMBER) {
+		object = ctl_member_object(&element->member);
+		ctl_add_u64(object, "group", element->member.group);
+		return object;
+	}
+	object = json_object_new_object();
+	ctl_add_u64(object, "table", element->route.table);
+	ctl_add_prefix(object, "prefix", &element->route.prefix);
+	ctl_add_u64(object, "nexthop", element->route.nexthop);
+	return object;
+}
+
+static char *element_text(const struct cdb_element *element, char *buf, size_t size)
+{
+	char text[VPC_NEXTHOP_STRLEN];
+
+	if (element->kind == CDB_ELEMENT_NEXTHOP)
+		snprintf(buf, size, "nexthop %u %s", element->nexthop.id, vpc_nexthop_format(&element->nexthop, text));
+	else if (element->kind == CDB_ELEMENT_MEMBER)
+		snprintf(buf, size, "member %u of group %u weight %u", element->member.nexthop, element->member.group,
+			 element->member.weight);
+	else
+		snprintf(buf, size, "route %s table %u nexthop %u", vpc_prefix_format(&element->route.prefix, text),
+			 element->route.table, element->route.nexthop);
+	return buf;
+}
+
+void ctl_print_op(struct ctl *ctl, const struct cdb_element *was, const struct cdb_element *is, struct json_object *ops)
+{
+	static const char *const kinds[] = {
+		[CDB_ELEMENT_NEXTHOP] = "nexthop", [CDB_ELEMENT_ROUTE] = "route", [CDB_ELEMENT_MEMBER] = "member"
+	};
+	struct json_object *object;
+	char text[256];
+
+	if (!ctl->json) {
+		if (was)
+			printf("  - %s\n", element_text(was, text, sizeof(text)));
+		if (is)
+			printf("  + %s\n", element_text(is, text, sizeof(text)));
+		return;
+	}
+	object = json_object_new_object();
+	ctl_add_string(object, "kind", kinds[(was ?: is)->kind]);
+	json_object_object_add(object, "was", was ? element_object(was) : NULL);
+	json_object_object_add(object, "is", is ? element_object(is) : NULL);
+	json_object_array_add(ops, object);
+}
