@@ -57,6 +57,7 @@ static const struct config_key keys[] = {
 	KEY("agent", "name", KEY_NAME, host, NULL),
 	KEY("agent", "load_module", KEY_BOOL, load_module, "no"),
 	KEY_UINT("agent", "status_interval_s", status_interval_s, 1, 86400, "60"),
+	KEY_UINT("publisher", "poll_ms", poll_ms, 1, 60000, "30"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),
 };
 /* clang-format on */

@@ -17,7 +17,6 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 
-#define IDLE_MS 30
 #define ROWS_MAX 10000 /* of the outbox in one round */
 #define WAIT_FIRST_MS 100
 #define WAIT_LONGEST_MS 5000
@@ -390,7 +389,7 @@ int pub_run(struct publisher *p, struct vpc_err *err)
 			pub_retry_all_due(p->retry);
 		}
 		if (!round.done)
-			pause_ms(p, IDLE_MS);
+			pause_ms(p, p->config->poll_ms);
 	}
 	summary(p, true);
 	return p->stop ? 0 : r;

@@ -61,6 +61,7 @@ static void test_defaults(void **arg)
 		assert_string_equal(config.host, name);
 		assert_false(config.load_module);
 		assert_int_equal(config.status_interval_s, 60);
+		assert_int_equal(config.poll_ms, 30);
 		assert_int_equal(config.log_level, LOG_INFO);
 		vpc_config_clear(&config);
 	}
@@ -72,6 +73,7 @@ static void test_all_keys(void **arg)
 				   "[cdb]\n\thost = db.example\n  port = 3307 ; the proxy\nsocket = /run/my.sock\r\n"
 				   "user = vpc_agent\npassword = a = b;c'\"#\ndatabase = vpc2\ntimeout_s = 3\n"
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
+				   "[publisher]\npoll_ms = 60000\n"
 				   "[log]\nlevel = debug";
 	struct vpc_config config;
 
@@ -88,6 +90,7 @@ static void test_all_keys(void **arg)
 	assert_string_equal(config.host, "host-1.example_2");
 	assert_true(config.load_module);
 	assert_int_equal(config.status_interval_s, 1);
+	assert_int_equal(config.poll_ms, 60000);
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	vpc_config_clear(&config);
 }
@@ -146,6 +149,8 @@ static void test_wrong(void **arg)
 		{ "[agent]\nload_module = maybe\n", "'maybe' is neither yes nor no" },
 		{ "[agent]\nload_module =\n", "'' is neither yes nor no" },
 		{ "[agent]\nstatus_interval_s = 86401\n", "from 1 to 86400" },
+		{ "[publisher]\npoll_ms = 0\n", "from 1 to 60000" },
+		{ "[publisher]\npoll_ms = 60001\n", "from 1 to 60000" },
 		{ "[log]\nlevel = loud\n", "'loud' is not a level" },
 		{ "[log]\nlevel = 7\n", "'7' is not a level" },
 		{ "[cdb]\nhost = " X200 "\n", ":2: the line is too long" },
