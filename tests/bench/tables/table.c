@@ -36,10 +36,13 @@ void bench_addr_inside(const struct bench_table *table, u8 *addr)
 
 static void bench_table_shuffle(struct bench_table *table)
 {
-	u32 i;
+	u32 i, k;
 
-	for (i = table->n; i > 1; i--)
-		swap(table->route[i - 1], table->route[bench_below(i)]);
+	for (i = table->n; i > 1; i--) {
+		/* swap() reads its arguments twice. */
+		k = bench_below(i);
+		swap(table->route[i - 1], table->route[k]);
+	}
 }
 
 /* "192.0.2.0/24 7" up to the line's end. */
