@@ -76,29 +76,48 @@ static __always_inline u32 vpc_node_lookup(const struct vpc_trie_node *node, str
 	return vpc_node_values(best, v6)[vpc_bit_rank(best->in, bit)];
 }
 
-static __always_inline u32 vpc_index_value(const struct vpc_index_entry *entry, u8 *ret_plen)
+/*
+ * The subtree of a /16. What a node's slots lead to is longer than what the node has itself, so they come first: the
+ * address of the slot is known without the node.
+ */
+static __always_inline u32 vpc_index_follow(const struct vpc_index_way *way, struct vpc_key key, bool v6, u8 *ret_plen)
 {
-	if (ret_plen && entry->value)
-		*ret_plen = entry->plen;
-	return entry->value;
+	unsigned int index = vpc_key_index(key, VPC_INDEX_POS, v6);
+	const struct vpc_trie_node *node = vpc_slot_ptr(way->slot);
+	u32 value;
+	u64 slot;
+
+	if (vpc_slot_tag(way->slot) != VPC_SLOT_NODE)
+		return vpc_slot_match(way->slot, key, VPC_INDEX_POS, v6, ret_plen);
+	if (way->ext & BIT_ULL(index)) {
+		slot = vpc_node_slots(node, v6)[vpc_bit_rank(way->ext, index)];
+		if (vpc_slot_tag(slot) == VPC_SLOT_NODE)
+			value = vpc_node_lookup(vpc_slot_ptr(slot), key, v6, ret_plen);
+		else
+			value = vpc_slot_match(slot, key, VPC_INDEX_POS + VPC_TRIE_STRIDE, v6, ret_plen);
+		if (value)
+			return value;
+	}
+	return vpc_node_lookup(node, key, v6, ret_plen);
 }
 
 static __always_inline u32 vpc_index_lookup(const struct vpc_index_page *top, struct vpc_key key, bool v6, u8 *ret_plen)
 {
-	const struct vpc_index_entry *first = &top->entry[key.hi >> 56], *entry;
+	const struct vpc_index_way *first = &top->way[key.hi >> 56];
+	unsigned int i = key.hi >> 48 & (VPC_INDEX_ENTRIES - 1);
 	const struct vpc_index_page *page = vpc_slot_ptr(first->slot);
-	u32 value = 0;
+	u64 cover = first->ext;
+	u32 value;
 
-	if (!page)
-		return vpc_index_value(first, ret_plen);
-	entry = &page->entry[key.hi >> 48 & (VPC_INDEX_ENTRIES - 1)];
-	if (vpc_slot_tag(entry->slot) != VPC_SLOT_NODE)
-		value = vpc_slot_match(entry->slot, key, VPC_INDEX_POS, v6, ret_plen);
-	else if (entry->slot)
-		value = vpc_node_lookup(vpc_slot_ptr(entry->slot), key, v6, ret_plen);
-	if (value)
-		return value;
-	return entry->value ? vpc_index_value(entry, ret_plen) : vpc_index_value(first, ret_plen);
+	if (page) {
+		value = page->way[i].slot ? vpc_index_follow(&page->way[i], key, v6, ret_plen) : 0;
+		if (value)
+			return value;
+		cover = page->cover[i / 2] ?: cover;
+	}
+	if (cover && ret_plen)
+		*ret_plen = (u8)cover;
+	return cover >> 8;
 }
 
 static __always_inline u32 vpc_trie_find(const struct vpc_trie *trie, struct vpc_key key, bool v6, u8 *ret_plen)

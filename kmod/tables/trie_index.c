@@ -5,7 +5,7 @@
  * commit, copying only the pages in which something changed.
  *
  * Everything in the index is derived from the tree, which stays complete without it: walks, exact lookups and edits
- * never look here. Two levels of 256 entries, so that copy-on-write copies 8 KiB for a change in one /16, not a
+ * never look here. Two levels of 256 entries, so that copy-on-write copies 10 KiB for a change in one /16, not a
  * megabyte. A prefix shorter than /16 is the value of the entries that it covers: up to /8 on the first level, behind
  * that on the second.
  */
@@ -37,7 +37,7 @@ static struct vpc_index_pending *vpc_index_pending(const struct vpc_trie *trie)
 
 static struct vpc_index_page *vpc_index_page(const struct vpc_index_page *top, unsigned int i)
 {
-	return vpc_slot_ptr(top->entry[i].slot);
+	return vpc_slot_ptr(top->way[i].slot);
 }
 
 /* -- what changed -------------------------------------------------------------------------------------------------- */
@@ -77,13 +77,18 @@ void vpc_index_touch(struct vpc_index_pending *pending, struct vpc_key key, unsi
 
 /* -- from the tree ------------------------------------------------------------------------------------------------- */
 
+/* What one place in a page should have. */
+struct vpc_index_entry {
+	struct vpc_index_way way;
+	u64 cover;
+};
+
 /* A prefix on the way down, when it is the longest so far and @entry is for its length. */
 static void vpc_index_offer(struct vpc_index_entry *entry, bool top, unsigned int plen, u32 value)
 {
 	if (top != (plen <= 8))
 		return;
-	entry->value = value;
-	entry->plen = plen;
+	entry->cover = vpc_index_cover(value, plen);
 }
 
 static void vpc_index_lone(struct vpc_index_entry *entry, bool top, u64 slot, struct vpc_key key, unsigned int pos,
@@ -99,9 +104,9 @@ static void vpc_index_lone(struct vpc_index_entry *entry, bool top, u64 slot, st
 	if (plen < VPC_INDEX_BITS)
 		vpc_index_offer(entry, top, plen, route.value);
 	else if (vpc_slot_tag(slot) != VPC_SLOT_INLINE)
-		entry->slot = slot;
+		entry->way.slot = slot;
 	else
-		entry->slot = vpc_slot_inline(&route, VPC_INDEX_POS);
+		entry->way.slot = vpc_slot_inline(&route, VPC_INDEX_POS);
 }
 
 /*
@@ -122,7 +127,8 @@ static struct vpc_index_entry vpc_index_find(const struct vpc_trie *trie, struct
 				    pos ? min(pos - VPC_TRIE_PAD, VPC_INDEX_BITS) : 0))
 			return entry;
 		if (pos >= VPC_INDEX_POS) {
-			entry.slot = vpc_slot_make(node, VPC_SLOT_NODE);
+			entry.way.slot = vpc_slot_make(node, VPC_SLOT_NODE);
+			entry.way.ext = pos == VPC_INDEX_POS ? node->ext : 0;
 			return entry;
 		}
 		index = vpc_key_index(key, pos, v6);
@@ -142,12 +148,9 @@ static struct vpc_index_entry vpc_index_find(const struct vpc_trie *trie, struct
 	}
 }
 
-static struct vpc_index_entry vpc_index_find_top(const struct vpc_trie *trie, unsigned int i)
+static u64 vpc_index_find_top(const struct vpc_trie *trie, unsigned int i)
 {
-	struct vpc_index_entry entry = vpc_index_find(trie, (struct vpc_key){ .hi = (u64)i << 56 }, true);
-
-	entry.slot = 0;
-	return entry;
+	return vpc_index_find(trie, (struct vpc_key){ .hi = (u64)i << 56 }, true).cover;
 }
 
 static struct vpc_index_entry vpc_index_find_sixteen(const struct vpc_trie *trie, unsigned int i)
@@ -172,6 +175,7 @@ static int vpc_index_update_page(struct vpc_trie_txn *txn, const struct vpc_trie
 				 struct vpc_index_page **ret_page)
 {
 	unsigned int first = i * VPC_INDEX_ENTRIES, end = first + VPC_INDEX_ENTRIES, k;
+	struct vpc_index_entry entry;
 	struct vpc_index_page *page;
 
 	*ret_page = base;
@@ -184,8 +188,12 @@ static int vpc_index_update_page(struct vpc_trie_txn *txn, const struct vpc_trie
 		memcpy(page, base, sizeof(*page));
 	else
 		memset(page, 0, sizeof(*page));
-	for (k = find_next_bit(pending->sixteen, end, first); k < end; k = find_next_bit(pending->sixteen, end, k + 1))
-		page->entry[k - first] = vpc_index_find_sixteen(trie, k);
+	for (k = find_next_bit(pending->sixteen, end, first); k < end;
+	     k = find_next_bit(pending->sixteen, end, k + 1)) {
+		entry = vpc_index_find_sixteen(trie, k);
+		page->way[k - first] = entry.way;
+		page->cover[(k - first) / 2] = entry.cover;
+	}
 	if (!memchr_inv(page, 0, sizeof(*page))) {
 		vpc_index_page_free(txn, page);
 		page = NULL;
@@ -242,8 +250,8 @@ static int vpc_index_update(struct vpc_trie_txn *txn, const struct vpc_trie *tri
 			return -ENOMEM;
 		}
 		if (test_bit(i, pending->top))
-			top->entry[i] = vpc_index_find_top(trie, i);
-		top->entry[i].slot = (unsigned long)page;
+			top->way[i].ext = vpc_index_find_top(trie, i);
+		top->way[i].slot = (unsigned long)page;
 	}
 	*ret_top = top;
 	return 0;
@@ -340,32 +348,32 @@ size_t vpc_index_memory(const struct vpc_trie *trie)
 	return bytes;
 }
 
-static bool vpc_index_same(const struct vpc_index_entry *a, struct vpc_index_entry b)
+static bool vpc_index_page_sound(const struct vpc_trie *trie, const struct vpc_index_page *page, unsigned int first)
 {
-	return a->slot == b.slot && a->value == b.value && a->plen == b.plen;
+	const struct vpc_index_way *way = page->way;
+	struct vpc_index_entry entry;
+	unsigned int k;
+
+	for (k = 0; k < VPC_INDEX_ENTRIES; k++, way++) {
+		entry = vpc_index_find_sixteen(trie, first + k);
+		if (way->slot != entry.way.slot || way->ext != entry.way.ext || page->cover[k / 2] != entry.cover)
+			return false;
+	}
+	return true;
 }
 
 bool vpc_trie_index_sound(const struct vpc_trie *trie)
 {
 	static const struct vpc_index_page nothing;
-	const struct vpc_index_page *top = trie->index, *page;
-	struct vpc_index_entry entry;
-	unsigned int i, k;
+	const struct vpc_index_page *top = trie->index;
+	unsigned int i;
 
 	if (!top)
 		return true;
 	for (i = 0; i < VPC_INDEX_ENTRIES; i++) {
-		page = vpc_index_page(top, i);
-		entry = vpc_index_find_top(trie, i);
-		entry.slot = (unsigned long)page;
-		if (!vpc_index_same(&top->entry[i], entry))
+		if (top->way[i].ext != vpc_index_find_top(trie, i) ||
+		    !vpc_index_page_sound(trie, vpc_index_page(top, i) ?: &nothing, i * VPC_INDEX_ENTRIES))
 			return false;
-		page = page ?: &nothing;
-		for (k = 0; k < VPC_INDEX_ENTRIES; k++) {
-			entry = vpc_index_find_sixteen(trie, i * VPC_INDEX_ENTRIES + k);
-			if (!vpc_index_same(&page->entry[k], entry))
-				return false;
-		}
 		cond_resched();
 	}
 	return true;

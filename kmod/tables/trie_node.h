@@ -314,20 +314,31 @@ extern const u64 vpc_trie_cover[32];
 #define VPC_INDEX_PENDING	1UL	/* in vpc_trie.index: a struct vpc_index_pending, in a transaction only */
 
 /**
- * struct vpc_index_entry - of the first level for a first byte, of the second for a /16
+ * struct vpc_index_way - the way on from an entry of the index
  * @slot: first level: the second level's page, second level: the subtree at VPC_INDEX_POS; 0: none
- * @value: of the longest prefix around it of up to /8, or of /9 to /15; 0: none
- * @plen: that prefix's length
+ * @ext: second level: that of @slot's node when it stands at VPC_INDEX_POS itself, so that a lookup goes on to the
+ *	 node's slots without waiting for its head, else 0; first level: the cover of up to /8
  */
-struct vpc_index_entry {
+struct vpc_index_way {
 	u64 slot;
-	u32 value;
-	u8 plen;
+	u64 ext;
 };
 
+/**
+ * struct vpc_index_page - of the first level, by an address's first byte, or of the second, by its second one
+ * @way: to what is longer
+ * @cover: second level, for two entries each as none is longer than /15: the longest prefix around them of /9 to /15,
+ *	   its value above its length; 0: none
+ */
 struct vpc_index_page {
-	struct vpc_index_entry entry[VPC_INDEX_ENTRIES];
+	struct vpc_index_way way[VPC_INDEX_ENTRIES];
+	u64 cover[VPC_INDEX_ENTRIES / 2];
 };
+
+static __always_inline u64 vpc_index_cover(u32 value, unsigned int plen)
+{
+	return (u64)value << 8 | plen;
+}
 
 /* Before a change of @trie: sets txn->pending. -ENOMEM. */
 int vpc_index_begin(struct vpc_trie_txn *txn, struct vpc_trie *trie);
