@@ -29,8 +29,8 @@ done
 wanted() { [[ " ${parts[*]} " = *" $1 "* ]]; }
 
 logs=build/check
-passed=0 failed=0 skipped=0
-scenarios_pid='' step_pid=''
+# What is under way: whole rows of steps, and the step that this shell itself is at.
+row_pids='' step_pid='' failed=0
 # Where the suites have their servers.
 export VPC_BATS_DIR=$top/$logs/bats
 
@@ -46,7 +46,7 @@ cleanup() {
 	local status=$?
 	trap - EXIT
 	trap '' INT TERM HUP
-	for pid in $step_pid $scenarios_pid; do
+	for pid in $step_pid $row_pids; do
 		if kill -TERM "$pid" 2> /dev/null; then wait "$pid" || true; fi
 	done
 	[[ -z ${locked:-} ]] || stop_services
@@ -64,9 +64,16 @@ run() {
 	echo "$status $((SECONDS - begin))" > "$logs/$name.status"
 }
 
-# Counts what a log says: its last line "N passed, N failed[, N skipped]", or TAP, or lines "ok - ", or else one for the
-# exit status.
+# Prints what came of a step, in one piece: others may be under way.
 report() {
+	local text
+	text=$(report_text "$1")
+	echo "$text"
+}
+
+# Counts what a log says: its last line "N passed, N failed[, N skipped]", or TAP, or lines "ok - ", or else one for the
+# exit status. The counts go to NAME.count.
+report_text() {
 	local name=$1 log=$logs/$1.log status took p=0 f=0 s=0
 	read -r status took < "$logs/$name.status"
 	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
@@ -80,7 +87,7 @@ report() {
 		p=1
 	fi
 	[[ $status = 0 || $f != 0 ]] || f=1
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	echo "$p $f $s" > "$logs/$name.count"
 	printf '%-12s %4d passed, %d failed%s  (%d s)\n' "$name" "$p" "$f" "$( ((s == 0)) || echo ", $s skipped")" "$took"
 	if [[ $f != 0 ]]; then
 		grep -E -A15 '^not ok |FAILED|ERROR: |runtime error:|: error: ' "$log" | head -n 120 | sed 's/^/    /' || true
@@ -107,18 +114,79 @@ step() {
 	report "$name"
 }
 
-# scenarios KVER OUT [SCENARIO...]
+# row FUNCTION...: steps one after the other, beside all else.
+row() {
+	(
+		trap - EXIT
+		trap '[[ -z $step_pid ]] || { kill -TERM "$step_pid"; wait "$step_pid"; }; exit 143' TERM
+		for part; do "$part"; done
+	) &
+	row_pids+=" $!"
+}
+
+# Of a row that did not get to its end some steps have not been counted.
+rows_wait() {
+	local pid
+	for pid in $row_pids; do
+		wait "$pid" || { echo "a row of steps ended early, with status $?"; failed=$((failed + 1)); }
+	done
+	row_pids=''
+}
+
+suite() { step "$1" timeout -k 10 600 bats --tap "tests/e2e/$1.bats"; }
+
+# What compiles and what is short; ctl's first test wants the unit tests built. In what style compiles anew, the module's
+# objects, nobody else has business then.
+compiling() {
+	! wanted unit || step unit make -j2 WERROR=1 unit
+	! wanted bats || suite ctl
+	! wanted style || step style make style
+}
+
+# Suites that wait more than they work.
+waiting() {
+	local file
+	for file in tests/e2e/*.bats; do
+		[[ $file = */ctl.bats ]] || suite "$(basename "$file" .bats)"
+	done
+}
+
+# All of them, those of which nothing is known first and the longest of the others next: what is begun last should end soon.
+scenarios_in_order() {
+	local name file known=" $scenarios_by_length "
+	for file in tests/e2e/vm_*.sh; do
+		name=$(basename "${file#*/vm_}" .sh)
+		[[ $known = *" $name "* ]] || echo "$name"
+	done
+	for name in $scenarios_by_length; do
+		[[ ! -e tests/e2e/vm_$name.sh ]] || echo "$name"
+	done
+}
+scenarios_by_length="underlay datapath icmp ports reconcile forwarding module_reload upgrade namespace_end isolation"
+scenarios_by_length+=" publisher_kill agent_kill bad_input mariadb_down zookeeper_down refusals"
+
+# One of two machines that share the scenarios.
+machine() {
+	local names log=$logs/scenarios-$1.log
+	mapfile -t names < <(scenarios_in_order)
+	run "scenarios-$1" scenarios "$KVER" "scenarios-$1" "$logs/scenarios" --shared "${names[@]}"
+	report "scenarios-$1"
+}
+machine_1() { machine 1; }
+machine_2() { machine 2; }
+
+# scenarios KVER NAME OUT [SCENARIO...]
 # In a subshell of its own, so that its end is vm.sh's, which cleans up when it is told to end.
 scenarios() {
-	local kver=$1 out=$2 services=$logs/services/${2##*/}
-	shift 2
+	local kver=$1 out=$3 services=$logs/services/$2 console=$logs/$2.console
+	shift 3
 	scripts/services.sh start "$services" || return
 	set -a
 	# shellcheck source=/dev/null
 	. "$services/env"
 	set +a
 	mkdir -p "$out"
-	scripts/vm.sh --kernel "$kver" --smp 2 --timeout 3000 --out "$out" --log "$out/console" -- tests/e2e/vm-run.sh "$@" &
+	scripts/vm.sh --kernel "$kver" --smp 2 --timeout 3000 --out "$out" --log "$console" -- tests/e2e/vm-run.sh "$@" &
 	vm=$!
 	trap 'kill -TERM "$vm"; wait "$vm"; exit 143' TERM
 	wait "$vm"
@@ -132,7 +200,12 @@ kernel() {
 	make -j2 WERROR=1 sparse KVER="$kver" 2>&1 | tee "$logs/sparse-$1"
 	[[ ${PIPESTATUS[0]} = 0 ]] || return
 	! grep -qE '(warning|error):' "$logs/sparse-$1" || return
-	scenarios "$kver" "$out" forwarding isolation refusals module_reload namespace_end
+	scenarios "$kver" "kernel-$1" "$out" forwarding isolation refusals module_reload namespace_end
+}
+
+kernel_6_12() {
+	run kernel-6.12 kernel 6.12
+	report kernel-6.12
 }
 
 # Its tools are user space's.
@@ -163,44 +236,27 @@ if [[ -z ${VPC_TEST_DATA:-} && -d $top/../shared/data ]]; then
 fi
 
 ! wanted build || step build make -j2 WERROR=1 all
-# A virtual machine leaves a good part of two processors idle, as a scenario waits more than it works: two at once, each
-# with every second scenario, and the rest beside them.
+# A virtual machine leaves a good part of two processors idle, as a scenario waits more than it works: two at once, which
+# take the scenarios by turns, and two rows of other steps beside them.
 if wanted scenarios; then
-	files=(tests/e2e/vm_*.sh)
-	for half in 1 2; do
-		names=()
-		for ((i = half - 1; i < ${#files[@]}; i += 2)); do
-			names+=("$(basename "${files[i]#*/vm_}" .sh)")
-		done
-		run "scenarios-$half" scenarios "$KVER" "$logs/scenarios-$half" "${names[@]}" &
-		scenarios_pid+=" $!"
-	done
+	row machine_1
+	row machine_2
 fi
-! wanted unit || step unit make -j2 WERROR=1 unit
-if wanted bats; then
-	for suite in tests/e2e/*.bats; do
-		step "$(basename "$suite" .bats)" timeout -k 10 600 bats --tap "$suite"
-	done
-fi
+row compiling
+! wanted bats || row waiting
+rows_wait
 ! wanted kunit || step kunit make kunit
 ! wanted uml || step uml uml
-if wanted scenarios; then
-	for pid in $scenarios_pid; do wait "$pid" || true; done
-	scenarios_pid=''
-	report scenarios-1
-	report scenarios-2
-fi
-# Last, because sparse compiles the module's objects anew.
-! wanted style || step style make style
 
 if wanted kernels; then
-	run kernel-6.12 kernel 6.12 &
-	scenarios_pid=$!
-	wait "$scenarios_pid" || true
-	scenarios_pid=''
-	report kernel-6.12
+	row kernel_6_12
+	rows_wait
 fi
 
+passed=0 skipped=0
+while read -r p f s; do
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+done < <(cat "$logs"/*.count)
 echo "# $skipped skipped, $SECONDS s"
 echo "$passed passed, $failed failed"
 [[ $failed = 0 ]]

@@ -5,13 +5,21 @@
 # services' addresses in the environment. Prints "ok - ..." and "not ok - ..." lines, failed scenarios' output, and
 # "N passed, N failed" at the end; each scenario's whole output goes to $VM_OUT.
 #
-#   tests/e2e/vm-run.sh [SCENARIO...]            names or files; all by default
+#   tests/e2e/vm-run.sh [--shared] [SCENARIO...]     names or files; all by default
+#
+# --shared: several machines with one $VM_OUT are given the same scenarios, and each takes the next that none has begun.
 
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 limit_s=900
 out=${VM_OUT:-/tmp}
 
+shared=0
+if [[ ${1:-} = --shared ]]; then
+	shared=1
+	mkdir -p "$out/begun"
+	shift
+fi
 if [[ $# = 0 ]]; then
 	set -- tests/e2e/vm_*.sh
 fi
@@ -30,6 +38,7 @@ for scenario; do
 	name=${name#vm_}
 	file=tests/e2e/vm_$name.sh
 	log=$out/$name.log
+	((shared == 0)) || mkdir "$out/begun/$name" 2> /dev/null || continue
 	[[ -r $file ]] || { not_ok "$name: there is no $file"; continue; }
 	dmesg -C
 	start=$SECONDS
