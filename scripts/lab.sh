@@ -25,23 +25,31 @@ PATH=$lab_top/build:$lab_top/build/tools:$PATH
 
 lab_fail() { echo "lab: $*" >&2; return 1; }
 
-# wait_until 'condition' [seconds]: tries until the condition, shell code, is true.
+# wait_until 'condition' [seconds]: tries until the condition, shell code, is true. The limit is for what never comes;
+# under emulation on a busy machine what does come takes many times what it takes elsewhere.
 wait_until() {
-	local end=$((SECONDS + ${2:-30}))
+	local limit=${2:-60} end
+	end=$((SECONDS + limit))
+	# A pipe that nobody writes to: to wait for it costs no process, which is much under emulation.
+	[[ -n ${lab_never:-} ]] || exec {lab_never}<> <(:)
 	until eval "$1" > /dev/null 2>&1; do
-		((SECONDS < end)) || { lab_fail "waited ${2:-30} s in vain for: $1"; return 1; }
-		sleep 0.1
+		((SECONDS < end)) || { lab_fail "waited $limit s in vain for: $1"; return 1; }
+		read -rt 0.1 -u "$lab_never" || true
 	done
 }
 
 # Programs that are started often, and their libraries, come into memory: 9p is slow to open.
 lab_warm() {
-	local program programs=()
-	for program in vpcctl vpc_agent vpc_publisher vpc_reconcile zkcat jq ip ping socat bash grep sleep cat awk; do
-		programs+=("$(realpath "$(command -v "$program")")")
+	local program files=(/etc/ld.so.cache)
+	for program in vpcctl vpc_agent vpc_publisher vpc_reconcile zkcat udp jq ip ping socat ss bash grep sed cat wc tail \
+		sort tee mkdir rm mv setsid timeout awk; do
+		program=$(command -v "$program") || continue
+		# The loader names what it would load.
+		# shellcheck disable=SC2207
+		files+=("$program" $(LD_TRACE_LOADED_OBJECTS=1 "$program"))
 	done
-	# To touch is to copy up into the overlay.
-	ldd "${programs[@]}" | grep -oE '/[^ ]+' | tr -d : | sort -u | xargs touch -c
+	# To touch is to copy up into the overlay, links being followed.
+	printf '%s\n' "${files[@]}" | grep ^/ | sort -u | xargs touch -c
 }
 
 # -- the module --------------------------------------------------------------------------------------------------------
@@ -78,27 +86,33 @@ lab_up() {
 # lab_host_add h1 192.0.2.11
 lab_host_add() {
 	local host=$1 address=$2 mac
-	ip netns add "$host" || return
-	ip -n "$host" link set lo up
 	# A MAC that stays the host's own: its neighbours remember it.
 	# shellcheck disable=SC2086
-	mac=$(printf '02:55:%02x:%02x:%02x:%02x' ${address//./ })
-	ip link add "u-$host" type veth peer name eth-u address "$mac" netns "$host" || return
-	ip link set "u-$host" master underlay up
-	ip -n "$host" addr add "$address/24" dev eth-u
-	ip -n "$host" link set eth-u up
+	printf -v mac '02:55:%02x:%02x:%02x:%02x' ${address//./ }
+	ip -batch - <<-END || return
+		netns add $host
+		link add u-$host type veth peer name eth-u address $mac netns $host
+		link set u-$host master underlay up
+	END
+	ip -n "$host" -batch - <<-END
+		link set lo up
+		addr add $address/24 dev eth-u
+		link set eth-u up
+	END
 }
 
 # lab_guest_add NAME HOST DEV ADDRESS/LENGTH GATEWAY MAC: DEV is the port's device in the host.
 lab_guest_add() {
 	local guest=vm-$1 host=$2 dev=$3 address=$4 gateway=$5 mac=$6
 	ip netns add "$guest" || return
-	ip -n "$guest" link set lo up
-	ip -n "$guest" link add eth0 address "$mac" mtu 1450 type veth peer name "$dev" mtu 1450 netns "$host" || return
+	ip -n "$guest" -batch - <<-END || return
+		link set lo up
+		link add eth0 address $mac mtu 1450 type veth peer name $dev mtu 1450 netns $host
+		addr add $address dev eth0
+		link set eth0 up
+		route add default via $gateway dev eth0 onlink
+	END
 	ip -n "$host" link set "$dev" up
-	ip -n "$guest" addr add "$address" dev eth0
-	ip -n "$guest" link set eth0 up
-	ip -n "$guest" route add default via "$gateway" dev eth0 onlink
 }
 
 # lab_guest_add6 NAME ADDRESS/LENGTH GATEWAY: IPv6 for a guest that is there.
@@ -115,12 +129,14 @@ lab_guest_move() {
 	address=$(ip -n "$guest" -4 -br addr show dev eth0 | awk '{ print $3 }')
 	gateway=$(ip -n "$guest" route show default | awk '{ print $3 }')
 	mac=$(ip netns exec "$guest" cat /sys/class/net/eth0/address)
-	ip -n "$guest" link del eth0 || return
-	ip -n "$guest" link add eth0 address "$mac" mtu 1450 type veth peer name "$dev" mtu 1450 netns "$host" || return
+	ip -n "$guest" -batch - <<-END || return
+		link del eth0
+		link add eth0 address $mac mtu 1450 type veth peer name $dev mtu 1450 netns $host
+		addr add $address dev eth0
+		link set eth0 up
+		route add default via $gateway dev eth0 onlink
+	END
 	ip -n "$host" link set "$dev" up
-	ip -n "$guest" addr add "$address" dev eth0
-	ip -n "$guest" link set eth0 up
-	ip -n "$guest" route add default via "$gateway" dev eth0 onlink
 }
 
 # In a guest: lab_in a ping ...
@@ -152,7 +168,7 @@ lab_no_ping() {
 # A ping that runs in the background: lab_traffic_start NAME FROM ADDRESS [INTERVAL].
 lab_traffic_start() {
 	lab_spawn "traffic-$1" ip netns exec "vm-$2" ping -n -i "${4:-0.05}" "$3"
-	wait_until "grep -q icmp_seq $lab_dir/traffic-$1.log" 10
+	wait_until "grep -q icmp_seq $lab_dir/traffic-$1.log"
 }
 
 # lab_traffic_stop NAME: ends it and prints how many packets were lost before the last that came back, thus none that
@@ -194,6 +210,8 @@ lab_conf() {
 			[agent]
 			name = $name
 			status_interval_s = 2
+			[publisher]
+			poll_ms = ${LAB_POLL_MS:-30}
 			[log]
 			level = debug
 		END
@@ -210,7 +228,7 @@ lab_spawn() {
 	# The pid is written by the process itself: under job control setsid forks.
 	# shellcheck disable=SC2016
 	setsid bash -c 'echo $$ > "$0" && exec "$@"' "$lab_dir/$name.pid" "$@" < /dev/null >> "$lab_dir/$name.log" 2>&1 &
-	wait_until "[[ -s '$lab_dir/$name.pid' ]]" 10
+	wait_until "[[ -s '$lab_dir/$name.pid' ]]"
 }
 
 lab_pid() { cat "$lab_dir/$1.pid"; }
@@ -223,7 +241,7 @@ lab_stop() {
 	kill -"${2:-TERM}" -- "-$pid" 2> /dev/null || true
 	wait "$pid" 2> /dev/null || status=$?
 	# Not our shell's child, perhaps.
-	wait_until "! kill -0 -- -$pid" 20 || return
+	wait_until "! kill -0 -- -$pid" || return
 	rm -f "$lab_dir/$1.pid"
 	[[ ${2:-TERM} = KILL ]] || return "$status"
 }
@@ -260,7 +278,7 @@ lab_relay() {
 lab_relay_mend() {
 	local port=${lab_relay_port[$1]}
 	lab_spawn "relay-$1" socat "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr,fork,backlog=64" "TCP:${lab_relay_target[$1]}"
-	wait_until "(: < /dev/tcp/127.0.0.1/$port)" 10
+	wait_until "(: < /dev/tcp/127.0.0.1/$port)"
 }
 
 lab_relay_cut() { lab_stop "relay-$1" KILL; }
@@ -291,12 +309,27 @@ lab_synced() {
 	shift 2
 	epoch=$(lab_cdb_epoch "$vpc") || return
 	for host; do
-		wait_until "[[ \$(lab_kernel_epoch $host $vni) = $epoch ]]" 60 || return
+		wait_until "[[ \$(lab_kernel_epoch $host $vni) = $epoch ]]" || return
 	done
 }
 
 # Packets that HOST dropped for REASON (as vpcctl names it) so far: lab_drops HOST REASON
-lab_drops() { vpcctl -j kernel stats show netns "$1" | jq --arg r "$2" '[.[].drops[$r] // 0] | add'; }
+lab_drops() {
+	local json
+	json=$(vpcctl -j kernel stats show netns "$1") && lab_drops_in "$json" "$2"
+}
+
+# lab_drops_in JSON REASON: from what vpcctl has said. In the shell: jq takes the better part of a second under emulation.
+lab_drops_in() {
+	local rest=$1 of='' sum=0
+	[[ $rest = '['*']' ]] || { lab_fail "no list of counters: $rest"; return; }
+	while [[ $rest = *'"drops":{'* ]]; do
+		rest=${rest#*'"drops":{'}
+		of=${rest%%'}'*}
+		[[ ! $of =~ (^|,)\"$2\":([0-9]+) ]] || sum=$((sum + BASH_REMATCH[2]))
+	done
+	echo "$sum"
+}
 
 # For a failure's log.
 lab_report() {
@@ -325,11 +358,11 @@ lab_down() {
 		name=${file##*/}
 		lab_stop "${name%.pid}" KILL
 	done
-	for name in $(ip netns list | awk '{ print $1 }'); do ip netns del "$name"; done
+	ip netns list | sed 's/ .*//; s/^/netns del /' | ip -batch -
 	[[ ! -d /sys/class/net/underlay ]] || ip link del underlay
 	if lab_module_loaded; then
 		# A namespace's end is asynchronous; the module stays in use until then.
-		wait_until 'rmmod vpc' 30 || return
+		wait_until 'rmmod vpc' || return
 	fi
 	rm -rf "$lab_dir"
 }

@@ -12,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 scenario=$(basename "$0" .sh)
 scenario=${scenario#vm_}
 LAB_DIR=/run/lab-$scenario
+# The usual 33 questions a second are much of what an emulated machine can do.
+LAB_POLL_MS=200
 # shellcheck source=../../scripts/lab.sh
 . scripts/lab.sh
 
@@ -51,9 +53,18 @@ expect() {
 	echo "$output"
 	if [[ $status != "$want" ]]; then
 		lab_fail "\"$*\" ended with $status instead of $want"
-	elif ! grep -qE -- "$pattern" <<< "$output"; then
+	elif ! says "$pattern" "$output"; then
 		lab_fail "\"$*\" did not say /$pattern/"
 	fi
+}
+
+# says PATTERN TEXT: a line of it does. What grep does, without a process.
+says() {
+	local line
+	while IFS= read -r line; do
+		if [[ $line =~ $1 ]]; then return 0; fi
+	done <<< "$2"
+	return 1
 }
 
 # same A B [WHAT]
@@ -67,7 +78,10 @@ grown() {
 }
 
 # The same of one port: port_drops HOST DEV REASON
-port_drops() { vpcctl -j kernel stats show port "$2" netns "$1" | jq --arg r "$3" '[.[].drops[$r] // 0] | add'; }
+port_drops() {
+	local json
+	json=$(vpcctl -j kernel stats show port "$2" netns "$1") && lab_drops_in "$json" "$3"
+}
 
 # whole NAME: the traffic still flows, and of what was sent nothing was lost. Ends it.
 whole() {
@@ -78,11 +92,21 @@ whole() {
 # A line of a daemon's log that is there now, or has come since: a restarted daemon goes on in the same file.
 log_count() { grep -cE -- "$2" "$lab_dir/$1.log" || [[ $? = 1 ]]; }
 # log_since NAME PATTERN COUNT [SECONDS]: waits for one more than log_count said.
-log_since() { wait_until "(( \$(log_count $1 '$2') > $3 ))" "${4:-30}"; }
+log_since() { wait_until "(( \$(log_count $1 '$2') > $3 ))" ${4:+"$4"}; }
 
 # Whether HOST's kernel has a port on DEV. A question that fails is neither yes nor no: has_port HOST DEV, has_no_port HOST DEV
-has_port() { vpcctl -j kernel port show netns "$1" | jq -e --arg d "$2" 'any(.[]; .dev == $d)'; }
-has_no_port() { vpcctl -j kernel port show netns "$1" | jq -e --arg d "$2" 'all(.[]; .dev != $d)'; }
+has_port() { [[ -n $(port_json "$1" "$2") ]]; }
+has_no_port() {
+	local port
+	port=$(port_json "$1" "$2") && [[ -z $port ]]
+}
+# What HOST's kernel says of a port, nothing when there is none: port_json HOST DEV
+port_json() {
+	local json
+	json=$(vpcctl -j kernel port show netns "$1") || return
+	[[ $json = '['*']' ]] || { lab_fail "no list of ports: $json"; return; }
+	[[ ! $json =~ \{\"dev\":\"$2\"[,}][^{}]* ]] || echo "${BASH_REMATCH[0]}"
+}
 
 # A cloud of N hosts h1.. at 192.0.2.11.., with database, publisher and an agent each. Before it: lab_up, and relays.
 cloud_up() {
@@ -97,6 +121,16 @@ cloud_up() {
 	done
 }
 
+# Three bytes that stand for a name, as of a MAC: name_bytes NAME
+name_bytes() {
+	local i code hash=0
+	for ((i = 0; i < ${#1}; i++)); do
+		printf -v code %d "'${1:i:1}"
+		hash=$(((hash * 33 + code) % 16777213))
+	done
+	printf '%02x:%02x:%02x' $((hash >> 16)) $((hash >> 8 & 255)) $((hash & 255))
+}
+
 # A VPC with one subnet: cloud_vpc NAME VNI PREFIX
 cloud_vpc() {
 	lab_ctl vpc add "$1" vni "$2" range "$3"
@@ -108,7 +142,7 @@ cloud_guest() {
 	local vpc=$1 name=$2 host=$3 address=$4 a b c d mac
 	IFS=. read -r a b c d <<< "$address"
 	# VPCs have the same addresses, so the name goes into the MAC.
-	mac=$(printf '02:%s:%02x:%02x' "$(cksum <<< "$name" | awk '{ printf "%02x:%02x:%02x", $1 % 251, $1 / 251 % 251, $1 / 63001 % 251 }')" "$c" "$d")
+	printf -v mac '02:%s:%02x:%02x' "$(name_bytes "$name")" "$c" "$d"
 	lab_guest_add "$name" "$host" "t-$name" "$address/16" "$a.$b.0.1" "$mac"
 	lab_ctl port add "$name" vpc "$vpc" subnet main host "$host" dev "t-$name" address "$address" mac "$mac"
 }

@@ -25,7 +25,7 @@ guest() {
 	lab_guest_add6 "$name" "$prefix6$d/64" "${prefix6}1"
 }
 
-mac() { printf '02:00:00:%s' "$(cksum <<< "$1" | awk '{ printf "%02x:%02x:%02x", $1 % 251, $1 / 251 % 251, $1 / 63001 % 251 }')"; }
+mac() { printf '02:00:00:%s' "$(name_bytes "$1")"; }
 
 # port NAME VNI ADDRESS...: its line. The subnet follows from the VNI.
 port() {
@@ -239,29 +239,13 @@ commit h2
 
 # -- groups ------------------------------------------------------------------------------------------------------------
 
-cat > "$lab_dir/name.pl" << 'END'
-use IO::Socket::IP;
-my $s = IO::Socket::IP->new(LocalAddr => $ARGV[1], LocalPort => 7, Proto => "udp") or die $@;
-while ($s->recv(my $x, 64)) { $s->send($ARGV[0]); }
-END
-# One flow a source port: "PORT NAME" for each.
-cat > "$lab_dir/flows.pl" << 'END'
-use IO::Socket::IP;
-use IO::Select;
-for my $port (20001 .. 20000 + $ARGV[1]) {
-	my $s = IO::Socket::IP->new(LocalPort => $port, PeerAddr => $ARGV[0], PeerPort => 7, Proto => "udp") or die $@;
-	my $name = "none";
-	$s->send("?");
-	$s->recv($name, 64) if IO::Select->new($s)->can_read(3);
-	print "$port $name\n";
-}
-END
 for i in 1 2 3; do
-	lab_spawn "name-g$i-4" ip netns exec "vm-g$i" perl "$lab_dir/name.pl" "g$i" 172.16.0.1
-	lab_spawn "name-g$i-6" ip netns exec "vm-g$i" perl "$lab_dir/name.pl" "g$i" 2001:db8:16::1
+	lab_spawn "name-g$i-4" ip netns exec "vm-g$i" udp name "g$i" 172.16.0.1 7
+	lab_spawn "name-g$i-6" ip netns exec "vm-g$i" udp name "g$i" 2001:db8:16::1 7
 	wait_until "(( \$(lab_in g$i ss -lun | grep -c ':7 ') == 2 ))"
 done
-flows() { lab_in a perl "$lab_dir/flows.pl" "$1" 60; }
+# Of 60 flows, "PORT NAME" for each.
+flows() { lab_in a udp flows "$1" 7 20001 60; }
 share() { grep -c " $2\$" <<< "$1" || true; }
 # Flows that are elsewhere than before, and were not at NAME or are not there now: moved BEFORE AFTER NAME
 # shellcheck disable=SC2016
@@ -318,38 +302,14 @@ commit h1 h2 h3
 
 # -- an address that moves ---------------------------------------------------------------------------------------------
 
-# Numbered packets, 1,000 a second.
-cat > "$lab_dir/send.pl" << 'END'
-use IO::Socket::IP;
-use Time::HiRes qw(time sleep);
-my $s = IO::Socket::IP->new(PeerAddr => "10.0.0.9", PeerPort => 9, Proto => "udp") or die $@;
-my ($run, $n, $start) = (1, 0, time);
-$SIG{INT} = sub { $run = 0 };
-while ($run) {
-	$s->send($n++);
-	my $early = $start + $n / 1000 - time;
-	sleep $early if $early > 0;
-}
-print "$n\n";
-END
-cat > "$lab_dir/receive.pl" << 'END'
-use IO::Socket::IP;
-use Socket qw(SOL_SOCKET);
-$| = 1;
-my $s = IO::Socket::IP->new(LocalAddr => "10.0.0.9", LocalPort => 9, Proto => "udp") or die $@;
-# SO_RCVBUFFORCE: what a slow reader leaves in its socket is no loss of ours.
-setsockopt($s, SOL_SOCKET, 33, 16000000) or die $!;
-while (defined $s->recv(my $n, 64)) { print "$n\n"; }
-END
-
-# moves ORDER...: the stream goes on while the hosts hear of the move one after the other.
+# moves ORDER...: a stream of 1,000 numbered packets a second goes on while the hosts hear of the move one after the other.
 moves() {
 	local host sent n
-	lab_spawn received-m2 ip netns exec vm-m2 perl "$lab_dir/receive.pl"
-	lab_spawn received-m3 ip netns exec vm-m3 perl "$lab_dir/receive.pl"
+	lab_spawn received-m2 ip netns exec vm-m2 udp receive 10.0.0.9 9
+	lab_spawn received-m3 ip netns exec vm-m3 udp receive 10.0.0.9 9
 	wait_until "lab_in m2 ss -lun | grep -q ':9 ' && lab_in m3 ss -lun | grep -q ':9 '"
 	: > "$lab_dir/sent.log"
-	lab_spawn sent ip netns exec vm-a perl "$lab_dir/send.pl"
+	lab_spawn sent ip netns exec vm-a udp send 10.0.0.9 9 1000
 	wait_until "(( \$(wc -l < $lab_dir/received-m2.log) > 100 ))"
 	home=13
 	for host; do

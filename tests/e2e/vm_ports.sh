@@ -23,10 +23,17 @@ lab_ctl port add p vpc red subnet main host h1 dev t-p address 10.0.4.128/25 mac
 lab_synced red 100 h1 h2
 lab_synced blue 200 h1
 
-# h1_port DEV: what the kernel says of it.
-h1_port() { vpcctl -j kernel port show netns h1 | jq -e --arg d "$1" '.[] | select(.dev == $d)'; }
-bound() { h1_port "$1" | jq -e 'has("ifindex")'; }
-absent() { h1_port "$1" | jq -e 'has("ifindex") | not'; }
+# Whether h1's port on DEV has its device, or waits for it; 4: there is no such port, or no answer.
+bound() {
+	local port
+	port=$(port_json h1 "$1") && [[ -n $port ]] || return 4
+	[[ $port = *'"ifindex":'* ]]
+}
+absent() {
+	local status=0
+	bound "$1" || status=$?
+	[[ $status = 1 ]]
+}
 # answered ADDRESS / unanswered ADDRESS: whether guest p is told by ARP that somebody else has it.
 answered() { lab_in p busybox arping -q -c 1 -w 5 -I eth0 -s 10.0.4.129 "$1"; }
 unanswered() { expect 1 '' lab_in p busybox arping -c 2 -w 2 -I eth0 -s 10.0.4.129 "$1"; }
@@ -135,10 +142,10 @@ lab_ctl nexthop add vpc red id 11 type blackhole
 for i in $(seq 0 99); do echo "172.16.$i.0/24 11"; done > "$lab_dir/routes"
 lab_ctl route import vpc red file "$lab_dir/routes"
 lab_synced red 100 h1
-memory=$(vpcctl -j kernel vpc show 100 netns h1 | jq '.[0].memory')
+memory=$(vpcctl -j kernel vpc show 100 netns h1 | jq -e '.[0].memory')
 lab_ctl vpc set red quota $((memory + 8192))
 lab_synced red 100 h1
-wait_until "vpcctl -j kernel vpc show 100 netns h1 | jq -e '.[0].quota == $memory + 8192'"
+wait_until "[[ \$(vpcctl -j kernel vpc show 100 netns h1) = *'\"quota\":$((memory + 8192)),'* ]]"
 # As many routes, to another nexthop.
 sed 's/ 11$/ 9/' "$lab_dir/routes" > "$lab_dir/other"
 lab_ctl route import vpc red file "$lab_dir/other"

@@ -7,6 +7,8 @@
 #
 . "$(dirname "$0")/lib.sh"
 
+# So that it is killed in the middle of many small rounds, not of few large ones.
+LAB_POLL_MS=30
 lab_up "$scenario"
 cloud_up 1
 cloud_vpc red 100 10.0.0.0/16
@@ -18,7 +20,7 @@ for i in 1 2 3 4 5 6; do
 	for j in 1 2 3; do lab_ctl route add "172.$((15 + i)).$j.0/24" vpc red via blackhole; done &
 	changes=$!
 	# A moment that differs from round to round, by what the round has written.
-	wait_until "lab_zkcat get $(lab_head 100) | jq -e '.epoch > $((i * 3))'" 30
+	wait_until "(( \$(lab_epoch_in \"\$(lab_zkcat get $(lab_head 100))\") > $((i * 3)) ))"
 	lab_publisher_kill
 	lab_publisher_start
 	wait "$changes"

@@ -12,14 +12,16 @@
 in_namespace() {
 	local netns=nlcheck-$1
 	ip netns add "$netns"
-	ip -n "$netns" link set lo up
-	ip -n "$netns" link add eth-u type veth peer name t0
-	ip -n "$netns" addr add 192.0.2.1/24 dev eth-u
-	ip -n "$netns" link set eth-u up
-	ip -n "$netns" link set t0 up
-	ip -n "$netns" link add br0 type bridge
-	ip -n "$netns" link add t-bridged type veth peer name t-other
-	ip -n "$netns" link set t-bridged master br0
+	ip -n "$netns" -batch - <<-END
+		link set lo up
+		link add eth-u type veth peer name t0
+		addr add 192.0.2.1/24 dev eth-u
+		link set eth-u up
+		link set t0 up
+		link add br0 type bridge
+		link add t-bridged type veth peer name t-other
+		link set t-bridged master br0
+	END
 	ip netns exec "$netns" nlcheck "$@"
 	ip netns del "$netns"
 }

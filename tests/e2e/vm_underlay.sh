@@ -17,12 +17,16 @@ vtep4_1=192.0.2.11 vtep4_2=198.51.100.12 vtep6_1=2001:db8:1::11 vtep6_2=2001:db8
 # address_up HOST DEV NETWORK4 NETWORK6 NUMBER ROUTER_DEV: addresses and routes of one host's way to the router.
 address_up() {
 	local host=$1 dev=$2 net4=$3 net6=$4 number=$5 router_dev=$6
-	ip -n "$host" addr add "$net4.$number/24" dev "$dev"
-	ip -n "$host" addr add "$net6::$number/64" dev "$dev" nodad
-	ip -n "$host" link set "$dev" up
-	ip -n r addr add "$net4.1/24" dev "$router_dev"
-	ip -n r addr add "$net6::1/64" dev "$router_dev" nodad
-	ip -n r link set "$router_dev" up
+	ip -n "$host" -batch - <<-END
+		addr add $net4.$number/24 dev $dev
+		addr add $net6::$number/64 dev $dev nodad
+		link set $dev up
+	END
+	ip -n r -batch - <<-END
+		addr add $net4.1/24 dev $router_dev
+		addr add $net6::1/64 dev $router_dev nodad
+		link set $router_dev up
+	END
 	ip -n "$host" route replace default via "$net4.1"
 	ip -n "$host" -6 route replace default via "$net6::1"
 }
@@ -78,16 +82,7 @@ pings() {
 }
 
 # transfer ADDRESS: a file goes from a to b over TCP and arrives whole.
-transfer() {
-	local to=$1
-	[[ $to != *:* ]] || to="[$to]"
-	lab_spawn receiver ip netns exec vm-b socat -u "TCP6-LISTEN:5001,ipv6only=0,reuseaddr" "CREATE:$lab_dir/received"
-	wait_until "lab_in b ss -tlnH | grep -q :5001"
-	lab_in a socat -u "FILE:$lab_dir/file" "TCP:$to:5001"
-	wait_until "cmp -s $lab_dir/file $lab_dir/received"
-	lab_stop receiver || true
-	rm "$lab_dir/received"
-}
+transfer() { stream "$lab_dir/file" vm-a vm-b "$1" 5001; }
 
 # captured HOST DEV FILTER COMMAND...: runs the command while tcpdump sees a packet; prints what it said of it.
 captured() {
