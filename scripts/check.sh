@@ -133,7 +133,7 @@ rows_wait() {
 	row_pids=''
 }
 
-suite() { step "$1" timeout -k 10 600 bats --tap "tests/e2e/$1.bats"; }
+suite() { step "$1" timeout -k 10 1800 bats --tap "tests/e2e/$1.bats"; }
 
 # What compiles and what is short; ctl's first test wants the unit tests built. In what style compiles anew, the module's
 # objects, nobody else has business then.
@@ -186,7 +186,7 @@ scenarios() {
 	. "$services/env"
 	set +a
 	mkdir -p "$out"
-	scripts/vm.sh --kernel "$kver" --smp 2 --timeout 3000 --out "$out" --log "$console" -- tests/e2e/vm-run.sh "$@" &
+	scripts/vm.sh --kernel "$kver" --smp 2 --timeout 5400 --out "$out" --log "$console" -- tests/e2e/vm-run.sh "$@" &
 	vm=$!
 	trap 'kill -TERM "$vm"; wait "$vm"; exit 143' TERM
 	wait "$vm"

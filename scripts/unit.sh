@@ -11,7 +11,7 @@ set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-limit_s=180
+limit_s=600
 logs=$top/build/unit-logs
 
 skips() { (($1 == 0)) || printf ', %d skipped' "$1"; }
