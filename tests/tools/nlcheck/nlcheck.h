@@ -107,6 +107,7 @@ void nlcheck_semantics(void);
 void nlcheck_sockets(void);
 void nlcheck_memory(void);
 void nlcheck_snapshot(void);
+void nlcheck_million(void);
 void nlcheck_oracle(void);
 
 #endif

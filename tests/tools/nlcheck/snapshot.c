@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * "nlcheck snapshot": a dump is one version from its first message to its last, whatever is committed meanwhile. Every
- * commit moves marked routes and nexthops to where its epoch says; a dump that mixes two epochs gives itself away.
- * Once a commit comes between any two messages for certain, then another process commits as fast as it can.
+ * commit moves marked routes, nexthops and members to where its epoch says; a dump that mixes two epochs gives itself
+ * away. Once a commit comes between any two messages for certain, then another process commits as fast as it can.
  * Called by main().
  */
 #include "nlcheck.h"
@@ -21,7 +21,12 @@
 #define MARKED_EVERY 313U /* spread over all messages of a dump */
 #define NEXTHOPS_N 3000U
 #define NEXTHOP_MARKED_EVERY 61U
+#define GROUPS 6U /* the ids behind those */
+#define MEMBERS_EACH 120U
+#define MEMBERS_N (GROUPS * MEMBERS_EACH)
+#define MEMBER_MARKED_EVERY 71U
 #define RACING_DUMPS 12
+#define DUMPS_MAX 500
 
 /* Where marked routes go at @epoch: ids 1..7, which are there always. */
 static uint32_t target(uint64_t epoch)
@@ -35,9 +40,23 @@ static struct vpc_nl_nexthop nexthop(uint32_t id, uint64_t epoch)
 		.id = id, .type = VPC_NEXTHOP_GATEWAY, .family = AF_INET, .addr = { 192, 0, 2, 9 }, .vni = 1
 	};
 
+	if (id > NEXTHOPS_N)
+		return (struct vpc_nl_nexthop){ .id = id, .type = VPC_NEXTHOP_GROUP };
 	if (id % NEXTHOP_MARKED_EVERY == 0)
 		nh.vni = 1 + epoch % VPC_VNI_MAX;
 	return nh;
+}
+
+/* In the order of dumps. */
+static struct vpc_nl_member member(uint32_t i, uint64_t epoch)
+{
+	struct vpc_nl_member m = { .weight = 1 };
+
+	m.group = NEXTHOPS_N + 1 + i / MEMBERS_EACH;
+	m.nexthop = 1 + i % MEMBERS_EACH;
+	if (i % MEMBER_MARKED_EVERY == 0)
+		m.weight = 1 + epoch % VPC_WEIGHT_MAX;
+	return m;
 }
 
 static struct vpc_route route(uint32_t i, uint64_t epoch)
@@ -63,10 +82,15 @@ static void fill(struct vpc_state *state)
 
 	vpc_state_init(state, VNI);
 	state->epoch = 1;
-	for (uint32_t id = 1; id <= NEXTHOPS_N; id++) {
+	for (uint32_t id = 1; id <= NEXTHOPS_N + GROUPS; id++) {
 		struct vpc_nl_nexthop nh = nexthop(id, 1);
 
 		nlcheck_must(vpc_state_add_nexthop(state, &nh), &err, "snapshot");
+	}
+	for (uint32_t i = 0; i < MEMBERS_N; i++) {
+		struct vpc_nl_member m = member(i, 1);
+
+		nlcheck_must(vpc_state_add_member(state, &m), &err, "snapshot");
 	}
 	for (uint32_t i = 0; i < ROUTES; i++) {
 		struct vpc_route r = route(i, 1);
@@ -92,6 +116,13 @@ static int commit_next(struct kernel *k, uint64_t *epoch, struct vpc_digest *dig
 		vpc_digest_sub_nexthop(digest, &old);
 		vpc_digest_add_nexthop(digest, &new);
 		r = vpc_delta_set_nexthop(&delta, &new);
+	}
+	for (uint32_t i = 0; i < MEMBERS_N && !r; i += MEMBER_MARKED_EVERY) {
+		struct vpc_nl_member old = member(i, *epoch), new = member(i, *epoch + 1);
+
+		vpc_digest_sub_member(digest, &old);
+		vpc_digest_add_member(digest, &new);
+		r = vpc_delta_set_member(&delta, &new);
 	}
 	for (uint32_t i = 0; i < ROUTES && !r; i += MARKED_EVERY) {
 		struct vpc_route old = route(i, *epoch), new = route(i, *epoch + 1);
@@ -151,12 +182,20 @@ static bool one_epoch(const struct reading *reading, uint8_t cmd)
 
 	if (reading->mixed)
 		return false;
-	if (cmd == VPC_CMD_NEXTHOP_GET ? state->n_nexthops != NEXTHOPS_N : state->n_routes != ROUTES)
+	if (cmd == VPC_CMD_NEXTHOP_GET ?
+		    state->n_nexthops != NEXTHOPS_N + GROUPS || state->n_members != MEMBERS_N :
+		    state->n_routes != ROUTES)
 		return false;
 	for (size_t i = 0; i < state->n_nexthops; i++) {
 		struct vpc_nl_nexthop want = nexthop(i + 1, reading->epoch);
 
 		if (!vpc_nexthop_equal(&state->nexthops[i], &want))
+			return false;
+	}
+	for (size_t i = 0; i < state->n_members; i++) {
+		struct vpc_nl_member want = member(i, reading->epoch);
+
+		if (vpc_member_cmp(&state->members[i], &want) || state->members[i].weight != want.weight)
 			return false;
 	}
 	for (size_t i = 0; i < state->n_routes; i++) {
@@ -191,17 +230,29 @@ static void commit_forever(uint64_t epoch, struct vpc_digest digest)
 		nlcheck_must(commit_next(k, &epoch, &digest, &err), &err, "writer");
 }
 
-static void check_racing(uint64_t epoch, struct vpc_digest digest)
+/* Commits since @epoch. */
+static uint64_t committed(uint64_t epoch)
 {
 	struct kernel_vpc vpc;
 	struct vpc_err err;
+
+	nlcheck_must(kernel_vpc_get(nlcheck_watch, VNI, &vpc, &err), &err, "snapshot");
+	return vpc.epoch - epoch;
+}
+
+/* On one processor the writer may have to wait for its turn: more dumps, until it had some. */
+static void check_racing(uint64_t epoch, struct vpc_digest digest)
+{
 	pid_t pid = fork();
-	int status;
+	int status, dumps;
 
 	if (pid == 0)
 		commit_forever(epoch, digest);
-	for (int i = 0; pid > 0 && i < RACING_DUMPS; i++) {
-		uint8_t cmd = i % 4 ? VPC_CMD_ROUTE_GET : VPC_CMD_NEXTHOP_GET;
+	for (dumps = 0; pid > 0 && dumps < DUMPS_MAX; dumps++) {
+		if (dumps >= RACING_DUMPS && committed(epoch) > RACING_DUMPS)
+			break;
+
+		uint8_t cmd = dumps % 4 ? VPC_CMD_ROUTE_GET : VPC_CMD_NEXTHOP_GET;
 		struct reading reading = { 0 };
 
 		read_dump(cmd, &reading);
@@ -210,9 +261,8 @@ static void check_racing(uint64_t epoch, struct vpc_digest digest)
 	}
 	nlcheck_true("the writer wrote to the end", pid > 0 && waitpid(pid, &status, WNOHANG) == 0 &&
 							    !kill(pid, SIGKILL) && waitpid(pid, &status, 0) == pid);
-	nlcheck_must(kernel_vpc_get(nlcheck_watch, VNI, &vpc, &err), &err, "snapshot");
-	printf("%llu commits during %d dumps\n", (unsigned long long)(vpc.epoch - epoch), RACING_DUMPS);
-	nlcheck_true("there were commits while it was dumped", vpc.epoch > epoch + RACING_DUMPS);
+	printf("%llu commits during %d dumps\n", (unsigned long long)committed(epoch), dumps);
+	nlcheck_true("there were commits while it was dumped", committed(epoch) > RACING_DUMPS);
 }
 
 static int deleting_message(const struct nlmsghdr *nlh, void *arg, struct vpc_err *err)
@@ -253,7 +303,7 @@ void nlcheck_snapshot(void)
 	digest = state.digest;
 	vpc_state_clear(&state);
 	check_interleaved("routes with a commit after each message", VPC_CMD_ROUTE_GET, &epoch, &digest);
-	check_interleaved("nexthops with a commit after each message", VPC_CMD_NEXTHOP_GET, &epoch, &digest);
+	check_interleaved("nexthops and members with commits between", VPC_CMD_NEXTHOP_GET, &epoch, &digest);
 	check_racing(epoch, digest);
 	check_deleted();
 }
