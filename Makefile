@@ -5,7 +5,8 @@
 #   make            the module, the daemons and vpcctl       make check    all tests (scripts/check.sh)
 #   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
 #   make kunit      the module's tables in User Mode Linux   make bench    the same timed, PARTS= picks
-#   make install    PREFIX=/usr/local DESTDIR=               make clean
+#   make cycles     1,000 times rmmod and insmod there       make install  PREFIX=/usr/local DESTDIR=
+#   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
 #   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
@@ -166,6 +167,10 @@ $(KUNIT)/vpc_kunit.ko: tests/kunit/Kbuild tests/data/digest-vectors.txt $(KUNIT_
 	  sed -n -e '/^#/d' -e 's/.*/\t"&",/p' tests/data/digest-vectors.txt; echo '};'; } > $(KUNIT)/tests/kunit/digest_vectors.h
 	+$(Q)$(subst M=$(KMOD),M=$(KUNIT),$(KMAKE)) modules
 
+# N= other than 1000
+cycles: user
+	$(Q)scripts/uml.sh --timeout 3600 -- tests/e2e/uml_cycles.sh $(N)
+
 # -- benchmarks: the tables in a module of their own next to the kernel's FIB, and programs; all in User Mode Linux -----
 
 BENCH := $(KMOD)-bench
@@ -208,5 +213,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit module kunit kunit-module bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit module kunit kunit-module cycles bench bench-module check style sparse install clean
 .SECONDARY:
