@@ -8,8 +8,9 @@
 #
 #   scripts/check.sh [PART...]        build unit bats scenarios style, which are the default; kunit uml kernels
 #
-# kunit (the module's tables) and uml (the whole module) run in User Mode Linux with a kernel that watches memory and
-# locks; the first of them builds it. kernels is the module and some scenarios on other Debian releases' kernels.
+# kunit (the module's tables and packet code) and uml (the whole module) run in User Mode Linux with a kernel that
+# watches memory and locks, which the first of them builds; uml runs what wants speed in the kernel for benchmarks.
+# kernels is the module and some scenarios on other Debian releases' kernels.
 #
 # Logs are under build/check/. Environment: VPC_TEST_DATA names a folder of real route tables for the unit tests; KVER
 # picks another installed kernel than the newest.
@@ -210,8 +211,12 @@ kernel_6_12() {
 
 # Its tools are user space's.
 uml() {
+	local status=0
 	make -j2 WERROR=1 user || return
-	scripts/uml.sh --debug --timeout 1800 -- tests/e2e/uml_debug.sh
+	scripts/uml.sh --debug --timeout 3600 -- tests/e2e/uml_debug.sh || status=$?
+	scripts/uml.sh --mem 2560 --timeout 900 -- tests/e2e/uml_million.sh || status=$?
+	scripts/uml.sh --timeout 1800 -- tests/e2e/uml_cycles.sh 200 || status=$?
+	return $status
 }
 
 scripts/deps.sh

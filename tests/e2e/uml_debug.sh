@@ -3,9 +3,9 @@
 #
 # The module itself in the debug kernel (KASAN, lockdep, PROVE_RCU, debug objects, kmemleak), whose first complaint fails
 # the run: all netlink commands, all that the data plane decides, versions that change under TCP, devices and namespaces
-# that go, and all commands again while allocations fail at random. No agent, no services:
+# that go, the module out and in again, and all commands again while allocations fail at random. No agent, no services:
 #
-#     scripts/uml.sh --debug --timeout 1800 -- tests/e2e/uml_debug.sh
+#     scripts/uml.sh --debug --timeout 3600 -- tests/e2e/uml_debug.sh
 #
 #     vm-a 10.0.0.5 ── t-a  h1 192.0.2.11 ── bridge underlay ── 192.0.2.12 h2  t-b ── 10.0.0.6 vm-b
 #
@@ -66,10 +66,11 @@ traffic() {
 
 echo clear > $debug/kmemleak
 
-# Scenarios of the virtual machine that need no services. One that fails is told of at the end: the rest is run first.
+# Scenarios of the virtual machine that need no services, and ours. One that fails is told of at the end: the rest is
+# run first.
 bad=''
-for name in refusals datapath; do
-	bash "tests/e2e/vm_$name.sh" || bad+=" $name"
+for name in vm_refusals uml_packets vm_datapath uml_cycles; do
+	bash "tests/e2e/$name.sh" 20 || bad+=" $name"
 done
 
 begin "packets between two hosts, TCP with offloads among them"
@@ -146,5 +147,5 @@ sleep 6
 echo scan > $debug/kmemleak
 same "$(cat $debug/kmemleak)" "" "kmemleak"
 
-begin "the scenarios of the virtual machine hold here too"
+begin "the other scenarios hold here too"
 same "$bad" "" "failed"
