@@ -603,9 +603,11 @@ stop_ms() {
 	in_step 117
 }
 
-# What an agent says that it has: status HOST VNI EPOCH REVISION
-status() {
-	zkcat put "$(host_path "$1")/status" "{\"v\":1,\"host\":\"$1\",\"boot_id\":\"b\",\"instance\":\"0000000000000001\",\"revision\":$4,\"time\":1,\"vpcs\":[[$2,$3,\"00000000000000000000000000000000\"]]}"
+# What an agent says that it has: says_status PATH HOST VNI EPOCH REVISION
+says_status() {
+	local path=$1
+	shift
+	zkcat put "$path/status" "{\"v\":1,\"host\":\"$1\",\"boot_id\":\"b\",\"instance\":\"0000000000000001\",\"revision\":$4,\"time\":1,\"vpcs\":[[$2,$3,\"00000000000000000000000000000000\"]]}"
 }
 
 @test "--wait: returns when the live hosts have it, else says who lags, status 3" {
@@ -617,22 +619,25 @@ status() {
 		vpcctl port add p$i vpc waits subnet s host w$i dev tap1
 	done
 	wait_for outbox_is 0
-	status w1 4700 5 2
-	status w2 4700 3 2
-	zkcat put "$(host_path w1)/alive" ''
-	zkcat put "$(host_path w2)/alive" ''
-	run --separate-stderr vpcctl --wait=1 route add 0.0.0.0/0 vpc waits via blackhole
+	# A search that takes its time.
+	local w1 w2
+	w1=$(host_path w1) w2=$(host_path w2)
+	says_status "$w1" w1 4700 5 2
+	says_status "$w2" w2 4700 3 2
+	zkcat put "$w1/alive" ''
+	zkcat put "$w2/alive" ''
+	run --separate-stderr vpcctl --wait=3 route add 0.0.0.0/0 vpc waits via blackhole
 	[[ $status = 3 && $stderr =~ '2 of 2 live hosts' ]]
 	[[ $output = *'VPC 4700 is at epoch 6'*'host w2 lags: VPC 4700 at epoch 3 of 6, 3 behind'* ]]
 	[[ $output = *'host w1 lags: VPC 4700 at epoch 5 of 6, 1 behind'*'host w3 is not alive'* ]]
 	# They come while it waits: seen by the watch, not by a poll of the last second.
-	(sleep 0.5; status w2 4700 7 2; status w1 4700 7 2) 3>&- &
+	(wait_for head_beyond 4700 6; says_status "$w2" w2 4700 7 2; says_status "$w1" w1 4700 7 2) 3>&- &
 	run --separate-stderr vpcctl --wait=20 route del 0.0.0.0/0 vpc waits
 	wait $!
 	[[ $status = 0 && $output = *'2 hosts there, the others are not alive'* ]]
 	# A port more is a revision, too; and nobody has to have what nothing changed.
-	(sleep 0.5; status w1 4700 8 3) 3>&- &
-	run --separate-stderr vpcctl --wait=4 port add p4 vpc waits subnet s host w1 dev tap4
+	(wait_for head_beyond 4700 7; says_status "$w1" w1 4700 8 3) 3>&- &
+	run --separate-stderr vpcctl --wait=10 port add p4 vpc waits subnet s host w1 dev tap4
 	wait $!
 	[[ $status = 3 && $output = *'host w2 lags'* && $output != *'host w1'* ]]
 	run vpcctl --wait=0 vpc set waits quota 0
