@@ -7,6 +7,8 @@
 #include "genl.h"
 #include "parse.h"
 
+#include <net/sock.h>
+
 /**
  * struct vpc_dump - a dump under way
  * @version: referenced

@@ -8,6 +8,9 @@
 #include "parse.h"
 #include "../datapath/datapath.h"
 
+#include <net/ipv6.h>
+#include <net/sock.h>
+
 /* A port's nest, parsed; the attributes were validated by the policy. */
 static int vpc_port_parse(struct genl_info *info, struct nlattr **tb)
 {

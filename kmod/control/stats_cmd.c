@@ -4,6 +4,8 @@
  */
 #include "genl.h"
 
+#include <net/sock.h>
+
 /* Where the dump stands: the namespace's own are done, VPCs below @serial, ports up to @index. */
 struct vpc_dump_stats_ctx {
 	bool net_done;

@@ -6,6 +6,8 @@
 #include "event.h"
 #include "../tables/txn.h"
 
+#include <net/sock.h>
+
 int vpc_cmd_vpc_new(struct vpc_net *vnet, struct genl_info *info)
 {
 	struct vpc *vpc;

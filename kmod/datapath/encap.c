@@ -65,7 +65,7 @@ static __be16 vpc_encap_src_port(const struct net *net, const struct vpc_flow *f
 
 static void vpc_encap_push_eth(struct sk_buff *skb, const struct vpc_nexthop *nh)
 {
-	struct ethhdr *eth = skb_push(skb, ETH_HLEN);
+	struct ethhdr *eth = __skb_push(skb, ETH_HLEN);
 
 	skb_reset_mac_header(skb);
 	skb_reset_mac_len(skb);
@@ -105,62 +105,98 @@ static struct sk_buff *vpc_encap_flatten(struct sk_buff *skb, u8 outer_family)
 	return segs;
 }
 
-/* UDP tunnel offloads and the VXLAN header. The skb stays the caller's. */
+/* UDP tunnel offloads, in front of the outer headers. The skb stays the caller's. */
 static enum vpc_drop vpc_encap_build(struct sk_buff *skb, const struct vpc_encap_out *out)
 {
-	struct vxlanhdr *vxh;
-
-	if (skb_cow_head(skb, vpc_encap_headroom(out)) ||
-	    udp_tunnel_handle_offloads(skb, out->nh->wire.family == AF_INET6))
+	if (skb_cow_head(skb, vpc_encap_headroom(out)))
 		return VPC_DROP_NOMEM;
-	vxh = __skb_push(skb, sizeof(*vxh));
-	vxh->vx_flags = VXLAN_HF_VNI;
-	vxh->vx_vni = vxlan_vni_field(out->vni);
-	skb_set_inner_protocol(skb, htons(ETH_P_TEB));
+	if (skb_is_gso(skb) || skb->ip_summed == CHECKSUM_PARTIAL) {
+		if (udp_tunnel_handle_offloads(skb, out->nh->wire.family == AF_INET6))
+			return VPC_DROP_NOMEM;
+		skb_set_inner_protocol(skb, htons(ETH_P_TEB));
+	} else {
+		/* Nothing is left to do inside: what the helper would say then. */
+		skb->ip_summed = CHECKSUM_NONE;
+	}
+	/* Output takes it over. Gone since we looked: the last one that held it was not our cache. */
+	if (out->nh->wire.family == AF_INET6 && unlikely(!dst_hold_safe(out->dst)))
+		return VPC_DROP_NO_UNDERLAY;
 	/* Otherwise the kernel would count in the statistics of a tunnel device, which a port's device is not. */
 	skb->dev = NULL;
 	return VPC_DROP_NONE;
 }
 
-/* UDP and IPv4 headers, as udp_tunnel_xmit_skb() builds them but for the ID, which costs a hash of the addresses. */
-static void vpc_encap_push_ipv4(struct sk_buff *skb, const struct vpc_encap_out *out)
+/*
+ * The outer headers over IPv4 as words: what is written in small pieces and read whole a moment later, as a checksum
+ * reads it, would wait for the processor's store buffer.
+ */
+struct vpc_encap_ipv4 {
+	__be32 version_tos_len;
+	__be32 id_frag_off;
+	__be32 ttl_protocol_check;
+	__be32 saddr;
+	__be32 daddr;
+	__be32 ports;
+	__be32 udp_len_check;
+	struct vxlanhdr vxh;
+} __packed;
+
+static __be32 vpc_encap_word(u16 high, u16 low)
 {
-	struct udphdr *uh = __skb_push(skb, sizeof(*uh));
-	struct iphdr *iph;
+	return htonl((u32)high << 16 | low);
+}
 
-	skb_reset_transport_header(skb);
-	uh->source = out->src_port;
-	uh->dest = out->host->udp_port;
-	uh->len = htons(skb->len);
-	uh->check = 0;
+/*
+ * IPv4, UDP and VXLAN headers, as udp_tunnel_xmit_skb() builds them but for the ID, which costs a hash of the addresses
+ * and is not needed by what cannot be fragmented (RFC 6864). Lengths fit: vpc_encap_flatten() saw to it.
+ */
+static void vpc_encap_push_ipv4(struct sk_buff *skb, const struct vpc_encap_out *out, bool df)
+{
+	struct vpc_encap_ipv4 *hdr = __skb_push(skb, sizeof(*hdr));
 
-	iph = __skb_push(skb, sizeof(*iph));
 	skb_reset_network_header(skb);
-	iph->version = 4;
-	iph->ihl = sizeof(*iph) >> 2;
-	iph->tos = out->tos;
-	iph->id = 0;
-	/* A path below what the kernel believes has its MTU locked, and its packets fragmented. */
-	iph->frag_off = out->may_fragment || ip_mtu_locked(out->dst) ? 0 : htons(IP_DF);
-	iph->ttl = ip4_dst_hoplimit(out->dst);
-	iph->protocol = IPPROTO_UDP;
-	iph->saddr = out->host->vtep4;
-	memcpy(&iph->daddr, out->nh->wire.addr, sizeof(iph->daddr));
-	/* What cannot be fragmented needs no ID (RFC 6864). */
-	if (unlikely(!iph->frag_off))
-		__ip_select_ident(out->net, iph, skb_shinfo(skb)->gso_segs ?: 1);
+	skb_set_transport_header(skb, sizeof(struct iphdr));
+	hdr->version_tos_len = vpc_encap_word(0x4500 | out->tos, skb->len);
+	hdr->id_frag_off = vpc_encap_word(0, df ? IP_DF : 0);
+	hdr->ttl_protocol_check = vpc_encap_word(ip4_dst_hoplimit(out->dst) << 8 | IPPROTO_UDP, 0);
+	hdr->saddr = out->host->vtep4;
+	hdr->daddr = get_unaligned((const __be32 *)out->nh->wire.addr);
+	hdr->ports = vpc_encap_word(ntohs(out->src_port), ntohs(out->host->udp_port));
+	hdr->udp_len_check = vpc_encap_word(skb->len - sizeof(struct iphdr), 0);
+	hdr->vxh.vx_flags = VXLAN_HF_VNI;
+	hdr->vxh.vx_vni = vxlan_vni_field(out->vni);
 }
 
 /* The skb is consumed. */
 static void vpc_encap_xmit_ipv4(struct sk_buff *skb, const struct vpc_encap_out *out)
 {
-	vpc_encap_push_ipv4(skb, out);
+	/* A path below what the kernel believes has its MTU locked, and its packets fragmented. */
+	bool df = likely(!out->may_fragment && !ip_mtu_locked(out->dst));
+	struct iphdr *iph;
+
+	vpc_encap_push_ipv4(skb, out, df);
+	iph = ip_hdr(skb);
 	skb_scrub_packet(skb, true);
 	skb_clear_hash_if_not_l4(skb);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 	/* Whoever keeps the skb beyond this RCU section takes a reference, as on the way of forwarded packets. */
 	skb_dst_set_noref(skb, out->dst);
+	if (likely(df && vpc_underlay_is_direct(out->net, out->dst))) {
+		iph->check = ip_fast_csum((const u8 *)iph, sizeof(*iph) >> 2);
+		vpc_underlay_xmit_ipv4(skb);
+		return;
+	}
+	if (!df)
+		__ip_select_ident(out->net, iph, skb_shinfo(skb)->gso_segs ?: 1);
 	ip_local_out(out->net, out->host->sock4->sk, skb);
+}
+
+static void vpc_encap_push_vxlan(struct sk_buff *skb, __be32 vni)
+{
+	struct vxlanhdr *vxh = __skb_push(skb, sizeof(*vxh));
+
+	vxh->vx_flags = VXLAN_HF_VNI;
+	vxh->vx_vni = vxlan_vni_field(vni);
 }
 
 /* The same. */
@@ -168,8 +204,8 @@ static void vpc_encap_xmit_ipv6(struct sk_buff *skb, const struct vpc_encap_out 
 {
 	struct in6_addr saddr = out->host->vtep6, vtep;
 
+	vpc_encap_push_vxlan(skb, out->vni);
 	memcpy(&vtep, out->nh->wire.addr, sizeof(vtep));
-	dst_hold(out->dst);
 	skb_scrub_packet(skb, true);
 	skb->ignore_df = out->may_fragment;
 	/* IPv6 output reads from skb->sk what only an IP socket has; the sender in the guest may be a packet socket. */
@@ -243,19 +279,17 @@ void vpc_encap(struct sk_buff *skb, const struct vpc_flow *flow, const struct vp
 	mtu = vpc_encap_mtu(flow, out.nh, out.dst, &out.may_fragment);
 	if (likely(vpc_mtu_fits(skb, mtu))) {
 		vpc_encap_packet(skb, &out);
-		goto out;
+		return;
 	}
 	reason = vpc_mtu_split(skb, flow, flow->port, mtu, &list);
 	if (reason) {
 		vpc_packet_drop(skb, stats, reason);
-		goto out;
+		return;
 	}
 	skb_list_walk_safe(list, skb, next) {
 		skb_mark_not_on_list(skb);
 		vpc_encap_packet(skb, &out);
 	}
-out:
-	dst_release(out.dst);
 }
 
 enum vpc_drop vpc_encap_path(const struct vpc_flow *flow, const struct vpc_decision *decision, unsigned int *ret_mtu)
@@ -268,6 +302,5 @@ enum vpc_drop vpc_encap_path(const struct vpc_flow *flow, const struct vpc_decis
 	if (reason)
 		return reason;
 	*ret_mtu = vpc_encap_mtu(flow, decision->nexthop, dst, &may_fragment);
-	dst_release(dst);
 	return VPC_DROP_NONE;
 }

@@ -57,9 +57,7 @@ static bool vpc_addr_is_linklocal(u8 family, const u8 *addr)
 
 static bool vpc_host_is_vtep(const struct vpc_host *host, const struct vpc_nl_nexthop *nh)
 {
-	const u8 *vtep = nh->family == AF_INET6 ? host->vtep6.s6_addr : (const u8 *)&host->vtep4;
-
-	return vpc_addr_equal(nh->family, nh->addr, vtep);
+	return vpc_addr_equal(nh->family, nh->addr, vpc_host_vtep(host, nh->family));
 }
 
 /* -- the steps ----------------------------------------------------------------------------------------------------- */
@@ -393,9 +391,7 @@ static __always_inline enum vpc_drop vpc_decide_from_wire(const struct vpc_flow 
 
 static __always_inline void vpc_decision_begin(struct vpc_decision *d, const struct vpc_flow *flow)
 {
-	memset(d, 0, sizeof(*d));
-	d->verdict = VPC_VERDICT_DROP;
-	d->vpc = flow->vpc;
+	*d = (struct vpc_decision){ .verdict = VPC_VERDICT_DROP, .vpc = flow->vpc };
 }
 
 static __always_inline void vpc_decision_end(struct vpc_decision *d, enum vpc_drop reason)

@@ -99,6 +99,12 @@ static inline bool vpc_addr_equal(u8 family, const u8 *a, const u8 *b)
 	return get_unaligned((const u32 *)a) == get_unaligned((const u32 *)b);
 }
 
+/* 4 or 16 bytes; zero: none. */
+static inline const u8 *vpc_host_vtep(const struct vpc_host *host, u8 family)
+{
+	return family == AF_INET6 ? host->vtep6.s6_addr : (const u8 *)&host->vtep4;
+}
+
 /* Under RCU. What is known of a packet from @port before its headers are read. */
 static inline struct vpc_flow vpc_flow_of_port(struct vpc_port *port)
 {
@@ -130,9 +136,8 @@ static inline u32 vpc_flow_hash(const struct vpc_flow *flow)
 		words[8] = ports;
 		return jhash2(words, 9, seed);
 	}
-	memcpy(words, flow->saddr, 4);
-	memcpy(words + 1, flow->daddr, 4);
-	return jhash_3words(words[0], words[1], ports, seed);
+	return jhash_3words(get_unaligned((const u32 *)flow->saddr), get_unaligned((const u32 *)flow->daddr), ports,
+			    seed);
 }
 
 /* Under RCU. Decide a packet from a port (flow->port set) or from the wire (flow->port NULL). */

@@ -30,7 +30,7 @@ static void vpc_tunnel_read_outer(const struct sk_buff *skb, u8 family, struct v
 		memcpy(ret_outer->saddr, &ipv6_hdr(skb)->saddr, sizeof(struct in6_addr));
 		ret_outer->dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
 	} else {
-		memcpy(ret_outer->saddr, &ip_hdr(skb)->saddr, sizeof(__be32));
+		put_unaligned(ip_hdr(skb)->saddr, (__be32 *)ret_outer->saddr);
 		ret_outer->dsfield = ip_hdr(skb)->tos;
 	}
 }
@@ -38,24 +38,32 @@ static void vpc_tunnel_read_outer(const struct sk_buff *skb, u8 family, struct v
 /* Our own VTEP is known in all our VPCs, but nothing of ours comes in from the wire. */
 static bool vpc_tunnel_is_own(const struct vpc_host *host, const struct vpc_tunnel_outer *outer)
 {
-	if (!host)
-		return false;
-	if (outer->family == AF_INET6)
-		return !memcmp(outer->saddr, &host->vtep6, sizeof(host->vtep6));
-	return !memcmp(outer->saddr, &host->vtep4, sizeof(host->vtep4));
+	return host && vpc_addr_equal(outer->family, outer->saddr, vpc_host_vtep(host, outer->family));
 }
 
 /* Outer headers off, inner Ethernet header behind us. The skb stays the caller's. */
 static enum vpc_drop vpc_tunnel_pull(struct sk_buff *skb)
 {
-	/* Also takes off what tunnel offloads, conntrack and marks of the underlay left in the skb. */
-	if (iptunnel_pull_header(skb, VXLAN_HLEN, htons(ETH_P_TEB), true))
+	const struct ethhdr *eth;
+
+	if (!pskb_may_pull(skb, VXLAN_HLEN + ETH_HLEN))
 		return VPC_DROP_MALFORMED;
-	skb_reset_mac_header(skb);
-	skb_pull_rcsum(skb, ETH_HLEN);
+	skb_set_mac_header(skb, VXLAN_HLEN);
+	skb_pull_rcsum(skb, VXLAN_HLEN + ETH_HLEN);
 	skb_reset_network_header(skb);
 	skb_reset_mac_len(skb);
-	return is_multicast_ether_addr(eth_hdr(skb)->h_dest) ? VPC_DROP_MULTICAST : VPC_DROP_NONE;
+	eth = eth_hdr(skb);
+	skb->protocol = eth->h_proto;
+	/*
+	 * As iptunnel_pull_header() does, but for what packet.c and encap.c take off before the skb leaves again:
+	 * marks, conntrack, the underlay's route.
+	 */
+	skb_clear_hash_if_not_l4(skb);
+	__vlan_hwaccel_clear_tag(skb);
+	skb_set_queue_mapping(skb, 0);
+	if (iptunnel_pull_offloads(skb))
+		return VPC_DROP_NOMEM;
+	return is_multicast_ether_addr(eth->h_dest) ? VPC_DROP_MULTICAST : VPC_DROP_NONE;
 }
 
 /* Congestion met on the underlay is shown to the guest (RFC 6040). The skb stays the caller's. */

@@ -10,12 +10,13 @@
 #include "mem.h"
 #include "nhset.h"
 
-#include <linux/jhash.h>
+#include <linux/hash.h>
 #include <linux/log2.h>
+#include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 
-/* Keeps an attacker from choosing ids that collide. */
+/* Each boot has its own unlucky ids. They come from the operator, so a multiplication is hash enough (each packet). */
 static u32 vpc_nhset_seed __read_mostly;
 
 void vpc_nhset_init(void)
@@ -36,12 +37,24 @@ struct vpc_nexthop *vpc_nexthop_new(const struct vpc_nl_nexthop *wire)
 	return nh;
 }
 
+/* Nobody sees them any more. NULL: none. */
+static void vpc_hops_free(struct vpc_hop __percpu *hops)
+{
+	int cpu;
+
+	if (!hops)
+		return;
+	for_each_possible_cpu(cpu)
+		dst_release(per_cpu_ptr(hops, cpu)->dst);
+	free_percpu(hops);
+}
+
 void vpc_nexthop_put(struct vpc_nexthop *nh)
 {
 	if (!refcount_dec_and_test(&nh->refs))
 		return;
 	if (vpc_nexthop_has_vtep(&nh->wire))
-		dst_cache_destroy(&nh->dst_cache);
+		vpc_hops_free(nh->hops);
 	else if (nh->wire.type == VPC_NEXTHOP_GROUP)
 		vpc_group_put(nh->group);
 	kfree(nh);
@@ -49,13 +62,15 @@ void vpc_nexthop_put(struct vpc_nexthop *nh)
 
 void vpc_nexthop_want_cache(const struct vpc_nexthop *nh)
 {
-	struct dst_cache *cache = (struct dst_cache *)&nh->dst_cache;
-	struct dst_cache fresh = {};
+	/* The one thing in a published nexthop that changes. */
+	struct vpc_hop __percpu **hops = (struct vpc_hop __percpu **)&nh->hops;
+	struct vpc_hop __percpu *fresh;
 
-	if (READ_ONCE(cache->cache) || dst_cache_init(&fresh, GFP_ATOMIC | __GFP_NOWARN))
+	if (READ_ONCE(*hops))
 		return;
-	if (cmpxchg((void __force **)&cache->cache, NULL, (void __force *)fresh.cache))
-		dst_cache_destroy(&fresh);
+	fresh = alloc_percpu_gfp(struct vpc_hop, GFP_ATOMIC | __GFP_NOWARN);
+	if (fresh && cmpxchg((void __force **)hops, NULL, (void __force *)fresh))
+		free_percpu(fresh);
 }
 
 /* -- the hash ------------------------------------------------------------------------------------------------------ */
@@ -75,7 +90,7 @@ static void vpc_nhset_resched(u32 i)
 
 static u32 vpc_nhset_home(const struct vpc_nhset *set, u32 id)
 {
-	return reciprocal_scale(jhash_1word(id, vpc_nhset_seed), set->n_slots);
+	return reciprocal_scale(hash_32(id ^ vpc_nhset_seed, 32), set->n_slots);
 }
 
 static u32 vpc_nhset_next(const struct vpc_nhset *set, u32 i)

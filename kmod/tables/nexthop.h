@@ -11,23 +11,37 @@
 #define VPC_NEXTHOP_H
 
 #include <linux/types.h>
+#include <linux/in6.h>
 #include <linux/refcount.h>
-#include <net/dst_cache.h>
+#include <net/dst.h>
 #include "../../proto/vpc_genl.h"
 #include "hrw.h"
 
 struct vpc_group;
 
 /**
+ * struct vpc_hop - one CPU's route to a nexthop's VTEP (datapath/underlay.c); its CPU's own, bottom halves off
+ * @dst: holds a reference; NULL: none yet. Whoever reads it needs none of its own: a dst is freed a grace period after
+ *	its last reference
+ * @cookie: what dst->ops->check() wants to see
+ * @saddr: our VTEP that it was looked up for; IPv4-mapped for IPv4
+ */
+struct vpc_hop {
+	struct dst_entry *dst;
+	u32 cookie;
+	struct in6_addr saddr;
+};
+
+/**
  * struct vpc_nexthop - one nexthop, never changed after it is published
  * @wire: as given and as dumped (op is VPC_OP_SET)
- * @dst_cache: HOST and GATEWAY: the underlay's route to the VTEP; empty, and caching nothing, until a packet goes there
+ * @hops: HOST and GATEWAY: the underlay's route to the VTEP; NULL until a packet goes there. Set once, under RCU
  * @group: GROUP: its members; NULL: none. Another object when they change, so that a packet need not look for them
  */
 struct vpc_nexthop {
 	struct vpc_nl_nexthop wire;
 	union {
-		struct dst_cache dst_cache;
+		struct vpc_hop __percpu *hops;
 		struct vpc_group *group;
 	};
 	refcount_t refs;		/* sets that hold it */
@@ -55,8 +69,8 @@ u32 vpc_nhset_count(const struct vpc_nhset *set);
 size_t vpc_nhset_memory(const struct vpc_nhset *set);
 
 /*
- * Under RCU. A packet goes to @nh, a HOST or GATEWAY: from now on its dst_cache keeps the route. It takes 40 bytes a
- * CPU, so the thousands of hosts that nobody here talks to have none. Without memory, another time. Counted nowhere.
+ * Under RCU. A packet goes to @nh, a HOST or GATEWAY: from now on its hops keep the route. They take 32 bytes a CPU, so
+ * the thousands of hosts that nobody here talks to have none. Without memory, another time. Counted nowhere.
  */
 void vpc_nexthop_want_cache(const struct vpc_nexthop *nh);
 

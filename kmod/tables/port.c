@@ -9,14 +9,27 @@
 #include "port.h"
 
 #include <linux/slab.h>
+#include "../compat.h"
 
 static bool vpc_prefix_covers(const struct vpc_nl_prefix *prefix, u8 family, const u8 *addr)
 {
-	unsigned int bytes = prefix->plen / 8, bits = prefix->plen % 8;
+	unsigned int bits = prefix->plen;
+	u64 differ;
 
-	if (prefix->family != family || memcmp(prefix->addr, addr, bytes))
+	if (prefix->family != family)
 		return false;
-	return !bits || !((prefix->addr[bytes] ^ addr[bytes]) >> (8 - bits));
+	if (family == AF_INET) {
+		differ = (u64)(get_unaligned_be32(prefix->addr) ^ get_unaligned_be32(addr)) << 32;
+	} else {
+		differ = get_unaligned_be64(prefix->addr) ^ get_unaligned_be64(addr);
+		if (bits > 64) {
+			if (differ)
+				return false;
+			differ = get_unaligned_be64(prefix->addr + 8) ^ get_unaligned_be64(addr + 8);
+			bits -= 64;
+		}
+	}
+	return !bits || !(differ >> (64 - bits));
 }
 
 bool vpc_port_conf_owns(const struct vpc_port_conf *conf, u8 family, const u8 *addr)

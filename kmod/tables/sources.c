@@ -6,13 +6,14 @@
 #include "mem.h"
 #include "nexthop.h"
 
-#include <linux/jhash.h>
+#include <linux/hash.h>
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/sort.h>
 #include <net/ipv6.h>
+#include "../compat.h"
 
-/* Keeps an attacker from choosing addresses that collide. */
+/* Each boot has its own unlucky addresses. They are VTEPs, which the operator chooses. */
 static u32 vpc_sources_seed __read_mostly;
 
 void vpc_sources_init(void)
@@ -48,7 +49,7 @@ void vpc_sources_put(struct vpc_sources *sources)
 
 static u32 vpc_sources_find4(const struct vpc_sources *sources, __be32 addr)
 {
-	u32 i = reciprocal_scale(jhash_1word((__force u32)addr, vpc_sources_seed), sources->slots4);
+	u32 i = reciprocal_scale(hash_32((__force u32)addr ^ vpc_sources_seed, 32), sources->slots4);
 
 	while (sources->addr4[i] && sources->addr4[i] != addr)
 		i = i + 1 < sources->slots4 ? i + 1 : 0;
@@ -72,7 +73,7 @@ bool vpc_sources_has_vtep(const struct vpc_sources *sources, u8 family, const u8
 	if (!sources)
 		return false;
 	if (likely(family == AF_INET)) {
-		memcpy(&addr4, addr, sizeof(addr4));
+		addr4 = get_unaligned((const __be32 *)addr);
 		return addr4 && sources->addr4[vpc_sources_find4(sources, addr4)];
 	}
 	if (!sources->slots6)

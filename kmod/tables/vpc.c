@@ -10,6 +10,7 @@
 #include "port.h"
 #include "txn.h"
 
+#include <linux/jhash.h>
 #include <linux/random.h>
 #include <net/netns/generic.h>
 
@@ -17,9 +18,22 @@ unsigned int vpc_net_id;
 
 static struct workqueue_struct *vpc_wq;
 
+/* Of their own, so that they are compiled into the lookup, which each packet from the wire makes. */
+static u32 vpc_hash_vni(const void *vni, u32 len, u32 seed)
+{
+	return jhash_1word(*(const u32 *)vni, seed);
+}
+
+static int vpc_hash_cmp(struct rhashtable_compare_arg *arg, const void *vpc)
+{
+	return *(const u32 *)arg->key != ((const struct vpc *)vpc)->vni;
+}
+
 static const struct rhashtable_params vpc_hash_params = {
 	.key_len = sizeof_field(struct vpc, vni),
 	.key_offset = offsetof(struct vpc, vni),
+	.hashfn = vpc_hash_vni,
+	.obj_cmpfn = vpc_hash_cmp,
 	.head_offset = offsetof(struct vpc, node),
 	.automatic_shrinking = true,
 };
@@ -287,7 +301,7 @@ u32 vpc_version_table_pos(const struct vpc_version *version, u32 id, bool *ret_f
 	return lo;
 }
 
-const struct vpc_table *vpc_version_table(const struct vpc_version *version, u32 id)
+const struct vpc_table *vpc_version_customer_table(const struct vpc_version *version, u32 id)
 {
 	bool found;
 	u32 pos = vpc_version_table_pos(version, id, &found);

@@ -151,8 +151,17 @@ void vpc_version_publish(struct vpc_version *next, struct vpc_trie_garbage garba
 /* Where @id is among @version's tables, or where it would be inserted. */
 u32 vpc_version_table_pos(const struct vpc_version *version, u32 id, bool *ret_found);
 
-/* The table @id in @version or NULL; binary search. */
-const struct vpc_table *vpc_version_table(const struct vpc_version *version, u32 id);
+/* The table @id, not 0, in @version or NULL; binary search. */
+const struct vpc_table *vpc_version_customer_table(const struct vpc_version *version, u32 id);
+
+/* The table @id in @version or NULL. */
+static inline const struct vpc_table *vpc_version_table(const struct vpc_version *version, u32 id)
+{
+	/* The mapping, which nearly all packets come to, is the first. */
+	if (!id)
+		return version->n_tables && !version->tables[0].id ? &version->tables[0] : NULL;
+	return vpc_version_customer_table(version, id);
+}
 
 static inline const struct vpc_trie *vpc_table_trie(const struct vpc_table *table, u8 family)
 {
