@@ -29,6 +29,8 @@
 #define TIMEOUT_LONG_S 60 /* what walks or publishes a million routes */
 #define SNDBUF	       (1024 * 1024)
 #define RCVBUF	       (4 * 1024 * 1024)
+#define ANSWER_MAX     (32U * 1024) /* what the kernel puts into one message of a dump */
+#define ANSWERS	       (KERNEL_BUF_SIZE / ANSWER_MAX)
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
@@ -178,6 +180,37 @@ int kernel_sock_receive(struct kernel *k, int flags, size_t *ret_len)
 	return 0;
 }
 
+/*
+ * What there is of answers, as many as fit, each at its ANSWER_MAX of k->buf; waits for the first. A million routes are
+ * five hundred messages. @ret_len: 0 for what another process sent.
+ */
+static int receive_answers(struct kernel *k, size_t *ret_len, size_t *ret_n)
+{
+	struct sockaddr_nl from[ANSWERS] = { 0 };
+	struct mmsghdr msgs[ANSWERS] = { 0 };
+	struct iovec iov[ANSWERS];
+	int n;
+
+	for (size_t i = 0; i < ANSWERS; i++) {
+		iov[i] = (struct iovec){ .iov_base = k->buf + i * ANSWER_MAX, .iov_len = ANSWER_MAX };
+		msgs[i].msg_hdr = (struct msghdr){
+			.msg_name = &from[i], .msg_namelen = sizeof(from[i]), .msg_iov = &iov[i], .msg_iovlen = 1
+		};
+	}
+	do {
+		n = recvmmsg(k->fd, msgs, ANSWERS, MSG_WAITFORONE, NULL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC)
+			return -EMSGSIZE;
+		ret_len[i] = from[i].nl_pid ? 0 : msgs[i].msg_len;
+	}
+	*ret_n = n;
+	return 0;
+}
+
 static int sock_timeout(struct kernel *k, const struct nlmsghdr *nlh)
 {
 	const struct genlmsghdr *genl = nlmsg_data(nlh);
@@ -231,7 +264,7 @@ static int receive_failed(struct kernel *k, int r, struct vpc_err *err)
 	case -ENOBUFS:
 		return vpc_err_set(err, r, "netlink: answers were lost: the receive buffer overran");
 	case -EMSGSIZE:
-		return vpc_err_set(err, r, "netlink: an answer is larger than %u bytes", KERNEL_BUF_SIZE);
+		return vpc_err_set(err, r, "netlink: an answer is larger than %u bytes", ANSWER_MAX);
 	default:
 		return vpc_err_set(err, r, "netlink: cannot receive: %s", strerror(-r));
 	}
@@ -280,9 +313,9 @@ static int exchange_end(struct kernel *k, struct exchange *x, const struct nlmsg
 }
 
 /* The messages of one datagram; those with another sequence number answer a request that was given up. */
-static int exchange_datagram(struct kernel *k, struct exchange *x, size_t len)
+static int exchange_datagram(struct kernel *k, struct exchange *x, void *data, size_t len)
 {
-	struct nlmsghdr *nlh = (struct nlmsghdr *)k->buf;
+	struct nlmsghdr *nlh = data;
 	int left = len;
 
 	for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left)) {
@@ -306,20 +339,22 @@ static int exchange_datagram(struct kernel *k, struct exchange *x, size_t len)
 
 static int exchange_run(struct kernel *k, struct exchange *x, struct nl_msg *const *msgs)
 {
-	size_t len;
-	int r;
+	size_t len[ANSWERS], n;
+	int r = 0;
 
-	/* Left by a request that was given up. A dump still running is read to its end: until then none can start. */
-	do {
-		r = kernel_sock_receive(k, MSG_DONTWAIT, &len);
-	} while (!r || r == -ENOBUFS || r == -EMSGSIZE);
+	/* A dump still running is read to its end: until then none can start. */
+	while (k->owed && (!r || r == -ENOBUFS || r == -EMSGSIZE))
+		r = kernel_sock_receive(k, MSG_DONTWAIT, len);
+	k->owed = true;
 	r = sock_send(k, msgs, x->n, x->err);
 	while (!r && !x->done) {
-		r = kernel_sock_receive(k, 0, &len);
+		r = receive_answers(k, len, &n);
 		if (r)
 			return receive_failed(k, r, x->err);
-		r = exchange_datagram(k, x, len);
+		for (size_t i = 0; i < n && !r && !x->done; i++)
+			r = exchange_datagram(k, x, k->buf + i * ANSWER_MAX, len[i]);
 	}
+	k->owed = !x->done;
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #ifndef VPC_KERNEL_SOCK_H
 #define VPC_KERNEL_SOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <linux/netlink.h>
@@ -20,6 +21,7 @@ struct nl_sock;
  * struct kernel - one socket
  * @family: the family's id
  * @buf: received bytes; @buf_pos..@buf_len are events not yet handed out
+ * @owed: the kernel may still have to answer a request that was given up
  */
 struct kernel {
 	struct nl_sock *sock;
@@ -30,6 +32,7 @@ struct kernel {
 	unsigned int timeout_s;
 	char *buf;
 	size_t buf_pos, buf_len;
+	bool owed;
 };
 
 #define KERNEL_BUF_SIZE (256U * 1024)
@@ -53,7 +56,7 @@ void kernel_sock_close(struct kernel *k);
 int kernel_sock_request(struct kernel *k, struct nl_msg *msg, kernel_answer_fn fn, void *arg, struct vpc_err *err);
 
 /* Messages that kernel_sock_request_all() takes. */
-#define KERNEL_SOCK_ALL_MAX 16U
+#define KERNEL_SOCK_ALL_MAX 128U
 
 /**
  * kernel_sock_request_all() - send several requests that have no answers but success or failure

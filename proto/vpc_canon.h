@@ -46,10 +46,13 @@ static inline __u8 *vpc_canon_u32(__u8 *p, __u32 v)
 
 static inline __u8 *vpc_canon_addr(__u8 *p, __u8 family, const __u8 *addr)
 {
-	unsigned int len = family == AF_INET6 ? 16 : 4;
-
-	memcpy(p, addr, len);
-	return p + len;
+	/* Of constant length and by the compiler itself, which makes them stores, not calls. */
+	if (family == AF_INET6) {
+		__builtin_memcpy(p, addr, 16);
+		return p + 16;
+	}
+	__builtin_memcpy(p, addr, 4);
+	return p + 4;
 }
 
 /**

@@ -40,12 +40,19 @@ struct vpc_trie_garbage {
  * @bytes: memory that the transaction added minus what it retired (real allocation sizes, as vpc_trie_memory() counts)
  * @garbage: what the versions before this one still see
  * @pending: what the trie in hand has to bring up to date in its index; NULL: it has none
+ * @near: where the next change begins when it lies there: the link, in a node that the transaction made, to the node
+ *	that the last change ended at; NULL: at the root
+ * @near_pos: the key's position at that link
+ * @near_root: the root that it is below
  */
 struct vpc_trie_txn {
 	u32 stamp;
 	s64 bytes;
 	struct vpc_trie_garbage garbage;
 	struct vpc_index_pending *pending;
+	u64 *near;
+	unsigned int near_pos;
+	void *near_root;
 };
 
 static inline void vpc_trie_init(struct vpc_trie *trie, u8 family)

@@ -5,6 +5,9 @@
  * A change goes down from the root and owns each node that it will have to write: one that the transaction made is its
  * own, another is copied and retired. Owning leaves the content as it is, so an allocation that fails on the way down,
  * or before the first write at the end, needs no undoing.
+ *
+ * Changes come sorted, by the thousand. So the transaction remembers the node that a change ended at, and the next one,
+ * when it lies below that node, begins there: all above it is owned and stays as it is.
  */
 #include "trie_node.h"
 
@@ -15,12 +18,75 @@
 /* Objects that one change can drop: each node of a path, and a leaf deleted next to one that moves. */
 #define VPC_TRIE_DROPS (VPC_TRIE_DEPTH + 3)
 
-/* A change on its way down. */
+/**
+ * struct vpc_trie_edit - a change on its way down
+ * @txn: the transaction
+ * @route: what is added or deleted
+ * @v6: the trie's family
+ * @root: the link to the trie's root
+ * @link: to the node in hand
+ * @pos: the key's position at @link, 0 at the root
+ * @above: the link to the node that @link is in, NULL when that is not known
+ * @above_pos: the key's position there
+ */
 struct vpc_trie_edit {
 	struct vpc_trie_txn *txn;
 	struct vpc_route route;
 	bool v6;
+	u64 root;
+	u64 *link;
+	unsigned int pos;
+	u64 *above;
+	unsigned int above_pos;
 };
+
+/* -- where a change begins and ends -------------------------------------------------------------------------------- */
+
+static void vpc_edit_begin(struct vpc_trie_edit *edit, const struct vpc_trie *trie)
+{
+	const struct vpc_trie_txn *txn = edit->txn;
+
+	edit->root = vpc_slot_make(trie->root, VPC_SLOT_NODE);
+	edit->link = &edit->root;
+	if (txn->near && txn->near_root == trie->root &&
+	    vpc_node_covers(vpc_slot_ptr(*txn->near), &edit->route, edit->v6)) {
+		edit->link = txn->near;
+		edit->pos = txn->near_pos;
+	}
+}
+
+static void vpc_edit_down(struct vpc_trie_edit *edit, u64 *link, unsigned int pos)
+{
+	edit->above = edit->link;
+	edit->above_pos = edit->pos;
+	edit->link = link;
+	edit->pos = pos;
+}
+
+/* The change is made. The root's link is this edit's own; what is in a slot may have been a node and be none now. */
+static void vpc_edit_end(struct vpc_trie_edit *edit)
+{
+	struct vpc_trie_txn *txn = edit->txn;
+
+	if (*edit->link && vpc_slot_tag(*edit->link) == VPC_SLOT_NODE) {
+		txn->near = edit->link;
+		txn->near_pos = edit->pos;
+	} else {
+		txn->near = edit->above;
+		txn->near_pos = edit->above_pos;
+	}
+	if (txn->near == &edit->root)
+		txn->near = NULL;
+	txn->near_root = vpc_slot_ptr(edit->root);
+}
+
+/* The value of exactly the edit's prefix, 0 when it is not there. */
+static u32 vpc_edit_old(const struct vpc_trie_edit *edit, u8 family, const u8 *addr, u8 plen)
+{
+	struct vpc_trie below = { .root = vpc_slot_ptr(*edit->link), .family = family };
+
+	return vpc_trie_lookup_exact(&below, addr, plen);
+}
 
 /* -- changing nodes ------------------------------------------------------------------------------------------------ */
 
@@ -375,28 +441,30 @@ static int vpc_edit_add_above(struct vpc_trie_edit *edit, u64 *link)
 	return err;
 }
 
-static int vpc_edit_add(struct vpc_trie_edit *edit, u64 *link)
+static int vpc_edit_add(struct vpc_trie_edit *edit)
 {
 	const struct vpc_route *route = &edit->route;
 	struct vpc_trie_node *node;
 	unsigned int pos, bit;
 
 	for (;;) {
-		node = vpc_slot_ptr(*link);
+		node = vpc_slot_ptr(*edit->link);
 		pos = vpc_node_pos(node, edit->v6);
 		if (!vpc_node_covers(node, route, edit->v6))
-			return vpc_edit_add_above(edit, link);
+			return vpc_edit_add_above(edit, edit->link);
 		if (route->len < pos + VPC_TRIE_STRIDE)
-			return vpc_edit_add_value(edit, link, vpc_node_bit(route->key, route->len, pos, edit->v6));
+			return vpc_edit_add_value(edit, edit->link,
+						  vpc_node_bit(route->key, route->len, pos, edit->v6));
 		bit = vpc_key_index(route->key, pos, edit->v6);
 		if (!(node->ext & BIT_ULL(bit)))
-			return vpc_edit_add_slot(edit, link, pos, bit);
-		node = vpc_node_own(edit, link);
+			return vpc_edit_add_slot(edit, edit->link, pos, bit);
+		node = vpc_node_own(edit, edit->link);
 		if (!node)
 			return -ENOMEM;
-		link = &vpc_node_slots(node, edit->v6)[vpc_bit_rank(node->ext, bit)];
-		if (vpc_slot_tag(*link) != VPC_SLOT_NODE)
-			return vpc_edit_add_lone(edit, link, pos + VPC_TRIE_STRIDE);
+		vpc_edit_down(edit, &vpc_node_slots(node, edit->v6)[vpc_bit_rank(node->ext, bit)],
+			      pos + VPC_TRIE_STRIDE);
+		if (vpc_slot_tag(*edit->link) != VPC_SLOT_NODE)
+			return vpc_edit_add_lone(edit, edit->link, edit->pos);
 	}
 }
 
@@ -416,20 +484,23 @@ static int vpc_edit_add_root(struct vpc_trie_edit *edit, const struct vpc_route 
 int vpc_trie_add(struct vpc_trie_txn *txn, struct vpc_trie *trie, const u8 *addr, u8 plen, u32 value, u32 *ret_old)
 {
 	struct vpc_trie_edit edit = { .txn = txn, .v6 = vpc_trie_v6(trie) };
-	u32 old = vpc_trie_lookup_exact(trie, addr, plen);
-	u64 root = vpc_slot_make(trie->root, VPC_SLOT_NODE);
+	u32 old;
 	int err;
 
+	vpc_route_init(&edit.route, addr, plen, value, edit.v6);
+	vpc_edit_begin(&edit, trie);
+	old = vpc_edit_old(&edit, trie->family, addr, plen);
 	if (old != value) {
-		vpc_route_init(&edit.route, addr, plen, value, edit.v6);
 		if (vpc_trie_reserve(txn, VPC_TRIE_DROPS) || vpc_index_begin(txn, trie))
 			return -ENOMEM;
 		if (txn->pending)
 			vpc_index_touch(txn->pending, edit.route.key, plen);
-		err = root ? vpc_edit_add(&edit, &root) : vpc_edit_add_root(&edit, &edit.route, &root);
-		trie->root = vpc_slot_ptr(root);
+		txn->near = NULL;
+		err = edit.root ? vpc_edit_add(&edit) : vpc_edit_add_root(&edit, &edit.route, &edit.root);
+		trie->root = vpc_slot_ptr(edit.root);
 		if (err)
 			return err;
+		vpc_edit_end(&edit);
 	}
 	trie->count += !old;
 	*ret_old = old;
@@ -486,51 +557,53 @@ static int vpc_edit_remove(struct vpc_trie_edit *edit, u64 *link, unsigned int p
 }
 
 /* The prefix is there. */
-static int vpc_edit_del(struct vpc_trie_edit *edit, u64 *link)
+static int vpc_edit_del(struct vpc_trie_edit *edit)
 {
 	const struct vpc_route *route = &edit->route;
-	unsigned int link_pos = 0;
 	struct vpc_trie_node *node;
 	unsigned int pos, bit;
 	u64 slot;
 
 	for (;;) {
-		node = vpc_slot_ptr(*link);
+		node = vpc_slot_ptr(*edit->link);
 		pos = vpc_node_pos(node, edit->v6);
 		if (route->len < pos + VPC_TRIE_STRIDE) {
 			bit = vpc_node_bit(route->key, route->len, pos, edit->v6);
-			return vpc_edit_remove(edit, link, link_pos, node->ext, node->in & ~BIT_ULL(bit), bit);
+			return vpc_edit_remove(edit, edit->link, edit->pos, node->ext, node->in & ~BIT_ULL(bit), bit);
 		}
 		bit = vpc_key_index(route->key, pos, edit->v6);
 		slot = vpc_node_slots(node, edit->v6)[vpc_bit_rank(node->ext, bit)];
 		if (vpc_slot_tag(slot) != VPC_SLOT_NODE)
-			return vpc_edit_remove(edit, link, link_pos, node->ext & ~BIT_ULL(bit), node->in, bit);
-		node = vpc_node_own(edit, link);
+			return vpc_edit_remove(edit, edit->link, edit->pos, node->ext & ~BIT_ULL(bit), node->in, bit);
+		node = vpc_node_own(edit, edit->link);
 		if (!node)
 			return -ENOMEM;
-		link = &vpc_node_slots(node, edit->v6)[vpc_bit_rank(node->ext, bit)];
-		link_pos = pos + VPC_TRIE_STRIDE;
+		vpc_edit_down(edit, &vpc_node_slots(node, edit->v6)[vpc_bit_rank(node->ext, bit)],
+			      pos + VPC_TRIE_STRIDE);
 	}
 }
 
 int vpc_trie_del(struct vpc_trie_txn *txn, struct vpc_trie *trie, const u8 *addr, u8 plen, u32 *ret_old)
 {
 	struct vpc_trie_edit edit = { .txn = txn, .v6 = vpc_trie_v6(trie) };
-	u32 old = vpc_trie_lookup_exact(trie, addr, plen);
-	u64 root = vpc_slot_make(trie->root, VPC_SLOT_NODE);
+	u32 old;
 	int err;
 
+	vpc_route_init(&edit.route, addr, plen, 0, edit.v6);
+	vpc_edit_begin(&edit, trie);
+	old = vpc_edit_old(&edit, trie->family, addr, plen);
 	if (!old)
 		return -ENOENT;
-	vpc_route_init(&edit.route, addr, plen, 0, edit.v6);
 	if (vpc_trie_reserve(txn, VPC_TRIE_DROPS) || vpc_index_begin(txn, trie))
 		return -ENOMEM;
 	if (txn->pending)
 		vpc_index_touch(txn->pending, edit.route.key, plen);
-	err = vpc_edit_del(&edit, &root);
-	trie->root = vpc_slot_ptr(root);
+	txn->near = NULL;
+	err = vpc_edit_del(&edit);
+	trie->root = vpc_slot_ptr(edit.root);
 	if (err)
 		return err;
+	vpc_edit_end(&edit);
 	trie->count--;
 	*ret_old = old;
 	return 0;

@@ -337,6 +337,7 @@ void vpc_trie_begin(struct vpc_trie_txn *txn, u32 stamp)
 	txn->bytes = 0;
 	txn->garbage.head = NULL;
 	txn->pending = NULL;
+	txn->near = NULL;
 }
 
 static void vpc_tree_op_count(struct vpc_tree_op *op, u64 slot)
@@ -356,6 +357,7 @@ int vpc_trie_clear(struct vpc_trie_txn *txn, struct vpc_trie *trie)
 	u64 root = vpc_slot_make(trie->root, VPC_SLOT_NODE);
 
 	txn->pending = NULL;
+	txn->near = NULL;
 	if (!root)
 		return vpc_index_drop(txn, trie);
 	op.older = vpc_tree_op_count;
@@ -374,6 +376,7 @@ void vpc_trie_revert(struct vpc_trie_txn *txn, struct vpc_trie *trie, const stru
 {
 	struct vpc_tree_op op = { .v6 = vpc_trie_v6(trie), .txn = txn, .object = vpc_tree_op_free };
 
+	txn->near = NULL;
 	if (trie->root && trie->root != base->root)
 		vpc_tree_each(&op, vpc_slot_make(trie->root, VPC_SLOT_NODE));
 	vpc_index_revert(txn, trie, base);

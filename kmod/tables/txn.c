@@ -231,10 +231,14 @@ static int vpc_txn_check_open(const struct vpc_txn *txn, struct netlink_ext_ack 
 static int vpc_txn_check_quota(const struct vpc_txn *txn, struct netlink_ext_ack *extack)
 {
 	const struct vpc *vpc = vpc_txn_vpc(txn);
-	size_t own = vpc_memory(vpc), bytes = own + vpc_txn_memory(txn);
+	size_t own, bytes;
 
+	if (!vpc->quota)
+		return 0;
+	own = vpc_memory(vpc);
+	bytes = own + vpc_txn_memory(txn);
 	/* A quota that was lowered stops growth; what is there may change and shrink. */
-	if (!vpc->quota || bytes <= max_t(u64, vpc->quota, own + txn->base->memory))
+	if (bytes <= max_t(u64, vpc->quota, own + txn->base->memory))
 		return 0;
 	vpc_refuse(extack, "VPC %u would need %zu bytes, its quota is %llu", vpc->vni, bytes, vpc->quota);
 	return -EDQUOT;

@@ -112,7 +112,7 @@ struct fake_kernel {
 	/* Plays the kernel: answers @request (its @n-th, from 0) through fake_send(). */
 	void (*play)(struct fake_kernel *fake, const struct nlmsghdr *request, unsigned int n);
 	unsigned int n_requests;
-	uint8_t cmds[64]; /* of the requests, in order */
+	uint8_t cmds[256]; /* of the requests, in order */
 	uint32_t seq;
 	int scene; /* for @play */
 };

@@ -51,7 +51,7 @@ enum {
 
 static void play_request(struct fake_kernel *fake, const struct nlmsghdr *request, unsigned int n)
 {
-	static char large[KERNEL_BUF_SIZE + 4096];
+	static char large[32 * 1024 + 4];
 	struct fake_msg msg;
 
 	switch (fake->scene) {
@@ -377,7 +377,7 @@ static void test_txn(void **arg)
 
 	vpc_state_init(&state, 100);
 	vpc_delta_init(&delta, 100);
-	for (uint32_t i = 0; i < TXN_ADDS * 220; i++) {
+	for (uint32_t i = 0; i < TXN_ADDS * 222; i++) {
 		struct vpc_route route = { 1, 1, { AF_INET, 32, { 10, i >> 16, i >> 8, i } } };
 
 		vpc_state_add_route(&state, &route);

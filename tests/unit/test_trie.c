@@ -23,6 +23,7 @@ static unsigned int index_min = 65536;
 #include "../../kmod/tables/trie_index.c"
 #include "../../kmod/tables/trie_walk.c"
 #include "trie_world.h"
+#include "trie_runs.h"
 
 /* -- tests --------------------------------------------------------------------------------------------------------- */
 
@@ -770,6 +771,7 @@ int main(void)
 		cmocka_unit_test(test_walk_resume),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_no_memory_each),
+		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_clear),
 		cmocka_unit_test(test_two_open),
 		cmocka_unit_test(test_caches_without_memory),
