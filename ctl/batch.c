@@ -111,8 +111,10 @@ static int plan_vpc(struct ctl *ctl, struct cdb_change *change, struct ctl_plan 
 
 	cdb_change_result(change, &vpc->result);
 	strcpy(vpc->name, cdb_change_vpc(change)->name);
-	if (vpc->result.changed || cdb_batch_count(cdb_change_batch(change)) == 1)
-		plan->n_vpcs++;
+	/* One that its lines leave as it was is not worth a word, unless it is all that there is. */
+	if (!vpc->result.changed && cdb_batch_count(cdb_change_batch(change)) > 1)
+		return 0;
+	plan->n_vpcs++;
 	return cdb_vpc_hosts(ctl->cdb, vpc->result.vni, &vpc->hosts, &vpc->n_hosts, &ctl->err);
 }
 
