@@ -87,26 +87,38 @@ static int load_routes(struct cdb *cdb, struct vpc_state *state, struct vpc_err 
 	return r;
 }
 
-int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
+/* All from one snapshot, the caller's or its own, and sorted. @ret_vpc NULL: without routes, epoch and digest. */
+static int load_state(struct cdb *cdb, struct vpc_state *state, struct cdb_vpc *ret_vpc, struct vpc_err *err)
 {
-	_cleanup_(vpc_state_clear) struct vpc_state state;
 	bool own_snapshot = !cdb->in_txn;
 	int r = 0, end;
 
-	vpc_state_init(&state, vni);
 	if (own_snapshot)
 		r = cdb_snapshot_begin(cdb, err);
 	if (r)
 		return r;
-	r = load_nexthops(cdb, &state, err);
+	if (ret_vpc)
+		r = cdb_vpc_get(cdb, state->vni, ret_vpc, err);
 	if (!r)
-		r = load_members(cdb, &state, err);
+		r = load_nexthops(cdb, state, err);
+	if (!r)
+		r = load_members(cdb, state, err);
+	if (!r && ret_vpc)
+		r = load_routes(cdb, state, err);
 	if (own_snapshot) {
 		end = cdb_snapshot_end(cdb, r ? NULL : err);
 		r = r ?: end;
 	}
-	if (!r)
-		r = vpc_state_sort(&state, err);
+	return r ?: vpc_state_sort(state, err);
+}
+
+int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
+{
+	_cleanup_(vpc_state_clear) struct vpc_state state;
+	int r;
+
+	vpc_state_init(&state, vni);
+	r = load_state(cdb, &state, NULL, err);
 	if (r)
 		return r;
 	*ret_state = state;
@@ -117,28 +129,11 @@ int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state
 int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
 {
 	_cleanup_(vpc_state_clear) struct vpc_state state;
-	bool own_snapshot = !cdb->in_txn;
 	struct cdb_vpc vpc;
-	int r = 0, end;
+	int r;
 
 	vpc_state_init(&state, vni);
-	if (own_snapshot)
-		r = cdb_snapshot_begin(cdb, err);
-	if (r)
-		return r;
-	r = cdb_vpc_get(cdb, vni, &vpc, err);
-	if (!r)
-		r = load_nexthops(cdb, &state, err);
-	if (!r)
-		r = load_members(cdb, &state, err);
-	if (!r)
-		r = load_routes(cdb, &state, err);
-	if (own_snapshot) {
-		end = cdb_snapshot_end(cdb, r ? NULL : err);
-		r = r ?: end;
-	}
-	if (!r)
-		r = vpc_state_sort(&state, err);
+	r = load_state(cdb, &state, &vpc, err);
 	if (r)
 		return r;
 	state.epoch = vpc.epoch;
