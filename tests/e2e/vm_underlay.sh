@@ -276,22 +276,45 @@ for family in 4 6; do
 	transfer fd00::6
 done
 
-begin "a firewall in the host's input chain is heard, and the short way comes back when it goes"
+ip_count() { ip netns exec h1 nstat -asz "$1" | awk -v counter="$1" '$1 == counter { print $2 }'; }
+
+# goes WAY COUNTER: packets of the tunnel go the short way, which the host's IP does not count, or the long one.
+goes() {
+	local before
+	pings
+	before=$(ip_count "$2")
+	pings
+	if [[ $1 = short ]]; then
+		same "$(ip_count "$2")" "$before" "packets that took the long way"
+	else
+		(($(ip_count "$2") > before)) || lab_fail "no packet took the long way"
+	fi
+}
+
+# heard HOOK: a firewall there stops the tunnel as long as it is there.
+heard() {
+	ip netns exec h1 nft "table ip filter { chain c { type filter hook $1 priority 0; udp dport 4789 drop; }; }"
+	lab_no_ping b 10.0.0.5
+	ip netns exec h1 nft delete table ip filter
+}
+
+begin "a firewall in the host's input chain is heard, and the short way in comes back when it goes"
 program_both 4 4
-ip_in() { ip netns exec h1 nstat -asz IpInReceives | awk '/IpInReceives/ { print $2 }'; }
-pings
-before=$(ip_in)
-pings
-same "$(ip_in)" "$before" "IP packets that took the long way"
-ip netns exec h1 nft add table ip filter
-ip netns exec h1 nft 'add chain ip filter input { type filter hook input priority 0; }'
-ip netns exec h1 nft add rule ip filter input udp dport 4789 drop
-lab_no_ping b 10.0.0.5
-[[ $(ip_in) != "$before" ]]
-ip netns exec h1 nft delete table ip filter
-before=$(ip_in)
-pings
-same "$(ip_in)" "$before" "IP packets that took the long way"
+goes short IpInReceives
+heard input
+goes short IpInReceives
 echo 0 > /sys/module/vpc/parameters/ingress
-pings
-[[ $(ip_in) != "$before" ]]
+goes long IpInReceives
+
+begin "a firewall in the host's output or postrouting chain is heard, and the short way out comes back when it goes"
+# A security module that labels packets wants to see them in postrouting, always.
+mountpoint -q /sys/kernel/security || mount -t securityfs securityfs /sys/kernel/security || true
+out=short
+[[ ! $(cat /sys/kernel/security/lsm 2> /dev/null) =~ apparmor|selinux|smack ]] || out=long
+for hook in output postrouting; do
+	goes $out IpOutRequests
+	heard $hook
+done
+goes $out IpOutRequests
+echo 0 > /sys/module/vpc/parameters/egress
+goes long IpOutRequests
