@@ -148,7 +148,7 @@ $(KMOD)/vpc.ko: $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
 	$(Q)for f in $(KMOD_SRC); do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
 	+$(Q)$(KMAKE) W=1 modules
 
-# -- KUnit: the module's tables, data path and tests/kunit in one module, run in the debug kernel of scripts/uml.sh ---------------
+# -- KUnit: tables, data path and tests/kunit in one module, run in the debug kernel of scripts/uml.sh --------------
 
 KUNIT := $(KMOD)-kunit
 KUNIT_SRC := VERSION $(wildcard kmod/compat.[ch] kmod/tables/*.[ch] kmod/datapath/*.[ch] proto/*.h tests/kunit/*.[ch])
