@@ -72,6 +72,9 @@ wait_ready() {
 }
 
 # -- MariaDB -----------------------------------------------------------------------------------------------------------
+#
+# A starting mariadbd removes every "#sql-..." file of its TMPDIR as its own leftovers, also those of another mariadbd
+# that works there: each gets its own.
 
 mariadb_ready() {
 	MYSQL_PWD=$(< "$dir/mariadb/password") mariadb --no-defaults -h 127.0.0.1 -P "$(< "$dir/mariadb/port")" -u root \
@@ -81,6 +84,7 @@ mariadb_ready() {
 mariadb_prepare() {
 	local password
 	((${#dir} < 88)) || die "$dir: too long a path for MariaDB's socket"
+	mkdir -p "$dir/mariadb/tmp"
 	[[ ! -e $dir/mariadb/started ]] || return 0
 	password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 	(umask 077; echo "$password" > "$dir/mariadb/password"; cat > "$dir/mariadb/init.sql" <<-END
@@ -91,7 +95,7 @@ mariadb_prepare() {
 	)
 	rm -rf "$dir/mariadb/data"
 	mkdir -p "$dir/mariadb/data"
-	mariadb-install-db --no-defaults --datadir="$dir/mariadb/data" --auth-root-authentication-method=normal \
+	TMPDIR="$dir/mariadb/tmp" mariadb-install-db --no-defaults --datadir="$dir/mariadb/data" --auth-root-authentication-method=normal \
 		--skip-test-db --user="$(id -un)" > "$dir/mariadb/install-log" 2>&1 || {
 		tail -n 20 "$dir/mariadb/install-log" >&2
 		die "mariadb-install-db failed: see $dir/mariadb/install-log"
@@ -99,7 +103,7 @@ mariadb_prepare() {
 }
 
 mariadb_spawn() {
-	spawn mariadb mariadbd --no-defaults --datadir="$dir/mariadb/data" --user="$(id -un)" \
+	TMPDIR="$dir/mariadb/tmp" spawn mariadb mariadbd --no-defaults --datadir="$dir/mariadb/data" --user="$(id -un)" \
 		--bind-address=127.0.0.1 --port="$1" --socket="$dir/mariadb/socket" --init-file="$dir/mariadb/init.sql" \
 		--skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-allowed-packet=64M \
 		--innodb-buffer-pool-size=256M --innodb-log-file-size=128M --innodb-flush-log-at-trx-commit=2 \
