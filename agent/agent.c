@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include "../lib/log.h"
 #include "../lib/util.h"
+#include "control.h"
 #include "follow.h"
 #include "hostports.h"
 #include "klink.h"
@@ -30,9 +31,25 @@ struct zk *agent_zk(struct agent *a)
 
 /* -- the state of the whole ---------------------------------------------------------------------------------------- */
 
+const char *agent_state_name(enum agent_state state)
+{
+	switch (state) {
+	case AGENT_CONNECTING:
+		return "connecting";
+	case AGENT_SYNCING:
+		return "syncing";
+	case AGENT_LIVE:
+		return "live";
+	case AGENT_ISOLATED:
+		return "isolated";
+	}
+	return "?";
+}
+
 static void agent_enter(struct agent *a, enum agent_state state, const char *text)
 {
 	a->state = state;
+	a->state_since_us = now_monotonic_us();
 	if (state == AGENT_ISOLATED)
 		log_warn("%s", text);
 	else
@@ -226,6 +243,9 @@ static int parts_init(struct agent *a, struct vpc_err *err)
 {
 	int res;
 
+	res = control_new(a, &a->control, err);
+	if (res)
+		return res;
 	a->watches = watches_new(a->event, a->timeout_ms);
 	if (!a->watches)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
@@ -253,6 +273,7 @@ int agent_new(struct vpc_config *config, const char *config_path, const char *ne
 	*config = (struct vpc_config){ 0 };
 	a->config_path = config_path;
 	a->timeout_ms = a->config.zk_session_ms;
+	a->state_since_us = now_monotonic_us();
 	gate_init(&a->snapshots, AGENT_SNAPSHOTS_MAX);
 	gate_init(&a->catchups, AGENT_CATCHUPS_MAX);
 	res = sd_event_new(&a->event);
@@ -290,6 +311,7 @@ void agent_free(struct agent *a)
 {
 	if (!a)
 		return;
+	control_free(a->control);
 	status_free(a->status);
 	hostports_free(a->hostports);
 	follows_free(a->follows);

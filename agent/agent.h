@@ -20,6 +20,7 @@
 #define AGENT_SNAPSHOTS_MAX 1 /* whole states in memory at the same time */
 #define AGENT_CATCHUPS_MAX 16 /* VPCs that read deltas at the same time */
 
+struct control;
 struct follows;
 struct hostports;
 struct klink;
@@ -38,12 +39,14 @@ enum agent_state {
  * struct agent - what the parts share
  * @config: as loaded, the command line's --host put over it
  * @timeout_ms: deadline of one request to ZooKeeper
+ * @state_since_us: CLOCK_MONOTONIC
  */
 struct agent {
 	struct vpc_config config;
 	const char *config_path;
 	unsigned int timeout_ms;
 	enum agent_state state;
+	uint64_t state_since_us;
 	bool ready; /* READY=1 was sent */
 	sd_event *event;
 	struct klink *klink;
@@ -52,6 +55,7 @@ struct agent {
 	struct hostports *hostports;
 	struct follows *follows;
 	struct status *status;
+	struct control *control;
 	struct gate snapshots, catchups;
 };
 
@@ -65,6 +69,7 @@ int agent_new(struct vpc_config *config, const char *config_path, const char *ne
 int agent_run(struct agent *a);
 void agent_free(struct agent *a);
 
+const char *agent_state_name(enum agent_state state);
 struct kernel *agent_kernel(struct agent *a); /* NULL while the module is gone */
 struct zk *agent_zk(struct agent *a);
 

@@ -22,6 +22,12 @@ struct follows {
 
 /* -- where one stands ---------------------------------------------------------------------------------------------- */
 
+static void follow_behind(struct follow *f)
+{
+	if (!f->behind_since_us)
+		f->behind_since_us = now_monotonic_us();
+}
+
 static void follow_unsettle(struct follow *f)
 {
 	if (!f->counted) {
@@ -30,8 +36,14 @@ static void follow_unsettle(struct follow *f)
 	}
 }
 
-void follow_settle(struct follow *f, bool failing)
+void follow_settle(struct follow *f, const char *reason)
 {
+	bool failing = reason;
+
+	if (reason != f->reason) {
+		free(f->reason);
+		f->reason = reason ? strdup(reason) : NULL;
+	}
 	if (f->failing != failing) {
 		f->failing = failing;
 		if (failing) {
@@ -77,7 +89,7 @@ void follow_fail(struct follow *f, int res)
 	res = timer_arm(f->agent->event, &f->timer, backoff_next_us(&f->backoff, timer_random()), follow_timer, f);
 	if (res < 0)
 		log_err("VPC %u: timer: %s", f->vni, strerror(-res));
-	follow_settle(f, true);
+	follow_settle(f, f->err.text);
 }
 
 void follow_missing(struct follow *f)
@@ -148,8 +160,9 @@ static void follow_reached(struct follow *f)
 	backoff_reset(&f->backoff);
 	f->distrust = false;
 	f->missed_version = -1;
+	f->behind_since_us = 0;
 	follow_ready(f);
-	follow_settle(f, false);
+	follow_settle(f, NULL);
 }
 
 static void follow_backwards(struct follow *f)
@@ -162,7 +175,7 @@ static void follow_backwards(struct follow *f)
 	if (f->bad_version != f->head_version)
 		log_err("VPC %u: %s", f->vni, f->err.text);
 	f->bad_version = f->head_version;
-	follow_settle(f, true);
+	follow_settle(f, f->err.text);
 }
 
 static void follow_granted(void *arg)
@@ -199,6 +212,8 @@ void follow_step(struct follow *f)
 		return;
 	}
 	f->plan = sync_next(&f->head, f->have.epoch, &f->have.digest, f->distrust);
+	if (f->plan.step != SYNC_NOTHING)
+		follow_behind(f);
 	switch (f->plan.step) {
 	case SYNC_NOTHING:
 		follow_reached(f);
@@ -235,7 +250,7 @@ static void follow_take_head(struct follow *f, const struct vpc_head *head, int 
 	follow_step(f);
 	/* Still at it from before the connection was lost, or waiting: what is said stays true. */
 	if (f->phase == FOLLOW_RETRY)
-		follow_settle(f, true);
+		follow_settle(f, f->reason ?: "waiting to try again");
 }
 
 static void follow_head(int res, const char *path, const char *data, size_t len, int version, void *arg)
@@ -248,13 +263,13 @@ static void follow_head(int res, const char *path, const char *data, size_t len,
 	if (!res && !len) {
 		if (backoff_is_news(&f->backoff, ""))
 			log_info("VPC %u: %s: no HEAD yet; waiting for it", f->vni, path);
-		follow_settle(f, true);
+		follow_settle(f, "no HEAD yet");
 		return;
 	}
 	if (res) {
 		if (backoff_is_news(&f->backoff, path))
 			log_warn("VPC %u: %s: no such node; waiting for it", f->vni, path);
-		follow_settle(f, true);
+		follow_settle(f, "no HEAD: no such node");
 		return;
 	}
 	res = vpc_head_parse(data, len, &head, &err);
@@ -268,7 +283,8 @@ static void follow_head(int res, const char *path, const char *data, size_t len,
 		log_err("VPC %u: %s (version %d): %s; keeping epoch %" PRIu64, f->vni, path, version, err.text,
 			f->have.epoch);
 	f->bad_version = version;
-	follow_settle(f, true);
+	vpc_err_prefix(&err, res, "HEAD (version %d)", version);
+	follow_settle(f, err.text);
 }
 
 /* -- the set ------------------------------------------------------------------------------------------------------- */
@@ -286,6 +302,7 @@ static void follow_free(struct follow *f)
 	if (f->failing)
 		f->set->n_failing--;
 	gate_leave(&f->slot);
+	free(f->reason);
 	free(f);
 }
 
@@ -395,6 +412,7 @@ void follows_kernel_gone(struct follows *fs)
 		struct follow *f = fs->all[i];
 
 		f->have_known = f->ready = false;
+		follow_behind(f);
 		f->have = (struct kernel_vpc){ .vni = f->vni };
 	}
 }
@@ -465,6 +483,25 @@ size_t follows_unsettled(const struct follows *fs)
 size_t follows_failing(const struct follows *fs)
 {
 	return fs->n_failing;
+}
+
+void follows_each(const struct follows *fs, void (*fn)(const struct follow_info *info, void *arg), void *arg)
+{
+	uint64_t now = now_monotonic_us();
+	size_t i;
+
+	for (i = 0; i < fs->n; i++) {
+		const struct follow *f = fs->all[i];
+		const struct follow_info info = { .vni = f->vni,
+						  .known = f->have_known,
+						  .has_head = f->has_head,
+						  .epoch = f->have.epoch,
+						  .head = f->head.epoch,
+						  .behind_us = f->behind_since_us ? now - f->behind_since_us : 0,
+						  .reason = f->reason };
+
+		fn(&info, arg);
+	}
 }
 
 size_t follows_status(const struct follows *fs, struct vpc_status_vpc *ret_vpcs)

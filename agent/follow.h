@@ -39,6 +39,22 @@ size_t follows_count(const struct follows *fs);
 size_t follows_unsettled(const struct follows *fs); /* HEAD not read, or not reached, and no reason given */
 size_t follows_failing(const struct follows *fs); /* not at HEAD, with a reason in the log */
 
+/**
+ * struct follow_info - where one VPC stands
+ * @known: @epoch is what the kernel has; @has_head: @head is ZooKeeper's
+ * @behind_us: for how long it has not been at HEAD; 0: it is there
+ * @reason: why, as in the log; NULL: nothing is wrong
+ */
+struct follow_info {
+	uint32_t vni;
+	bool known, has_head;
+	uint64_t epoch, head, behind_us;
+	const char *reason;
+};
+
+/* Calls @fn for each VPC, ascending. */
+void follows_each(const struct follows *fs, void (*fn)(const struct follow_info *info, void *arg), void *arg);
+
 /* What the kernel has, as far as known, ascending; room for follows_count(). Returns how many. */
 size_t follows_status(const struct follows *fs, struct vpc_status_vpc *ret_vpcs);
 

@@ -33,6 +33,8 @@ enum follow_phase {
  * @goal: epoch of the first HEAD that was, when @has_goal; later ones do not move it, lest ports wait for ever
  * @ready: the kernel came to @goal by what was published
  * @distrust: deltas failed: build HEAD's epoch whole
+ * @behind_since_us: when HEAD was first seen past the kernel's epoch; 0: it is reached
+ * @reason: of @failing, owned
  * @counted: it is in the set's count of unsettled VPCs
  */
 struct follow {
@@ -48,6 +50,8 @@ struct follow {
 	uint64_t goal;
 	bool asked, has_goal, ready;
 	bool have_known, distrust, failing, counted;
+	uint64_t behind_since_us;
+	char *reason;
 	struct backoff backoff;
 	sd_event_source *timer;
 	struct gate_slot slot;
@@ -63,7 +67,8 @@ struct follow {
 /* agent/follow.c */
 void follow_step(struct follow *f);
 void follow_rest(struct follow *f); /* nothing to do now: leaves the gate */
-void follow_settle(struct follow *f, bool failing);
+/* @reason: why HEAD is not reached; NULL: it is. */
+void follow_settle(struct follow *f, const char *reason);
 /* The kernel's version stands; again later. @res with the text in f->err, which is said once. */
 void follow_fail(struct follow *f, int res);
 /* A node that HEAD promises is gone: HEAD is read again; when that changes nothing it is a failure. */

@@ -31,6 +31,7 @@ struct hostports {
 	bool has_want, fresh, all, pending, failing;
 	int bad_version;
 	uint64_t reached;
+	struct vpc_err reason;
 	struct backoff backoff;
 	sd_event_source *timer, *defer;
 };
@@ -148,6 +149,7 @@ static void pass_failed(struct hostports *hp, int res, const struct vpc_err *err
 	if (res < 0)
 		log_err("ports: timer: %s", strerror(-res));
 	hp->failing = true;
+	hp->reason = *err;
 }
 
 static int pass(sd_event_source *source, void *arg)
@@ -350,7 +352,17 @@ size_t hostports_count(const struct hostports *hp)
 	return hp->want.n_ports;
 }
 
+uint64_t hostports_wanted(const struct hostports *hp)
+{
+	return hp->has_want ? hp->want.revision : 0;
+}
+
 bool hostports_failing(const struct hostports *hp)
 {
 	return hp->failing;
+}
+
+const char *hostports_reason(const struct hostports *hp)
+{
+	return hp->failing ? hp->reason.text : "";
 }

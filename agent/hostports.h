@@ -27,7 +27,9 @@ bool hostports_known(const struct hostports *hp); /* the node was read, ever */
 bool hostports_settled(const struct hostports *hp);
 
 uint64_t hostports_revision(const struct hostports *hp); /* reached in the kernel, 0: none */
+uint64_t hostports_wanted(const struct hostports *hp); /* revision of the last good node, 0: none */
 size_t hostports_count(const struct hostports *hp);
 bool hostports_failing(const struct hostports *hp);
+const char *hostports_reason(const struct hostports *hp); /* while it is failing, as in the log; "" else */
 
 #endif

@@ -9,7 +9,7 @@
 
 const struct ctl_object *const ctl_objects[] = {
 	&ctl_vpc,   &ctl_subnet,  &ctl_host,	&ctl_port, &ctl_table,
-	&ctl_route, &ctl_nexthop, &ctl_history, &ctl_db,   &ctl_kernel,
+	&ctl_route, &ctl_nexthop, &ctl_history, &ctl_db,   &ctl_kernel, &ctl_agent,
 };
 const size_t ctl_n_objects = ARRAY_SIZE(ctl_objects);
 

@@ -53,7 +53,7 @@ struct ctl_object {
 };
 
 extern const struct ctl_object ctl_vpc, ctl_subnet, ctl_host, ctl_port, ctl_table, ctl_route, ctl_nexthop, ctl_history,
-	ctl_db, ctl_kernel;
+	ctl_db, ctl_kernel, ctl_agent;
 
 extern const struct ctl_object *const ctl_objects[];
 extern const size_t ctl_n_objects;

@@ -25,6 +25,7 @@ enum key_type {
 	KEY_SECRET,	/* any string, never repeated in a message */
 	KEY_SERVERS,	/* host:port,host:port[/chroot] */
 	KEY_NAME,	/* a host's name: it becomes part of a znode path */
+	KEY_DIR,	/* an absolute path */
 	KEY_NUMBER,
 	KEY_BOOL,
 	KEY_LEVEL,
@@ -57,6 +58,7 @@ static const struct config_key keys[] = {
 	KEY("agent", "name", KEY_NAME, host, NULL),
 	KEY("agent", "load_module", KEY_BOOL, load_module, "no"),
 	KEY_UINT("agent", "status_interval_s", status_interval_s, 1, 86400, "60"),
+	KEY("agent", "run_dir", KEY_DIR, run_dir, "/run/vpc"),
 	KEY_UINT("publisher", "poll_ms", poll_ms, 1, 60000, "30"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),
 };
@@ -156,6 +158,10 @@ static int key_store(const struct config_key *key, const char *text, struct vpc_
 			return vpc_err_set(err, -EINVAL,
 					   "'%.80s' is not a host's name (1 to 63 letters, digits, '.', '_', '-')",
 					   text);
+		return string_replace(field, text, err);
+	case KEY_DIR:
+		if (*text != '/')
+			return vpc_err_set(err, -EINVAL, "'%.80s' is not an absolute path", text);
 		return string_replace(field, text, err);
 	case KEY_NUMBER:
 		if (!number_read(key, text, field))
@@ -332,5 +338,6 @@ void vpc_config_clear(struct vpc_config *config)
 	free(config->cdb_password);
 	free(config->cdb_database);
 	free(config->host);
+	free(config->run_dir);
 	*config = (struct vpc_config){ 0 };
 }

@@ -292,6 +292,12 @@ lab_cdb_epoch() { lab_epoch_in "$(lab_ctl -j vpc show "$1")"; }
 lab_kernel_epoch() { lab_epoch_in "$(vpcctl -j kernel vpc show "$2" netns "$1" 2> /dev/null)"; }
 lab_epoch_in() { [[ $1 =~ \"epoch\":([0-9]+) ]] && echo "${BASH_REMATCH[1]}"; }
 
+# What the agent of HOST says that it is: connecting, syncing, live, isolated. Nothing when it does not answer.
+lab_agent_state() {
+	[[ $(vpcctl -c "$(lab_conf "$1")" -j agent status host "$1" 2> /dev/null) =~ \"state\":\"([a-z]+)\" ]] &&
+		echo "${BASH_REMATCH[1]}"
+}
+
 # zkcat below this lab's root: lab_zkcat get /vpc/v1/fence
 lab_zkcat() { VPC_ZK_HOSTS=$lab_zk$lab_chroot zkcat "$@"; }
 lab_head() { printf '/vpc/v1/vpcs/%02x/%d' $(($1 & 255)) "$1"; }

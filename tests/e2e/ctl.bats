@@ -633,3 +633,17 @@ vpc del $V") =~ 'VPC '$VNI' is at epoch '$((before + 2)) ]]
 	[[ $status = 2 && ${#lines[@]} = 1 ]]
 	vpcctl vpc show
 }
+
+@test "agent status: nobody at the socket, and somebody who talks nonsense" {
+	local dir=$BATS_TEST_TMPDIR/run
+	mkdir "$dir"
+	printf '[agent]\nrun_dir = %s\nname = h1\n' "$dir" > "$dir/conf"
+	CONF=$dir/conf run vpcctl agent status
+	[[ $status = 2 && $output = *"no agent answers at $dir/h1.sock: No such file"* ]]
+	socat "UNIX-LISTEN:$dir/h2.sock" EXEC:'echo nonsense' &
+	for ((i = 0; i < 100; i++)); do [[ ! -S $dir/h2.sock ]] || break; sleep 0.1; done
+	CONF=$dir/conf run vpcctl agent status host h2
+	[[ $status = 2 && $output = *"the agent's answer: "* ]]
+	CONF=$dir/conf run vpcctl agent status dev h1
+	[[ $status = 1 ]]
+}

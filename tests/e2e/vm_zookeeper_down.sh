@@ -24,6 +24,7 @@ lab_relay_cut zookeeper
 lab_ctl route add 172.16.0.0/12 vpc red via blackhole
 cut=$SECONDS
 lab_traffic_flows ac
+wait_until "[[ \$(lab_agent_state h1) = isolated ]]"
 same "$(lab_kernel_epoch h1 100)" "$epoch" "epoch without ZooKeeper"
 has_port h1 t-a
 
@@ -34,6 +35,7 @@ lab_agent_start h2
 log_since agent-h2 'connecting to ZooKeeper' "$connecting"
 lab_traffic_flows ac
 has_port h2 t-c
+same "$(lab_agent_state h2)" connecting "state of an agent that never was connected"
 
 begin "the audit names what is behind, as lag and not as drift"
 expect 0 'behind' lab_reconcile h1 -v
@@ -52,7 +54,10 @@ for i in 1 2 3; do
 	lab_relay_mend zookeeper
 done
 lab_synced red 100 h1 h2
-for host in h1 h2; do wait_until "lab_reconcile $host" 20; done
+for host in h1 h2; do
+	wait_until "lab_reconcile $host" 20
+	wait_until "[[ \$(lab_agent_state $host) = live ]]"
+done
 
 begin "all that time not one packet was lost"
 whole ac

@@ -170,11 +170,15 @@ void pub_ports(void)
 
 /* -- the agent ----------------------------------------------------------------------------------------------------- */
 
+const char *rig_run_dir;
+
 struct agent *agent_start(void)
 {
-	struct vpc_config config = {
-		.zk_hosts = strdup("fake"), .zk_session_ms = 1000, .host = strdup("h1"), .status_interval_s = 3600
-	};
+	struct vpc_config config = { .zk_hosts = strdup("fake"),
+				     .zk_session_ms = 1000,
+				     .host = strdup("h1"),
+				     .status_interval_s = 3600,
+				     .run_dir = rig_run_dir ? strdup(rig_run_dir) : NULL };
 	struct agent *a;
 	struct vpc_err err;
 
@@ -221,6 +225,7 @@ int rig_setup(void **state)
 	fake_zk_reset();
 	fake_kernel_reset();
 	fake_log_reset();
+	rig_run_dir = NULL;
 	host_ports = (struct vpc_host_ports){ .host = "h1", .udp_port = 4789, .ports = port_array };
 	host_ports.vtep4 = (struct vpc_addr){ AF_INET, { 192, 0, 2, 11 } };
 	return 0;

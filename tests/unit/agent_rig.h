@@ -43,6 +43,9 @@ void want_nothing(void);
 char *ports_path(void);
 void pub_ports(void);
 
+/* [agent] run_dir of agents that start; NULL, which the setup makes it: none. */
+extern const char *rig_run_dir;
+
 struct agent *agent_start(void);
 void run_idle(struct agent *a);
 struct agent *start_live(struct pub *p, uint32_t vni);
