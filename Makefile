@@ -28,7 +28,7 @@ Q := @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-PKGS := libnl-3.0 libnl-genl-3.0 libmariadb json-c libkmod libsodium libsystemd zlib
+PKGS := libnl-3.0 libnl-genl-3.0 libmariadb json-c libkmod libmicrohttpd libsodium libsystemd zlib
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lzookeeper_mt -linih -lpthread
 
@@ -53,7 +53,8 @@ test_agent_gate_SRC := agent/gate.c agent/backoff.c
 test_agent_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) $(wildcard tests/unit/agent_*.c)
 test_agent_failures_SRC := $(test_agent_SRC)
 test_agent_control_SRC := $(test_agent_SRC)
-test_agent_kports_SRC := agent/kports.c tests/unit/agent_fake_kernel.c
+test_agent_scrape_SRC := $(test_agent_SRC)
+test_agent_kports_SRC := agent/kports.c agent/metrics.c tests/unit/agent_fake_kernel.c
 test_ctl_args_SRC := ctl/args.c
 test_kstate_SRC := tests/unit/agent_fake_kernel.c
 test_cdb_server_SRC := tests/unit/cdb_rig.c

@@ -15,6 +15,8 @@
 #include "follow.h"
 #include "hostports.h"
 #include "klink.h"
+#include "metrics.h"
+#include "scrape.h"
 #include "session.h"
 #include "status.h"
 #include "watch.h"
@@ -50,6 +52,7 @@ static void agent_enter(struct agent *a, enum agent_state state, const char *tex
 {
 	a->state = state;
 	a->state_since_us = now_monotonic_us();
+	metrics_transition(agent_state_name(state));
 	if (state == AGENT_ISOLATED)
 		log_warn("%s", text);
 	else
@@ -179,10 +182,10 @@ static int kernel_take_over(struct agent *a, struct vpc_err *err)
 	size_t n_vpcs, n_ports;
 	int res;
 
-	res = kernel_vpc_list(agent_kernel(a), &vpcs, &n_vpcs, err);
+	res = METER_KERNEL("agent", vpc_list, agent_kernel(a), &vpcs, &n_vpcs, err);
 	if (res)
 		return res;
-	res = kernel_port_list(agent_kernel(a), &ports, &n_ports, err);
+	res = METER_KERNEL("agent", port_list, agent_kernel(a), &ports, &n_ports, err);
 	if (res)
 		return res;
 	kernel_ports_free(ports, n_ports);
@@ -257,6 +260,9 @@ static int parts_init(struct agent *a, struct vpc_err *err)
 	a->status = status_new(a);
 	if (!a->follows || !a->hostports || !a->status)
 		return vpc_err_set(err, -ENOMEM, "out of memory, or no /proc/sys/kernel/random/boot_id");
+	res = scrape_new(a, &a->scrape, err);
+	if (res)
+		return res;
 	log_info("connecting to ZooKeeper at %s as host %s", a->config.zk_hosts, a->config.host);
 	return 0;
 }
@@ -311,6 +317,7 @@ void agent_free(struct agent *a)
 {
 	if (!a)
 		return;
+	scrape_free(a->scrape);
 	control_free(a->control);
 	status_free(a->status);
 	hostports_free(a->hostports);

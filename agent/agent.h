@@ -24,6 +24,7 @@ struct control;
 struct follows;
 struct hostports;
 struct klink;
+struct scrape;
 struct session;
 struct status;
 struct watches;
@@ -56,6 +57,7 @@ struct agent {
 	struct follows *follows;
 	struct status *status;
 	struct control *control;
+	struct scrape *scrape;
 	struct gate snapshots, catchups;
 };
 

@@ -13,6 +13,7 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 #include "install.h"
+#include "metrics.h"
 
 /* Missing in a row, before it is not coalescing any more. */
 #define CATCHUP_MISSING_MAX 1024
@@ -38,7 +39,7 @@ static int delta_apply(struct follow *f, const struct vpc_delta *delta)
 
 	if (!kernel)
 		return -ENODEV;
-	res = kernel_apply(kernel, delta, &f->err);
+	res = METER_KERNEL("follow", apply, kernel, delta, &f->err);
 	if (res) {
 		/* The whole state, compared element by element, gets past whatever this one could not. */
 		f->distrust = true;

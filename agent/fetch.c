@@ -10,11 +10,13 @@
 #include <string.h>
 #include "../lib/util.h"
 #include "../proto/znode.h"
+#include "metrics.h"
 
 struct fetch_slot {
 	struct fetch *fetch;
 	uint64_t index;
 	bool asked, answered;
+	uint64_t asked_us;
 	int res;
 	char *data;
 	size_t len;
@@ -65,7 +67,7 @@ static int fetch_ask(struct fetch *f)
 
 	while (f->next_ask <= f->last && f->next_ask - f->next_item < FETCH_WINDOW) {
 		slot = slot_of(f, f->next_ask);
-		*slot = (struct fetch_slot){ .fetch = f, .index = f->next_ask };
+		*slot = (struct fetch_slot){ .fetch = f, .index = f->next_ask, .asked_us = now_monotonic_us() };
 		f->ops->path(slot->index, path, f->arg);
 		res = zk_get(f->zk, path, false, f->timeout_ms, fetch_answer, slot);
 		if (res)
@@ -106,6 +108,7 @@ static void fetch_answer(int res, const char *path, const char *data, size_t len
 	struct fetch_slot *slot = arg;
 	struct fetch *f = slot->fetch;
 
+	meter_zookeeper("fetch", "get", res, slot->asked_us);
 	slot->asked = false;
 	slot->answered = true;
 	slot->res = res;

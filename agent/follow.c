@@ -10,6 +10,7 @@
 #include "../lib/digest.h"
 #include "../lib/log.h"
 #include "../lib/util.h"
+#include "metrics.h"
 #include "timer.h"
 
 /* @all: ascending by VNI. */
@@ -135,11 +136,12 @@ int follow_read_kernel(struct follow *f)
 	int res;
 
 	f->err.text[0] = '\0';
-	res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
+	res = METER_KERNEL("follow", vpc_get, kernel, f->vni, &have, &f->err);
 	if (f->has_head && (res == -ENOENT || (!res && conf_differs(f, &have)))) {
-		res = kernel_vpc_set(kernel, f->vni, f->head.quota, f->head.has_flags ? &f->head.flags : NULL, &f->err);
+		res = METER_KERNEL("follow", vpc_set, kernel, f->vni, f->head.quota,
+				   f->head.has_flags ? &f->head.flags : NULL, &f->err);
 		if (!res)
-			res = kernel_vpc_get(kernel, f->vni, &have, &f->err);
+			res = METER_KERNEL("follow", vpc_get, kernel, f->vni, &have, &f->err);
 	}
 	if (res)
 		return res;
@@ -160,6 +162,8 @@ static void follow_reached(struct follow *f)
 	backoff_reset(&f->backoff);
 	f->distrust = false;
 	f->missed_version = -1;
+	if (f->behind_since_us)
+		metrics_applied(now_monotonic_us() - f->behind_since_us);
 	f->behind_since_us = 0;
 	follow_ready(f);
 	follow_settle(f, NULL);

@@ -13,6 +13,7 @@
 #include "backoff.h"
 #include "follow.h"
 #include "kports.h"
+#include "metrics.h"
 #include "timer.h"
 #include "watch.h"
 
@@ -45,11 +46,11 @@ static int pass_host(struct hostports *hp, struct kernel *kernel, struct vpc_err
 	char vtep4[VPC_ADDR_STRLEN], vtep6[VPC_ADDR_STRLEN];
 	int res;
 
-	res = kernel_host_get(kernel, &host, err);
+	res = METER_KERNEL("hostports", host_get, kernel, &host, err);
 	if (res || (!vpc_addr_cmp(&host.vtep4, &hp->want.vtep4) && !vpc_addr_cmp(&host.vtep6, &hp->want.vtep6) &&
 		    host.udp_port == udp_port))
 		return res;
-	res = kernel_host_set(kernel, &hp->want.vtep4, &hp->want.vtep6, udp_port, err);
+	res = METER_KERNEL("hostports", host_set, kernel, &hp->want.vtep4, &hp->want.vtep6, udp_port, err);
 	if (res)
 		return res;
 	log_info("host: VTEP %s%s%s, UDP port %u",
@@ -71,7 +72,7 @@ static int pass_ports(struct hostports *hp, struct kernel *kernel, size_t *ret_w
 	size_t n_have = 0, n;
 	int res;
 
-	res = kernel_port_list(kernel, &have, &n_have, err);
+	res = METER_KERNEL("hostports", port_list, kernel, &have, &n_have, err);
 	if (res)
 		return res;
 	steps = calloc(n_have + hp->want.n_ports + 1, sizeof(*steps));
@@ -93,7 +94,7 @@ static int pass_vpcs(struct hostports *hp, struct kernel *kernel, struct vpc_err
 	size_t i, n = 0;
 	int res, first = 0;
 
-	res = kernel_vpc_list(kernel, &vpcs, &n, err);
+	res = METER_KERNEL("hostports", vpc_list, kernel, &vpcs, &n, err);
 	if (res)
 		return res;
 	for (i = 0; i < n; i++) {
@@ -101,7 +102,7 @@ static int pass_vpcs(struct hostports *hp, struct kernel *kernel, struct vpc_err
 
 		if (follows_wanted(hp->agent->follows, vpcs[i].vni))
 			continue;
-		res = kernel_vpc_del(kernel, vpcs[i].vni, &one);
+		res = METER_KERNEL("hostports", vpc_del, kernel, vpcs[i].vni, &one);
 		if (!res) {
 			log_info("VPC %u: removed, no port of this host is in it", vpcs[i].vni);
 		} else if (!first) {

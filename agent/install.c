@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include "../lib/diff.h"
 #include "../lib/util.h"
+#include "metrics.h"
 
 static int replace(struct kernel *kernel, const struct kernel_vpc *have, const struct vpc_state *want,
 		   const char *change, size_t *ret_changes, struct vpc_err *err)
 {
 	int res;
 
-	res = kernel_replace(kernel, want, &have->epoch, change, err);
+	res = METER_KERNEL("install", replace, kernel, want, &have->epoch, change, err);
 	if (!res)
 		*ret_changes = want->n_nexthops + want->n_members + want->n_routes;
 	return res;
@@ -31,7 +32,7 @@ int install_state(struct kernel *kernel, const struct kernel_vpc *have, const st
 	vpc_state_init(&now, want->vni);
 	if (!have->n_routes && !have->n_nexthops && !have->n_members)
 		return replace(kernel, have, want, change, ret_changes, err);
-	res = kernel_dump(kernel, want->vni, &now, err);
+	res = METER_KERNEL("install", dump, kernel, want->vni, &now, err);
 	if (res)
 		return res;
 	if (now.epoch != have->epoch)
@@ -40,7 +41,7 @@ int install_state(struct kernel *kernel, const struct kernel_vpc *have, const st
 	if (res)
 		return vpc_err_set(err, res, "VPC %u: out of memory", want->vni);
 	snprintf(delta.change, sizeof(delta.change), "%s", change);
-	res = kernel_apply(kernel, &delta, err);
+	res = METER_KERNEL("install", apply, kernel, &delta, err);
 	/*
 	 * The elements are right and the digest is not: the kernel's running sum is what was wrong. It starts afresh.
 	 */

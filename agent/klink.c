@@ -11,6 +11,7 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 #include "backoff.h"
+#include "metrics.h"
 #include "timer.h"
 
 #define KLINK_CHECK_US 2000000
@@ -61,6 +62,7 @@ static int klink_io(sd_event_source *source, int fd, uint32_t revents, void *arg
 		} else if (res == -EAGAIN) {
 			return 0;
 		} else if (res == -ENOBUFS) {
+			metrics_events_lost();
 			log_warn("kernel: events were lost; comparing everything again");
 			l->ops->up(l->arg);
 		} else {
@@ -80,7 +82,7 @@ static int klink_open(struct klink *l, struct vpc_err *err)
 	if (!res)
 		res = kernel_events_join(l->events, err);
 	if (!res)
-		res = kernel_host_get(l->cmd, &l->host, err);
+		res = METER_KERNEL("klink", host_get, l->cmd, &l->host, err);
 	if (!res) {
 		res = sd_event_add_io(l->event, &l->io, kernel_fd(l->events), EPOLLIN, klink_io, l);
 		if (res < 0)
@@ -133,7 +135,7 @@ void klink_check(struct klink *l)
 
 	if (!l->cmd)
 		return;
-	res = kernel_host_get(l->cmd, &host, &err);
+	res = METER_KERNEL("klink", host_get, l->cmd, &host, &err);
 	if (res)
 		klink_down(l, err.text[0] ? err.text : strerror(-res));
 	else if (host.instance != l->host.instance)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../lib/log.h"
+#include "metrics.h"
 
 static int port_cmp(const void *a, const void *b)
 {
@@ -62,7 +63,7 @@ static int port_del(struct kernel *kernel, const struct vpc_port *port, struct v
 {
 	int res;
 
-	res = kernel_port_del(kernel, port->dev, err);
+	res = METER_KERNEL("hostports", port_del, kernel, port->dev, err);
 	if (res)
 		return res;
 	log_info("port %s: removed from VPC %u", port->dev, port->vni);
@@ -74,7 +75,7 @@ static int port_set(struct kernel *kernel, const struct vpc_port *port, struct v
 	char mac[VPC_MAC_STRLEN], prefix[VPC_PREFIX_STRLEN] = "no address";
 	int res;
 
-	res = kernel_port_set(kernel, port, err);
+	res = METER_KERNEL("hostports", port_set, kernel, port, err);
 	if (res)
 		return res;
 	if (port->n_addrs)
@@ -164,7 +165,7 @@ static bool circles_break(struct kernel *kernel, struct kports_step *steps, size
 	}
 	for (i = 0; i < n; i++) {
 		if (steps[i].out)
-			steps[i].out = !kernel_port_del(kernel, steps[i].port->dev, NULL);
+			steps[i].out = !METER_KERNEL("hostports", port_del, kernel, steps[i].port->dev, NULL);
 		any |= steps[i].out;
 	}
 	return any;
@@ -183,7 +184,7 @@ static void circles_restore(struct kernel *kernel, struct kports_step *steps, si
 			for (j = 0; j < n && steps[i].out && steps[i].error; j++) {
 				if (!steps[j].out || steps[j].error || !wants_of(steps[j].port, steps[i].old))
 					continue;
-				kernel_port_del(kernel, steps[j].port->dev, NULL);
+				METER_KERNEL("hostports", port_del, kernel, steps[j].port->dev, NULL);
 				steps[j].error = -EEXIST;
 				more = true;
 			}

@@ -17,6 +17,7 @@
 #include "follow.h"
 #include "hostports.h"
 #include "klink.h"
+#include "metrics.h"
 #include "timer.h"
 
 #define STATUS_COALESCE_US 150000
@@ -29,6 +30,7 @@ struct status {
 	char *data; /* what is being written */
 	size_t len;
 	bool alive, alive_busy, alive_replace;
+	uint64_t asked_us, alive_asked_us;
 	struct backoff said;
 	sd_event_source *timer;
 	bool soon; /* the timer was pulled forward */
@@ -59,6 +61,7 @@ static void alive_write(struct status *st, bool replace)
 	if (st->alive_busy || !zk_connected(agent_zk(st->agent)))
 		return;
 	st->alive_replace = replace;
+	st->alive_asked_us = now_monotonic_us();
 	st->alive_busy = !zk_multi(agent_zk(st->agent), replace ? ops : ops + 1, replace ? 2 : 1, st->agent->timeout_ms,
 				   alive_done, st);
 }
@@ -67,6 +70,7 @@ static void alive_done(int res, const char *path, void *arg)
 {
 	struct status *st = arg;
 
+	meter_zookeeper("status", "alive", res, st->alive_asked_us);
 	st->alive_busy = false;
 	st->alive = !res;
 	if (res == -EEXIST)
@@ -112,7 +116,10 @@ static void status_end(struct status *st, int res)
 
 static void status_created(int res, const char *path, void *arg)
 {
-	status_end(arg, res);
+	struct status *st = arg;
+
+	meter_zookeeper("status", "create", res, st->asked_us);
+	status_end(st, res);
 }
 
 static void status_set(int res, const char *path, void *arg)
@@ -120,7 +127,9 @@ static void status_set(int res, const char *path, void *arg)
 	struct status *st = arg;
 	const struct zk_op op = { .type = ZK_OP_CREATE, .path = st->path, .data = st->data, .len = st->len };
 
+	meter_zookeeper("status", "set", res, st->asked_us);
 	if (res == -ENOENT) {
+		st->asked_us = now_monotonic_us();
 		res = zk_multi(agent_zk(st->agent), &op, 1, st->agent->timeout_ms, status_created, st);
 		if (!res)
 			return;
@@ -143,6 +152,7 @@ static void status_write(struct status *st)
 	res = status_format(st);
 	op.data = st->data;
 	op.len = st->len;
+	st->asked_us = now_monotonic_us();
 	if (!res)
 		res = zk_multi(agent_zk(st->agent), &op, 1, st->agent->timeout_ms, status_set, st);
 	if (res)

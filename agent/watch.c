@@ -12,6 +12,7 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 #include "backoff.h"
+#include "metrics.h"
 #include "timer.h"
 
 #define WATCH_BUCKETS 1024
@@ -25,6 +26,7 @@ struct watch {
 	bool again; /* something happened meanwhile */
 	bool reporting;
 	bool dead;
+	uint64_t asked_us; /* the request that is under way */
 	struct backoff backoff;
 	sd_event_source *timer;
 	LIST_ENTRY(watch) link;
@@ -113,6 +115,7 @@ static void watch_exists_done(int res, const char *path, const char *data, size_
 {
 	struct watch *w = arg;
 
+	meter_zookeeper("watch", "exists", res, w->asked_us);
 	if (res == -ENOENT) {
 		watch_report(w, -ENOENT, NULL, 0, -1);
 		return;
@@ -126,12 +129,14 @@ static void watch_get_done(int res, const char *path, const char *data, size_t l
 {
 	struct watch *w = arg;
 
+	meter_zookeeper("watch", "get", res, w->asked_us);
 	if (!res) {
 		watch_report(w, 0, data, len, version);
 		return;
 	}
 	/* Reading what is not there leaves no watch, asking whether it exists does. */
 	if (res == -ENOENT) {
+		w->asked_us = now_monotonic_us();
 		res = zk_exists(w->ws->zk, w->path, true, w->ws->timeout_ms, watch_exists_done, w);
 		if (!res)
 			return;
@@ -152,6 +157,7 @@ void watch_read(struct watch *w)
 	timer_stop(w->timer);
 	w->busy = true;
 	w->again = false;
+	w->asked_us = now_monotonic_us();
 	res = zk_get(w->ws->zk, w->path, true, w->ws->timeout_ms, watch_get_done, w);
 	if (res)
 		watch_finish(w, res);

@@ -58,6 +58,7 @@ static const struct config_key keys[] = {
 	KEY("agent", "name", KEY_NAME, host, NULL),
 	KEY("agent", "load_module", KEY_BOOL, load_module, "no"),
 	KEY_UINT("agent", "status_interval_s", status_interval_s, 1, 86400, "60"),
+	KEY_UINT("agent", "metrics_port", metrics_port, 0, 65535, "9469"),
 	KEY("agent", "run_dir", KEY_DIR, run_dir, "/run/vpc"),
 	KEY_UINT("publisher", "poll_ms", poll_ms, 1, 60000, "30"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),

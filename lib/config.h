@@ -27,6 +27,7 @@ struct vpc_config {
 	char *host; /* name = NAME in CDB; the machine's host name by default */
 	bool load_module; /* load_module = no: insert vpc.ko when it is absent */
 	unsigned int status_interval_s; /* status_interval_s = 60 */
+	unsigned int metrics_port; /* metrics_port = 9469 on loopback; 0: none */
 	char *run_dir; /* run_dir = /run/vpc: the socket for vpcctl. NULL (tests): none */
 	/* [publisher] */
 	unsigned int poll_ms; /* poll_ms = 30: between two looks into an empty outbox */

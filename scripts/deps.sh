@@ -12,7 +12,7 @@ set -euo pipefail
 packages=(
 	# to build
 	gcc libc6-dev make pkg-config libnl-3-dev libnl-genl-3-dev libzookeeper-mt-dev libmariadb-dev libjson-c-dev
-	libkmod-dev libsodium-dev libsystemd-dev libinih-dev zlib1g-dev libcmocka-dev linux-headers-amd64
+	libkmod-dev libmicrohttpd-dev libsodium-dev libsystemd-dev libinih-dev zlib1g-dev libcmocka-dev linux-headers-amd64
 	# the virtual machine and the lab in it
 	linux-image-amd64 qemu-system-x86 busybox-static cpio kmod iproute2 iputils-ping iperf3 ethtool tcpdump nftables procps
 	socat util-linux

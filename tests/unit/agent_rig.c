@@ -171,6 +171,7 @@ void pub_ports(void)
 /* -- the agent ----------------------------------------------------------------------------------------------------- */
 
 const char *rig_run_dir;
+unsigned int rig_metrics_port;
 
 struct agent *agent_start(void)
 {
@@ -178,6 +179,7 @@ struct agent *agent_start(void)
 				     .zk_session_ms = 1000,
 				     .host = strdup("h1"),
 				     .status_interval_s = 3600,
+				     .metrics_port = rig_metrics_port,
 				     .run_dir = rig_run_dir ? strdup(rig_run_dir) : NULL };
 	struct agent *a;
 	struct vpc_err err;
@@ -226,6 +228,7 @@ int rig_setup(void **state)
 	fake_kernel_reset();
 	fake_log_reset();
 	rig_run_dir = NULL;
+	rig_metrics_port = 0;
 	host_ports = (struct vpc_host_ports){ .host = "h1", .udp_port = 4789, .ports = port_array };
 	host_ports.vtep4 = (struct vpc_addr){ AF_INET, { 192, 0, 2, 11 } };
 	return 0;

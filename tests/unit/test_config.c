@@ -62,6 +62,7 @@ static void test_defaults(void **arg)
 		assert_false(config.load_module);
 		assert_int_equal(config.status_interval_s, 60);
 		assert_string_equal(config.run_dir, "/run/vpc");
+		assert_int_equal(config.metrics_port, 9469);
 		assert_int_equal(config.poll_ms, 30);
 		assert_int_equal(config.log_level, LOG_INFO);
 		vpc_config_clear(&config);
@@ -74,7 +75,7 @@ static void test_all_keys(void **arg)
 				   "[cdb]\n\thost = db.example\n  port = 3307 ; the proxy\nsocket = /run/my.sock\r\n"
 				   "user = vpc_agent\npassword = a = b;c'\"#\ndatabase = vpc2\ntimeout_s = 3\n"
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
-				   "run_dir = /run/other\n"
+				   "run_dir = /run/other\nmetrics_port = 0\n"
 				   "[publisher]\npoll_ms = 60000\n"
 				   "[log]\nlevel = debug";
 	struct vpc_config config;
@@ -93,6 +94,7 @@ static void test_all_keys(void **arg)
 	assert_true(config.load_module);
 	assert_int_equal(config.status_interval_s, 1);
 	assert_string_equal(config.run_dir, "/run/other");
+	assert_int_equal(config.metrics_port, 0);
 	assert_int_equal(config.poll_ms, 60000);
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	vpc_config_clear(&config);
@@ -122,6 +124,7 @@ static void test_wrong(void **arg)
 		{ "[cdb]\nport = 1\n[log]\n[cdb]\nport = 2\n", ":5: [cdb] port: given twice" },
 		{ "[agent]\nrun_dir = run/vpc\n", ":2: [agent] run_dir: 'run/vpc' is not an absolute path" },
 		{ "[agent]\nrun_dir =\n", ":2: [agent] run_dir: '' is not an absolute path" },
+		{ "[agent]\nmetrics_port = 65536\n", "[agent] metrics_port: '65536' is not a number from 0 to 65535" },
 		{ "[cdb]\nport =\n", ":2: [cdb] port: '' is not a number from 1 to 65535" },
 		{ "[cdb]\nport = 0\n", "[cdb] port: '0' is not a number from 1 to 65535" },
 		{ "[cdb]\nport = 65536\n", "[cdb] port: '65536' is not" },

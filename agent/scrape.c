@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Metrics over HTTP; see scrape.h. What the agent's parts count themselves is in agent/metrics.c, what is true at the
+ * moment of asking is printed here.
+ */
+#include "scrape.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include "../lib/log.h"
+#include "../lib/util.h"
+#include "follow.h"
+#include "hostports.h"
+#include "klink.h"
+#include "metrics.h"
+#include "timer.h"
+
+#define CONNECTIONS_MAX 16
+#define IDLE_S		10
+#define NO_TIMEOUT_US	1000000 /* to look again when the library knows of no time limit */
+
+struct scrape {
+	struct agent *agent;
+	struct MHD_Daemon *daemon;
+	sd_event_source *io, *timer;
+};
+
+/* -- the text ------------------------------------------------------------------------------------------------------ */
+
+enum vpc_metric {
+	VPC_EPOCH,
+	VPC_HEAD,
+	VPC_LAG,
+	VPC_LAG_SECONDS,
+	__VPC_METRICS,
+};
+
+static const char *const vpc_metrics[][2] = {
+	[VPC_EPOCH] = { "vpc_agent_vpc_epoch", "The VPC's epoch in the kernel." },
+	[VPC_HEAD] = { "vpc_agent_vpc_head_epoch", "The VPC's epoch in ZooKeeper, as last read." },
+	[VPC_LAG] = { "vpc_agent_vpc_lag_epochs", "How many epochs the kernel is behind ZooKeeper." },
+	[VPC_LAG_SECONDS] = { "vpc_agent_vpc_lag_seconds", "For how long the VPC has not been at HEAD; 0: it is." },
+};
+
+struct vpc_printing {
+	FILE *to;
+	enum vpc_metric metric;
+};
+
+static void print_vpc(const struct follow_info *info, void *arg)
+{
+	const struct vpc_printing *p = arg;
+	double value = 0;
+
+	switch (p->metric) {
+	case VPC_EPOCH:
+		value = info->epoch;
+		break;
+	case VPC_HEAD:
+		value = info->head;
+		break;
+	case VPC_LAG:
+		value = info->head > info->epoch ? info->head - info->epoch : 0;
+		break;
+	case VPC_LAG_SECONDS:
+		value = info->behind_us / 1e6;
+		break;
+	case __VPC_METRICS:
+		break;
+	}
+	fprintf(p->to, "%s{vni=\"%u\"} %.17g\n", vpc_metrics[p->metric][0], info->vni, value);
+}
+
+static void print_gauge(FILE *to, const char *name, const char *help, double value)
+{
+	fprintf(to, "# HELP %s %s\n# TYPE %s gauge\n%s %.17g\n", name, help, name, name, value);
+}
+
+static void print_states(FILE *to, const struct agent *a)
+{
+	enum agent_state state;
+
+	fputs("# HELP vpc_agent_state 1 for the state that the agent is in.\n# TYPE vpc_agent_state gauge\n", to);
+	for (state = AGENT_CONNECTING; state <= AGENT_ISOLATED; state++)
+		fprintf(to, "vpc_agent_state{state=\"%s\"} %d\n", agent_state_name(state), state == a->state);
+	print_gauge(to, "vpc_agent_state_seconds", "For how long it has been in it.",
+		    (now_monotonic_us() - a->state_since_us) / 1e6);
+}
+
+static void print_now(FILE *to, const struct agent *a)
+{
+	struct vpc_printing p = { .to = to };
+
+	fprintf(to,
+		"# HELP vpc_agent_info Versions, as labels; an empty module: vpc.ko is not there.\n"
+		"# TYPE vpc_agent_info gauge\nvpc_agent_info{version=\"%s\",module=\"%s\",host=\"%s\"} 1\n",
+		VPC_VERSION, klink_version(a->klink), a->config.host);
+	print_states(to, a);
+	print_gauge(to, "vpc_agent_ports", "Ports that this host must have.", hostports_count(a->hostports));
+	print_gauge(to, "vpc_agent_ports_revision_wanted", "Revision of the node ports, as last read.",
+		    hostports_wanted(a->hostports));
+	print_gauge(to, "vpc_agent_ports_revision", "Revision of the node ports that the kernel has.",
+		    hostports_revision(a->hostports));
+	print_gauge(to, "vpc_agent_vpcs", "VPCs that this host must have.", follows_count(a->follows));
+	print_gauge(to, "vpc_agent_vpcs_failing", "VPCs that are not at HEAD, for a reason in the log.",
+		    follows_failing(a->follows));
+	for (p.metric = 0; p.metric < __VPC_METRICS; p.metric++) {
+		fprintf(to, "# HELP %s %s\n# TYPE %s gauge\n", vpc_metrics[p.metric][0], vpc_metrics[p.metric][1],
+			vpc_metrics[p.metric][0]);
+		follows_each(a->follows, print_vpc, &p);
+	}
+}
+
+static int scrape_text(const struct agent *a, char **ret, size_t *ret_len)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	if (!to)
+		return -ENOMEM;
+	print_now(to, a);
+	metrics_print(to);
+	if (fclose(to)) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret = text;
+	*ret_len = len;
+	return 0;
+}
+
+/* -- HTTP ---------------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned int code, const char *text)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result res;
+
+	if (!response)
+		return MHD_NO;
+	if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	res = MHD_queue_response(connection, code, response);
+	MHD_destroy_response(response);
+	return res;
+}
+
+static enum MHD_Result answer_metrics(const struct agent *a, struct MHD_Connection *connection)
+{
+	struct MHD_Response *response;
+	enum MHD_Result res;
+	char *text;
+	size_t len;
+
+	if (scrape_text(a, &text, &len))
+		return MHD_NO;
+	response = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+	res = MHD_queue_response(connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+	return res;
+}
+
+static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
+			      const char *version, const char *data, size_t *data_len, void **request)
+{
+	const struct scrape *s = arg;
+	static int seen;
+
+	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
+	/* The first call is for the request's head, and what a GET may carry behind it is not taken. */
+	if (!*request) {
+		*request = &seen;
+		return MHD_YES;
+	}
+	if (*data_len) {
+		*data_len = 0;
+		return MHD_YES;
+	}
+	if (strcmp(url, "/metrics"))
+		return answer_text(connection, MHD_HTTP_NOT_FOUND, "/metrics is here\n");
+	return answer_metrics(s->agent, connection);
+}
+
+/* -- on the event loop --------------------------------------------------------------------------------------------- */
+
+static int scrape_late(sd_event_source *source, uint64_t usec, void *arg);
+
+static void scrape_run(struct scrape *s)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+	uint64_t delay = NO_TIMEOUT_US;
+	int res;
+
+	MHD_run(s->daemon);
+	if (MHD_get_timeout(s->daemon, &ms) != MHD_YES) {
+		timer_stop(s->timer);
+		return;
+	}
+	if (ms * 1000 < delay)
+		delay = ms * 1000;
+	res = timer_arm(s->agent->event, &s->timer, delay, scrape_late, s);
+	if (res < 0)
+		log_err("metrics: timer: %s", strerror(-res));
+}
+
+static int scrape_late(sd_event_source *source, uint64_t usec, void *arg)
+{
+	scrape_run(arg);
+	return 0;
+}
+
+static int scrape_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	scrape_run(arg);
+	return 0;
+}
+
+/* Made here and not by the library, which would not tell why it cannot. */
+static int listen_on(unsigned int port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(port),
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, res = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, CONNECTIONS_MAX) < 0)
+		res = -errno;
+	if (!res)
+		return fd;
+	close(fd);
+	return res;
+}
+
+static int scrape_start(struct scrape *s)
+{
+	const union MHD_DaemonInfo *info;
+	int fd = listen_on(s->agent->config.metrics_port);
+
+	if (fd < 0)
+		return fd;
+	s->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
+				     MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+				     IDLE_S, MHD_OPTION_END);
+	if (!s->daemon) {
+		close(fd);
+		return -EIO;
+	}
+	info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	if (!info)
+		return -EIO;
+	return sd_event_add_io(s->agent->event, &s->io, info->epoll_fd, EPOLLIN, scrape_io, s);
+}
+
+int scrape_new(struct agent *a, struct scrape **ret_scrape, struct vpc_err *err)
+{
+	struct scrape *s;
+	int res;
+
+	if (!a->config.metrics_port)
+		return 0;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	s->agent = a;
+	res = scrape_start(s);
+	if (res < 0) {
+		log_warn("metrics: 127.0.0.1:%u: %s; there are none ([agent] metrics_port)", a->config.metrics_port,
+			 strerror(-res));
+		scrape_free(s);
+		return 0;
+	}
+	*ret_scrape = s;
+	return 0;
+}
+
+void scrape_free(struct scrape *s)
+{
+	if (!s)
+		return;
+	sd_event_source_disable_unref(s->io);
+	sd_event_source_disable_unref(s->timer);
+	/* Closes the listening socket, too. */
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	free(s);
+}

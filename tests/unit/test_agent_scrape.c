@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The whole agent's metrics over HTTP: what they say, that it is Prometheus' format to the letter, and clients that
+ * misbehave.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "../../agent/metrics.h"
+#include "agent_rig.h"
+
+static char answer[1 << 20]; /* headers and body */
+static const char *body;
+
+static struct sockaddr_in address(void)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_port = htons(rig_metrics_port),
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+/* A listening socket on a port of its own; *ret_port tells which. */
+static int take_port(unsigned int *ret_port)
+{
+	struct sockaddr_in un = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(un);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&un, &len), 0);
+	*ret_port = ntohs(un.sin_port);
+	return fd;
+}
+
+static int dial(void)
+{
+	struct sockaddr_in in = address();
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	return fd;
+}
+
+/* Sends the request and returns the status, with all of the answer in @answer; 0: closed without one. */
+static int request(struct agent *a, const char *text)
+{
+	int fd = dial(), status = 0;
+	size_t len = 0;
+	ssize_t n = 0;
+
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	run_until(a, ({
+			  n = recv(fd, answer + len, sizeof(answer) - 1 - len, MSG_DONTWAIT);
+			  len += n > 0 ? n : 0;
+			  !n || (n < 0 && errno != EAGAIN);
+		  }));
+	close(fd);
+	answer[len] = '\0';
+	sscanf(answer, "HTTP/1.1 %d", &status);
+	body = strstr(answer, "\r\n\r\n");
+	body = body ? body + 4 : "";
+	return status;
+}
+
+static void scrape(struct agent *a)
+{
+	assert_int_equal(request(a, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), 200);
+	assert_non_null(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
+}
+
+/* The value of the series written just so; -1: there is none. */
+static double value(const char *series)
+{
+	size_t len = strlen(series);
+
+	for (const char *line = body; line; line = strchr(line, '\n'), line += !!line)
+		if (!strncmp(line, series, len) && line[len] == ' ')
+			return strtod(line + len, NULL);
+	return -1;
+}
+
+/* The same added up over all that begin so and have @part in them. */
+static double sum(const char *begin, const char *part)
+{
+	double all = 0;
+
+	for (const char *line = body, *end; *line; line = end + 1) {
+		_cleanup_free_ char *copy = NULL;
+
+		end = strchrnul(line, '\n');
+		copy = strndup(line, end - line);
+		if (!strncmp(copy, begin, strlen(begin)) && strstr(copy, part))
+			all += strtod(strrchr(copy, ' '), NULL);
+		if (!*end)
+			break;
+	}
+	return all;
+}
+
+#define APPLY "{caller=\"follow\",callee=\"kernel\",call=\"apply\","
+
+/* -- the format ---------------------------------------------------------------------------------------------------- */
+
+#define SERIES_MAX 4096
+
+/* HELP and TYPE once before a metric's first line, nothing of another between its lines, no series twice. */
+struct format {
+	char family[128], type[16];
+	char *families[256], *series[SERIES_MAX];
+	size_t n_families, n_series;
+	regex_t sample;
+	double bucket; /* the one before, of a histogram */
+	char labels[256]; /* of the histogram's series, without le */
+};
+
+static void add_once(char **list, size_t *n, size_t max, const char *text)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (!strcmp(list[i], text))
+			fail_msg("twice: %s", text);
+	assert_true(*n < max);
+	list[(*n)++] = strdup(text);
+}
+
+static void check_histogram(struct format *f, const char *name, const char *labels, double number)
+{
+	const char *le = strstr(labels, "le=\"");
+	size_t len = le ? (size_t)(le - labels) : 0;
+
+	if (!le)
+		return; /* sum and count */
+	if (len != strlen(f->labels) || strncmp(labels, f->labels, len)) {
+		snprintf(f->labels, sizeof(f->labels), "%.*s", (int)len, labels);
+		f->bucket = 0;
+	}
+	if (number < f->bucket)
+		fail_msg("%s%s: %g is less than the bucket before", name, labels, number);
+	f->bucket = number;
+	if (!strncmp(le, "le=\"+Inf\"", 9))
+		f->labels[0] = '\0';
+}
+
+static void check_sample(struct format *f, const char *line)
+{
+	char name[128] = "", labels[512] = "", id[768];
+	const char *brace = strchr(line, '{'), *blank = strrchr(line, ' ');
+	size_t family = strlen(f->family);
+
+	if (regexec(&f->sample, line, 0, NULL, 0))
+		fail_msg("not a sample: %s", line);
+	snprintf(id, sizeof(id), "%.*s", (int)(blank - line), line);
+	add_once(f->series, &f->n_series, SERIES_MAX, id);
+	snprintf(name, sizeof(name), "%.*s", (int)((brace ?: blank) - line), line);
+	if (brace)
+		snprintf(labels, sizeof(labels), "%.*s", (int)(blank - brace), brace);
+	if (strncmp(name, f->family, family) ||
+	    (name[family] && (strcmp(f->type, "histogram") ||
+			      (strcmp(name + family, "_bucket") && strcmp(name + family, "_sum") &&
+			       strcmp(name + family, "_count")))))
+		fail_msg("%s stands below %s, a %s", name, f->family, f->type);
+	if (!strcmp(f->type, "counter"))
+		assert_string_equal(name + family - 6, "_total");
+	if (!strcmp(name + family, "_bucket"))
+		check_histogram(f, name, labels, strtod(blank, NULL));
+}
+
+static void check_line(struct format *f, const char *line)
+{
+	char name[128], type[16];
+
+	if (sscanf(line, "# HELP %127s", name) == 1) {
+		add_once(f->families, &f->n_families, 256, name);
+		snprintf(f->family, sizeof(f->family), "%s", name);
+		f->type[0] = '\0';
+	} else if (sscanf(line, "# TYPE %127s %15s", name, type) == 2) {
+		assert_string_equal(name, f->family);
+		assert_true(!strcmp(type, "counter") || !strcmp(type, "gauge") || !strcmp(type, "histogram"));
+		strcpy(f->type, type);
+	} else {
+		check_sample(f, line);
+	}
+}
+
+static void check_format(void)
+{
+	static struct format f;
+	_cleanup_free_ char *copy = strdup(body);
+	char *save = NULL;
+
+	f = (struct format){ 0 };
+	assert_int_equal(regcomp(&f.sample,
+				 "^[a-z_]+(\\{[a-z]+=\"[^\"\\]*\"(,[a-z]+=\"[^\"\\]*\")*\\})? "
+				 "[0-9]+(\\.[0-9]+)?(e[+-][0-9]+)?$",
+				 REG_EXTENDED | REG_NOSUB),
+			 0);
+	assert_int_equal(body[strlen(body) - 1], '\n');
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		check_line(&f, line);
+	assert_true(f.n_families > 15);
+	while (f.n_families)
+		free(f.families[--f.n_families]);
+	while (f.n_series)
+		free(f.series[--f.n_series]);
+	regfree(&f.sample);
+}
+
+/* -- tests --------------------------------------------------------------------------------------------------------- */
+
+static void test_live(void **state)
+{
+	struct pub p;
+	struct agent *a = start_live(&p, 100);
+
+	run_idle(a);
+	scrape(a);
+	check_format();
+	assert_true(value("vpc_agent_state{state=\"live\"}") == 1);
+	assert_true(value("vpc_agent_state{state=\"isolated\"}") == 0);
+	assert_true(value("vpc_agent_transitions_total{state=\"syncing\"}") == 1);
+	assert_true(value("vpc_agent_ports") == 1);
+	assert_true(value("vpc_agent_ports_revision") == 1);
+	assert_true(value("vpc_agent_vpcs") == 1);
+	assert_true(value("vpc_agent_vpc_epoch{vni=\"100\"}") == 1);
+	assert_true(value("vpc_agent_vpc_lag_epochs{vni=\"100\"}") == 0);
+	assert_true(value("vpc_agent_vpc_lag_seconds{vni=\"100\"}") == 0);
+	assert_true(value("vpc_agent_apply_seconds_count") == 1);
+	assert_true(value("vpc_agent_calls_total" APPLY "result=\"ok\"}") == 1);
+	assert_true(sum("vpc_agent_calls_total", "callee=\"zookeeper\"") ==
+		    value("vpc_agent_zookeeper_round_trip_seconds_count"));
+	assert_true(value("vpc_agent_zookeeper_round_trip_seconds_count") >= 3);
+	finish(a, &p);
+}
+
+static void test_behind(void **state)
+{
+	struct pub p;
+	struct agent *a = start_live(&p, 100);
+
+	fake_kernel_refuse(-ENOMEM, 1000);
+	pub_change(&p, 20);
+	run_until(a, fake_log_count("stays at epoch 1"));
+	scrape(a);
+	check_format();
+	assert_true(value("vpc_agent_vpcs_failing") == 1);
+	assert_true(value("vpc_agent_vpc_lag_epochs{vni=\"100\"}") == 1);
+	assert_true(value("vpc_agent_vpc_head_epoch{vni=\"100\"}") == 2);
+	assert_true(value("vpc_agent_vpc_lag_seconds{vni=\"100\"}") > 0);
+	assert_true(value("vpc_agent_netlink_errors_total{error=\"ENOMEM\"}") >= 1);
+	fake_kernel_refuse(0, 0);
+	run_until(a, reached(&p));
+	fake_kernel_lose_events();
+	run_until(a, fake_log_count("events were lost"));
+	fake_zk_disconnect();
+	run_until(a, a->state == AGENT_ISOLATED);
+	scrape(a);
+	check_format();
+	assert_true(value("vpc_agent_state{state=\"isolated\"}") == 1);
+	assert_true(value("vpc_agent_vpc_lag_epochs{vni=\"100\"}") == 0);
+	assert_true(value("vpc_agent_netlink_events_lost_total") == 1);
+	finish(a, &p);
+}
+
+/* Whatever a caller gets back, and however much, the table stays bounded and the sums right. */
+static void test_many_results(void **state)
+{
+	struct agent *a = agent_start();
+
+	metrics_reset();
+	for (int i = 0; i < 100; i++)
+		metrics_call("follow", "kernel", "apply", -i, 1);
+	metrics_call("follow", "kernel", "apply", -99999, 10000000000);
+	scrape(a);
+	check_format();
+	assert_true(sum("vpc_agent_calls_total", "call=\"apply\"") == 101);
+	assert_true(value("vpc_agent_calls_total" APPLY "result=\"ok\"}") == 1);
+	assert_true(value("vpc_agent_calls_total" APPLY "result=\"other\"}") ==
+		    90);
+	assert_true(sum("vpc_agent_netlink_errors_total", "") == 100);
+	assert_true(value("vpc_agent_call_duration_seconds_bucket" APPLY "le=\"30\"}") == 100);
+	agent_free(a);
+}
+
+static void test_http(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+	} requests[] = {
+		{ "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404 },
+		{ "GET /metrics/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404 },
+		{ "HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200 },
+		{ "DELETE /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405 },
+		{ "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", 405 },
+		{ "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", 200 },
+		{ "GET /metrics HTTP/1.0\r\n\r\n", 200 },
+		{ "nonsense\r\n\r\n", 0 },
+	};
+	struct agent *a = agent_start();
+	int idle[4];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(idle); i++)
+		idle[i] = dial();
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		int status = request(a, requests[i].text);
+
+		if (status != requests[i].status)
+			fail_msg("%d to %s", status, requests[i].text);
+	}
+	for (i = 0; i < ARRAY_SIZE(idle); i++)
+		close(idle[i]);
+	scrape(a);
+	agent_free(a);
+}
+
+/* The port is somebody else's: the host is served all the same. */
+static void test_port_taken(void **state)
+{
+	int fd = take_port(&rig_metrics_port);
+	struct pub p;
+	struct agent *a = start_live(&p, 100);
+
+	assert_int_equal(fake_log_count("there are none ([agent] metrics_port)"), 1);
+	finish(a, &p);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	rig_setup(state);
+	metrics_reset();
+	close(take_port(&rig_metrics_port));
+	return 0;
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_live), TEST(test_behind), TEST(test_many_results), TEST(test_http), TEST(test_port_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
