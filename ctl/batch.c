@@ -89,8 +89,9 @@ static int read_lines(struct ctl *ctl, FILE *file, struct lines *lines)
 	return 0;
 }
 
-static int run_lines(struct ctl *ctl, const struct lines *lines)
+static int run_lines(struct ctl *ctl, void *arg)
 {
+	const struct lines *lines = arg;
 	int r = 0;
 
 	for (size_t i = 0; i < lines->n && !r; i++) {
@@ -152,7 +153,9 @@ static int plan_load(struct ctl *ctl, struct cdb_batch *batch, struct ctl_plan *
 	if (!plan->vpcs || !plan->hosts)
 		return vpc_err_set(&ctl->err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n && !r; i++) {
-		r = plan_vpc(ctl, cdb_batch_change(batch, i), plan);
+		r = cdb_change_settle(cdb_batch_change(batch, i), &ctl->err);
+		if (!r)
+			r = plan_vpc(ctl, cdb_batch_change(batch, i), plan);
 		if (!r)
 			r = plan_hosts(ctl, cdb_batch_change(batch, i), plan);
 	}
@@ -161,8 +164,14 @@ static int plan_load(struct ctl *ctl, struct cdb_batch *batch, struct ctl_plan *
 
 static void print_ops(struct ctl *ctl, struct cdb_change *change, struct json_object *ops)
 {
+	const struct cdb_change_item *items;
 	struct cdb_change_op op;
+	size_t n;
 
+	items = cdb_change_items(change, &n);
+	for (size_t i = 0; i < n; i++)
+		if (!cdb_item_text_equal(items[i].was, items[i].is))
+			ctl_print_item_op(ctl, items[i].kind, items[i].name, items[i].was, items[i].is, ops);
 	for (size_t i = 0; i < cdb_change_ops(change); i++) {
 		cdb_change_op(change, i, &op);
 		ctl_print_op(ctl, op.was, op.is, ops);
@@ -258,7 +267,7 @@ static void print_results(struct ctl *ctl, struct cdb_batch *batch, const struct
 		puts("done, no VPC was changed");
 }
 
-static int try(struct ctl *ctl, const struct lines *lines, struct ctl_plan *plan)
+static int try(struct ctl *ctl, int (*run)(struct ctl *ctl, void *arg), void *arg, struct ctl_plan *plan)
 {
 	_cleanup_(cdb_batch_freep) struct cdb_batch *batch = NULL;
 	int r;
@@ -268,7 +277,7 @@ static int try(struct ctl *ctl, const struct lines *lines, struct ctl_plan *plan
 	if (r)
 		return r;
 	ctl->in_batch = true;
-	r = run_lines(ctl, lines);
+	r = run(ctl, arg);
 	if (!r)
 		r = plan_load(ctl, batch, plan);
 	if (!r && !ctl->dry_run)
@@ -279,7 +288,7 @@ static int try(struct ctl *ctl, const struct lines *lines, struct ctl_plan *plan
 	return r;
 }
 
-static int run_as_one(struct ctl *ctl, const struct lines *lines)
+int ctl_run_function(struct ctl *ctl, int (*run)(struct ctl *ctl, void *arg), void *arg)
 {
 	_cleanup_(plan_clear) struct ctl_plan plan = {};
 	int r, left = TRIES;
@@ -289,7 +298,7 @@ static int run_as_one(struct ctl *ctl, const struct lines *lines)
 		return r;
 	do {
 		plan_clear(&plan);
-		r = try(ctl, lines, &plan);
+		r = try(ctl, run, arg, &plan);
 	} while (r == -EDEADLK && --left);
 	if (r || ctl->dry_run || !ctl->wait)
 		return r;
@@ -299,10 +308,10 @@ static int run_as_one(struct ctl *ctl, const struct lines *lines)
 int ctl_run_alone(struct ctl *ctl, int argc, char **argv)
 {
 	struct line line = { .words = argv, .n = argc };
-	const struct lines lines = { .list = &line, .n = 1 };
+	struct lines lines = { .list = &line, .n = 1 };
 
 	ctl->alone = true;
-	return run_as_one(ctl, &lines);
+	return ctl_run_function(ctl, run_lines, &lines);
 }
 
 /* For the history: how many, and the first of them. */
@@ -336,5 +345,5 @@ int ctl_run_batch(struct ctl *ctl, const char *name)
 	if (r)
 		return r;
 	set_summary(ctl, &lines);
-	return run_as_one(ctl, &lines);
+	return ctl_run_function(ctl, run_lines, &lines);
 }

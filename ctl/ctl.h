@@ -150,6 +150,8 @@ struct intent ctl_intent(const struct ctl *ctl);
 
 /* One command, because of --dry-run or --wait. */
 int ctl_run_alone(struct ctl *ctl, int argc, char **argv);
+/* As if the function were a command of its own, in a batch: -EDEADLK runs it again. */
+int ctl_run_function(struct ctl *ctl, int (*run)(struct ctl *ctl, void *arg), void *arg);
 int ctl_run_batch(struct ctl *ctl, const char *file); /* "-": standard input */
 
 /* What a change comes to, read while its transaction is open. */
@@ -172,6 +174,10 @@ struct ctl_plan {
 /* ctl/wait.c: until all live hosts have it. -ETIME, ctl->status 3: who has not is printed. */
 int ctl_wait_for(struct ctl *ctl, const struct ctl_plan *plan);
 
+/* A VPC by name, or by the VNI of one that may be gone. */
+int ctl_vni(struct ctl *ctl, const char *name, uint32_t *ret_vni);
+void ctl_print_item_op(struct ctl *ctl, enum cdb_item_kind kind, const char *name, const char *was, const char *is,
+		       struct json_object *ops);
 /* "- what was", "+ what is", as diffs have it; with -j an object into @ops. */
 void ctl_print_op(struct ctl *ctl, const struct cdb_element *was, const struct cdb_element *is,
 		  struct json_object *ops);

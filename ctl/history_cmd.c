@@ -10,7 +10,7 @@
 #include "../lib/digest.h"
 #include "ctl.h"
 
-static int find_vni(struct ctl *ctl, const char *name, uint32_t *ret_vni)
+int ctl_vni(struct ctl *ctl, const char *name, uint32_t *ret_vni)
 {
 	size_t digits = strspn(name, "0123456789");
 	struct cdb_vpc vpc;
@@ -92,6 +92,30 @@ static int show_ops(struct ctl *ctl, uint32_t vni, uint64_t epoch, struct json_o
 	return r;
 }
 
+static int show_items(struct ctl *ctl, uint32_t vni, uint64_t epoch, struct json_object *ops)
+{
+	char kind_name[16], name[64], was[CDB_ITEM_TEXT_MAX], is[CDB_ITEM_TEXT_MAX];
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	enum cdb_item_kind kind;
+	bool more;
+	int r;
+
+	r = cdb_query(ctl->cdb, &rows, &ctl->err,
+		      "SELECT kind, name, COALESCE(was, ''), COALESCE(is_now, '') FROM change_item WHERE vni = ? AND "
+		      "epoch = ? ORDER BY seq",
+		      "uU>ssss", vni, epoch, kind_name, sizeof(kind_name), name, sizeof(name), was, sizeof(was), is,
+		      sizeof(is));
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, &ctl->err)) && more) {
+		if (cdb_item_kind_parse(kind_name, &kind))
+			return vpc_err_set(&ctl->err, -EPROTO, "CDB: change_item of VPC %u: unknown kind '%s'", vni,
+					   kind_name);
+		ctl_print_item_op(ctl, kind, name, *was ? was : NULL, *is ? is : NULL, ops);
+	}
+	return r;
+}
+
 static int show_entry(struct ctl *ctl, uint32_t vni, const struct entry *entry, bool with_ops)
 {
 	struct json_object *object = ctl->json ? entry_object(entry) : NULL, *ops = NULL;
@@ -101,7 +125,9 @@ static int show_entry(struct ctl *ctl, uint32_t vni, const struct entry *entry, 
 		print_entry(entry);
 	if (with_ops) {
 		ops = json_object_new_array();
-		r = show_ops(ctl, vni, entry->epoch, ops);
+		r = show_items(ctl, vni, entry->epoch, ops);
+		if (!r)
+			r = show_ops(ctl, vni, entry->epoch, ops);
 	}
 	if (object && ops && !r)
 		json_object_object_add(object, "changes", json_object_get(ops));
@@ -137,7 +163,7 @@ static int history(struct ctl *ctl, int argc, char **argv)
 	if (!r)
 		r = ctl_cdb(ctl);
 	if (!r)
-		r = find_vni(ctl, name, &vni);
+		r = ctl_vni(ctl, name, &vni);
 	if (!r)
 		r = cdb_query(
 			ctl->cdb, &rows, &ctl->err,
@@ -171,7 +197,7 @@ const struct ctl_object ctl_history = {
 	.about = "who changed what in a VPC, when, and what was before",
 	.verbs = verbs,
 	.n_verbs = ARRAY_SIZE(verbs),
-	.notes = "Newest first. epoch: that change alone, with each element as it was and as it is. last: "
+	.notes = "Newest first. epoch: that change alone, with each thing as it was and as it is. last: "
 		 "at most N changes.\n"
 		 "VPC may be the VNI of a VPC that was deleted.\n",
 };

@@ -3,6 +3,7 @@
  * One element of a change, as history, plans and comparisons show it: nexthops, members of groups, routes.
  */
 #include <stdio.h>
+#include <string.h>
 #include "ctl.h"
 
 static struct json_object *element_object(const struct cdb_element *element)
@@ -57,5 +58,52 @@ void ctl_print_op(struct ctl *ctl, const struct cdb_element *was, const struct c
 	ctl_add_string(object, "kind", kinds[(was ?: is)->kind]);
 	json_object_object_add(object, "was", was ? element_object(was) : NULL);
 	json_object_object_add(object, "is", is ? element_object(is) : NULL);
+	json_object_array_add(ops, object);
+}
+
+/* {"table": 1, "name": "x"} -> "table 1 name x"; lists are repeated. */
+static void print_fields(json_object *object)
+{
+	json_object_object_foreach(object, key, value) {
+		if (json_object_is_type(value, json_type_array)) {
+			for (size_t i = 0; i < json_object_array_length(value); i++)
+				printf(" %s %s", key, json_object_get_string(json_object_array_get_idx(value, i)));
+		} else if (json_object_is_type(value, json_type_object)) {
+			printf(" %s", key);
+			print_fields(value);
+		} else {
+			printf(" %s %s", key, json_object_get_string(value));
+		}
+	}
+}
+
+static void print_line(const char *mark, enum cdb_item_kind kind, const char *name, const char *text)
+{
+	json_object *object = json_tokener_parse(text);
+
+	printf("%s%s%s%s", mark, cdb_item_kind_name(kind), *name ? " " : "", name);
+	if (json_object_is_type(object, json_type_object))
+		print_fields(object);
+	puts("");
+	json_object_put(object);
+}
+
+void ctl_print_item_op(struct ctl *ctl, enum cdb_item_kind kind, const char *name, const char *was, const char *is,
+		       struct json_object *ops)
+{
+	struct json_object *object;
+
+	if (!ctl->json) {
+		if (was)
+			print_line("  - ", kind, name, was);
+		if (is)
+			print_line("  + ", kind, name, is);
+		return;
+	}
+	object = json_object_new_object();
+	ctl_add_string(object, "kind", cdb_item_kind_name(kind));
+	ctl_add_string(object, "name", name);
+	json_object_object_add(object, "was", was ? json_tokener_parse(was) : NULL);
+	json_object_object_add(object, "is", is ? json_tokener_parse(is) : NULL);
 	json_object_array_add(ops, object);
 }

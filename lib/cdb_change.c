@@ -24,6 +24,11 @@ void change_free(struct cdb_change *change)
 	free(change->summary);
 	change_set_clear(&change->pending);
 	change_set_clear(&change->done);
+	for (size_t i = 0; i < change->n_items; i++) {
+		free(change->items[i].was);
+		free(change->items[i].is);
+	}
+	free(change->items);
 	free(change->hosts);
 	free(change);
 }
@@ -208,6 +213,8 @@ int cdb_change_begin_new(struct cdb *cdb, uint32_t vni, const char *name, uint64
 		r = cdb_exec(cdb, err, "UPDATE vpc SET epoch = ? WHERE vni = ?", "Uu", last, vni);
 	if (!r)
 		r = lock_vpc(change, vni, err);
+	if (!r && change_item_note(change, CDB_ITEM_VPC, "", NULL))
+		r = oom(err);
 	if (r)
 		return r;
 	change->dirty = true;
@@ -379,6 +386,56 @@ int cdb_change_del_route(struct cdb_change *change, uint32_t table, const struct
 	return cdb_change_put_route(change, table, prefix, was, 0) ? oom(err) : 0;
 }
 
+/* Takes over @was. */
+int change_item_note(struct cdb_change *change, enum cdb_item_kind kind, const char *name, char *was)
+{
+	struct cdb_change_item *item;
+
+	if (change_grow(&change->items, change->n_items, &change->cap_items, sizeof(*change->items))) {
+		free(was);
+		return -ENOMEM;
+	}
+	item = &change->items[change->n_items++];
+	*item = (struct cdb_change_item){ .kind = kind, .was = was };
+	snprintf(item->name, sizeof(item->name), "%s", name);
+	return 0;
+}
+
+int cdb_change_item(struct cdb_change *change, enum cdb_item_kind kind, const char *name, struct vpc_err *err)
+{
+	char *was = NULL;
+	int r;
+
+	for (size_t i = 0; i < change->n_items; i++)
+		if (change->items[i].kind == kind && !strcmp(change->items[i].name, name))
+			return 0;
+	r = cdb_item_read(change->cdb, change->vpc.vni, kind, name, &was, err);
+	if (!r && change_item_note(change, kind, name, was))
+		r = oom(err);
+	return r;
+}
+
+int cdb_change_settle(struct cdb_change *change, struct vpc_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < change->n_items && !r; i++) {
+		struct cdb_change_item *item = &change->items[i];
+
+		free(item->is);
+		item->is = NULL;
+		if (!change->ends || item->kind != CDB_ITEM_VPC)
+			r = cdb_item_read(change->cdb, change->vpc.vni, item->kind, item->name, &item->is, err);
+	}
+	return r;
+}
+
+const struct cdb_change_item *cdb_change_items(const struct cdb_change *change, size_t *ret_n)
+{
+	*ret_n = change->n_items;
+	return change->items;
+}
+
 int cdb_change_touch_host(struct cdb_change *change, uint32_t host_id, struct vpc_err *err)
 {
 	int r;
@@ -452,7 +509,9 @@ int change_make_history(struct cdb_change *change, struct vpc_err *err)
 {
 	int r;
 
-	r = cdb_change_write_log(change, err);
+	r = cdb_change_settle(change, err);
+	if (!r)
+		r = cdb_change_write_log(change, err);
 	if (!r)
 		r = write_vpc(change, err);
 	return r

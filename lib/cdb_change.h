@@ -12,6 +12,7 @@
 #define VPC_CDB_CHANGE_H
 
 #include "cdb.h"
+#include "cdb_item.h"
 #include "cdb_row.h"
 
 struct cdb_change;
@@ -50,6 +51,9 @@ int cdb_change_put_nexthop(struct cdb_change *change, const struct vpc_nl_nextho
 			   const struct vpc_nl_nexthop *is);
 int cdb_change_put_member(struct cdb_change *change, uint32_t group, uint32_t nexthop, uint16_t was, uint16_t is);
 
+/* Before an item is made, changed or deleted: what it was is noted, and what it is by the end is the history's. */
+int cdb_change_item(struct cdb_change *change, enum cdb_item_kind kind, const char *name, struct vpc_err *err);
+
 /* What @host must have changes: locks its row, revision + 1, outbox. Hosts in ascending order of id. */
 int cdb_change_touch_host(struct cdb_change *change, uint32_t host_id, struct vpc_err *err);
 /* Something else about the VPC has changed (name, quota, subnets): commit, with epoch + 1, even without elements. */
@@ -70,6 +74,15 @@ struct cdb_change_op {
 	const struct cdb_element *was, *is;
 };
 void cdb_change_op(const struct cdb_change *change, size_t i, struct cdb_change_op *ret_op);
+/* Items that changed: each as it was and as it is (NULL: not there). After cdb_change_settle(). */
+struct cdb_change_item {
+	enum cdb_item_kind kind;
+	char name[64];
+	char *was, *is;
+};
+const struct cdb_change_item *cdb_change_items(const struct cdb_change *change, size_t *ret_n);
+/* Reads what became of the items, before the end of the transaction. */
+int cdb_change_settle(struct cdb_change *change, struct vpc_err *err);
 /* Hosts touched, by id. */
 const uint32_t *cdb_change_hosts(const struct cdb_change *change, size_t *ret_n);
 

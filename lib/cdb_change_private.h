@@ -63,6 +63,8 @@ struct cdb_change {
 	struct change_set pending; /* collected */
 	struct change_set done; /* written, for the history; sorted and summed up by the commit */
 	uint32_t order; /* of the next element */
+	struct cdb_change_item *items; /* owned, with their texts */
+	size_t n_items, cap_items;
 	uint32_t *hosts;
 	size_t n_hosts, cap_hosts;
 };
@@ -82,6 +84,7 @@ static inline size_t change_set_count(const struct change_set *set)
 }
 
 /* lib/cdb_change.c */
+int change_item_note(struct cdb_change *change, enum cdb_item_kind kind, const char *name, char *was);
 int change_id_make(char *ret_id, struct vpc_err *err); /* VPC_CHANGE_MAX + 1 bytes */
 void change_free(struct cdb_change *change);
 bool change_has_effect(struct cdb_change *change); /* sums up what was done */

@@ -240,7 +240,9 @@ struct grant {
 	const char *privileges, *tables; /* tables: separated by spaces */
 };
 
-#define INTENT_TABLES "vpc vpc_range route_table nexthop nexthop_member route subnet host port port_addr"
+#define INTENT_TABLES "vpc vpc_range route_table nexthop nexthop_member route subnet host port port_addr port_standby"
+
+#define HISTORY_TABLES "change_log change_op change_item"
 
 static const struct account {
 	const char *name;
@@ -249,13 +251,13 @@ static const struct account {
 	/* Writes what customers want; the history it can only add to. */
 	[CDB_ACCOUNT_WRITER] = { "vpc_writer",
 				 { { "SELECT, INSERT, UPDATE, DELETE", INTENT_TABLES },
-				   { "SELECT, INSERT", "change_log change_op outbox" },
+				   { "SELECT, INSERT", HISTORY_TABLES " outbox" },
 				   { "SELECT", "schema_version" } } },
 	[CDB_ACCOUNT_PUBLISHER] = { "vpc_publisher",
-				    { { "SELECT", INTENT_TABLES " change_log change_op schema_version" },
+				    { { "SELECT", INTENT_TABLES " " HISTORY_TABLES " schema_version" },
 				      { "SELECT, DELETE", "outbox" } } },
 	[CDB_ACCOUNT_AUDITOR] = { "vpc_auditor",
-				  { { "SELECT", INTENT_TABLES " change_log change_op schema_version outbox" } } },
+				  { { "SELECT", INTENT_TABLES " " HISTORY_TABLES " schema_version outbox" } } },
 };
 
 const char *cdb_account_name(enum cdb_account_kind kind)

@@ -133,8 +133,10 @@ int cdb_vpc_hosts(struct cdb *cdb, uint32_t vni, char (**ret_names)[64], size_t 
 	r = cdb_query(
 		cdb, &rows, err,
 		"WITH RECURSIVE behind (vni, depth) AS (SELECT CAST(? AS UNSIGNED), 0 UNION SELECT n.vni, "
-		"b.depth + 1 FROM behind b JOIN nexthop n ON n.peer = b.vni WHERE b.depth < ?) SELECT DISTINCT h.name "
-		"FROM behind b JOIN port p ON p.vni = b.vni JOIN host h ON h.id = p.host ORDER BY h.name",
+		"b.depth + 1 FROM behind b JOIN nexthop n ON n.peer = b.vni WHERE b.depth < ?) "
+		"SELECT h.name FROM behind b JOIN port p ON p.vni = b.vni JOIN host h ON h.id = p.host UNION "
+		"SELECT h.name FROM behind b JOIN port_standby p ON p.vni = b.vni JOIN host h ON h.id = p.host "
+		"ORDER BY name",
 		"uu>s", vni, (uint32_t)VPC_PEER_DEPTH, name, sizeof(name));
 	return r ?: collect_names(rows, name, ret_names, ret_n, err);
 }
@@ -228,6 +230,11 @@ static int port_subnet(struct vpc_port *port, uint32_t family, const struct cdb_
 	return 0;
 }
 
+/* The ports that have a place on a host, with the device there; the host's id twice. */
+#define PLACES                                                        \
+	"(SELECT id AS port, dev FROM port WHERE host = ? UNION ALL " \
+	"SELECT port, dev FROM port_standby WHERE host = ?)"
+
 static int load_ports(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *ports, struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
@@ -237,12 +244,13 @@ static int load_ports(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *
 	bool more;
 	int r;
 
-	r = cdb_query(cdb, &rows, err,
-		      "SELECT p.id, p.vni, p.dev, p.mac, p.flags, s.table_id, s.family, s.gateway, s.addr, "
-		      "s.plen FROM port p "
-		      "JOIN subnet s ON s.vni = p.vni AND s.name = p.subnet WHERE p.host = ? ORDER BY p.id",
-		      "u>uusbuuubbu", host_id, &port.id, &port.vni, port.dev, sizeof(port.dev), &mac, &port.flags,
-		      &port.table, &family, &gateway, &subnet, &plen);
+	r = cdb_query(
+		cdb, &rows, err,
+		"SELECT p.id, p.vni, q.dev, p.mac, p.flags, s.table_id, s.family, s.gateway, s.addr, s.plen "
+		"FROM " PLACES " q JOIN port p ON p.id = q.port "
+		"JOIN subnet s ON s.vni = p.vni AND s.name = p.subnet ORDER BY p.id",
+		"uu>uusbuuubbu", host_id, host_id, &port.id, &port.vni, port.dev, sizeof(port.dev), &mac, &port.flags,
+		&port.table, &family, &gateway, &subnet, &plen);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
@@ -278,9 +286,9 @@ static int load_port_addrs(struct cdb *cdb, uint32_t host_id, struct vpc_host_po
 	int r;
 
 	r = cdb_query(cdb, &rows, err,
-		      "SELECT p.id, p.vni, a.family, a.addr, a.plen FROM port p JOIN port_addr a ON a.vni = p.vni "
-		      "AND a.port = p.id WHERE p.host = ? ORDER BY p.id, a.family, a.addr",
-		      "u>uuubu", host_id, &id, &vni, &family, &addr, &plen);
+		      "SELECT p.id, p.vni, a.family, a.addr, a.plen FROM " PLACES " q JOIN port p ON p.id = q.port "
+		      "JOIN port_addr a ON a.vni = p.vni AND a.port = p.id ORDER BY p.id, a.family, a.addr",
+		      "uu>uuubu", host_id, host_id, &id, &vni, &family, &addr, &plen);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
@@ -305,12 +313,15 @@ static int load_peers(struct cdb *cdb, uint32_t host_id, struct vpc_host_ports *
 	bool more;
 	int r;
 
-	r = cdb_query(cdb, &rows, err,
-		      "WITH RECURSIVE reached (vni, depth) AS (SELECT DISTINCT vni, 0 FROM port WHERE host = ? UNION "
-		      "SELECT n.peer, t.depth + 1 FROM reached t JOIN nexthop n ON n.type = 4 AND n.vni = t.vni "
-		      "WHERE t.depth < ?) SELECT DISTINCT vni FROM reached WHERE vni NOT IN "
-		      "(SELECT vni FROM port WHERE host = ?) ORDER BY vni",
-		      "uuu>u", host_id, (uint32_t)VPC_PEER_DEPTH, host_id, &vni);
+	r = cdb_query(
+		cdb, &rows, err,
+		"WITH RECURSIVE reached (vni, depth) AS (SELECT vni, 0 FROM port WHERE host = ? UNION "
+		"SELECT vni, 0 FROM port_standby WHERE host = ? UNION SELECT n.peer, t.depth + 1 FROM reached t "
+		"JOIN nexthop n ON n.type = 4 AND n.vni = t.vni WHERE t.depth < ?) "
+		"SELECT DISTINCT vni FROM reached WHERE vni NOT IN "
+		"(SELECT vni FROM port WHERE host = ?) AND vni NOT IN (SELECT vni FROM port_standby WHERE host = ?) "
+		"ORDER BY vni",
+		"uuuuu>u", host_id, host_id, (uint32_t)VPC_PEER_DEPTH, host_id, host_id, &vni);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {

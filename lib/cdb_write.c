@@ -262,16 +262,44 @@ static int write_ops(struct cdb_change *change, struct vpc_err *err)
 	return r;
 }
 
+static bool item_changed(const struct cdb_change_item *item)
+{
+	return !cdb_item_text_equal(item->was, item->is);
+}
+
+static int write_items(struct cdb_change *change, struct vpc_err *err)
+{
+	uint32_t seq = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < change->n_items && !r; i++) {
+		const struct cdb_change_item *item = &change->items[i];
+
+		if (item_changed(item))
+			r = cdb_exec(change->cdb, err,
+				     "INSERT INTO change_item (vni, epoch, seq, kind, name, was, is_now) "
+				     "VALUES (?, ?, ?, ?, ?, ?, ?)",
+				     "uUussss", change->vpc.vni, change->vpc.epoch + 1, seq++,
+				     cdb_item_kind_name(item->kind), item->name, item->was, item->is);
+	}
+	return r;
+}
+
 int cdb_change_write_log(struct cdb_change *change, struct vpc_err *err)
 {
+	size_t n_items = 0;
 	int r;
 
+	for (size_t i = 0; i < change->n_items; i++)
+		n_items += item_changed(&change->items[i]);
 	r = cdb_exec(
 		change->cdb, err,
-		"INSERT INTO change_log (vni, epoch, change_id, author, created, summary, n_ops, digest0, digest1) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		"uUssUsUUU", change->vpc.vni, change->vpc.epoch + 1, change->id, change->author, now_wall_ms(),
+		"INSERT INTO change_log (vni, epoch, change_id, author, created, summary, n_ops, digest0, digest1, "
+		"n_items) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"uUssUsUUUU", change->vpc.vni, change->vpc.epoch + 1, change->id, change->author, now_wall_ms(),
 		change->summary, (uint64_t)change_set_count(&change->done), (uint64_t)change->digest.h[0],
-		(uint64_t)change->digest.h[1]);
-	return r ?: write_ops(change, err);
+		(uint64_t)change->digest.h[1], (uint64_t)n_items);
+	if (!r)
+		r = write_ops(change, err);
+	return r ?: write_items(change, err);
 }

@@ -78,6 +78,17 @@ int intent_port_set(const struct intent *intent, const char *vpc, const char *na
 int intent_port_del(const struct intent *intent, const char *vpc, const char *name,
 		    struct cdb_change_result *ret_result, struct vpc_err *err);
 
+/*
+ * Moving a port without a loss: prepare gives it a second place, move makes that the place where it is, release gives
+ * up the other one (before the move: the new one). @dev NULL: called there as here.
+ */
+int intent_port_prepare(const struct intent *intent, const char *vpc, const char *name, const char *host,
+			const char *dev, struct cdb_change_result *ret_result, struct vpc_err *err);
+int intent_port_move(const struct intent *intent, const char *vpc, const char *name,
+		     struct cdb_change_result *ret_result, struct vpc_err *err);
+int intent_port_release(const struct intent *intent, const char *vpc, const char *name,
+			struct cdb_change_result *ret_result, struct vpc_err *err);
+
 /* What becomes of a group's members. */
 struct intent_members {
 	const struct vpc_nl_member *set; /* group is not used */

@@ -93,7 +93,12 @@ static int lock_host(struct cdb *cdb, const char *name, uint32_t *ret_id, uint32
 	r = cdb_get(cdb, err, "SELECT id FROM host WHERE name = ? FOR UPDATE", "s>u", name, ret_id);
 	if (r == -ENOENT)
 		return vpc_err_set(err, r, "there is no host '%.64s'", name);
-	return r ?: cdb_get(cdb, err, "SELECT COUNT(*) FROM port WHERE host = ?", "u>u", *ret_id, ret_ports);
+	if (r)
+		return r;
+	return cdb_get(cdb, err,
+		       "SELECT (SELECT COUNT(*) FROM port WHERE host = ?) + "
+		       "(SELECT COUNT(*) FROM port_standby WHERE host = ?)",
+		       "uu>u", *ret_id, *ret_id, ret_ports);
 }
 
 static int update_host(struct cdb *cdb, const char *name, const struct vpc_addr *vtep, const uint16_t *udp_port,

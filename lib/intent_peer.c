@@ -93,8 +93,9 @@ static int add_hosts(const struct cdb_change *change, uint32_t vni, struct inten
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	r = cdb_query(cdb_change_cdb(change), &rows, err,
-		      "SELECT DISTINCT host FROM port WHERE vni = ? ORDER BY host LOCK IN SHARE MODE", "u>u", vni,
-		      &host);
+		      "(SELECT host FROM port WHERE vni = ? LOCK IN SHARE MODE) UNION "
+		      "(SELECT host FROM port_standby WHERE vni = ? LOCK IN SHARE MODE)",
+		      "uu>u", vni, vni, &host);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {

@@ -8,20 +8,15 @@
 #include <errno.h>
 #include <string.h>
 #include "intent_addr.h"
+#include "intent_port.h"
 #include "util.h"
 #include "../proto/vpc_genl.h"
 
-struct port_row {
-	uint32_t id, host;
-	uint32_t flags;
-	char dev[16], host_name[64];
-	uint8_t mac[6];
-};
-
-static int find_port(const struct cdb_change *change, const char *name, struct port_row *ret_port, struct vpc_err *err)
+int intent_port_find(const struct cdb_change *change, const char *name, struct intent_port_row *ret_port,
+		     struct vpc_err *err)
 {
 	const struct cdb_vpc *vpc = cdb_change_vpc(change);
-	struct port_row port;
+	struct intent_port_row port;
 	struct cdb_bin mac;
 	int r;
 
@@ -36,12 +31,20 @@ static int find_port(const struct cdb_change *change, const char *name, struct p
 		return vpc_err_set(err, -EPROTO, "CDB: port %s of VPC %s: malformed MAC", name, vpc->name);
 	if (r)
 		return r;
+	r = cdb_get(cdb_change_cdb(change), err,
+		    "SELECT b.host, b.dev, h.name FROM port_standby b JOIN host h ON h.id = b.host WHERE b.port = ?",
+		    "u>uss", port.id, &port.standby, port.standby_dev, sizeof(port.standby_dev), port.standby_name,
+		    sizeof(port.standby_name));
+	if (r == -ENOENT)
+		port.standby = 0;
+	else if (r)
+		return r;
 	memcpy(port.mac, mac.bytes, sizeof(port.mac));
 	*ret_port = port;
 	return 0;
 }
 
-static int check_dev(const char *dev, struct vpc_err *err)
+int intent_dev_check(const char *dev, struct vpc_err *err)
 {
 	size_t len = strlen(dev);
 
@@ -66,19 +69,37 @@ static int check_mac(const uint8_t mac[6], struct vpc_err *err)
 	return 0;
 }
 
-/* For the text alone: what another VPC has put there since our read view began, the unique key finds. */
-static int check_dev_free(const struct cdb_change *change, const struct intent_host *host, const char *dev,
-			  struct vpc_err *err)
+static int dev_taken(const struct cdb_change *change, const struct intent_host *host, const char *dev, const char *sql,
+		     struct vpc_err *err)
 {
 	char name[64];
 	int r;
 
-	r = cdb_get(cdb_change_cdb(change), err, "SELECT name FROM port WHERE host = ? AND dev = ?", "us>s", host->id,
-		    dev, name, sizeof(name));
+	r = cdb_get(cdb_change_cdb(change), err, sql, "us>s", host->id, dev, name, sizeof(name));
 	if (!r)
 		return vpc_err_set(err, -EEXIST, "device %s of host %s belongs to port %s already", dev, host->name,
 				   name);
 	return r == -ENOENT ? 0 : r;
+}
+
+/*
+ * What another VPC has put into the same table since our read view began, its unique key finds, so that read is for the
+ * text alone. Between the two tables there is no key: the other one is read as committed, under the host's lock.
+ */
+int intent_dev_check_free(const struct cdb_change *change, const struct intent_host *host, const char *dev,
+			  bool standby, struct vpc_err *err)
+{
+	static const char ports[] = "SELECT name FROM port WHERE host = ? AND dev = ?";
+	static const char standbys[] =
+		"SELECT p.name FROM port_standby b JOIN port p ON p.id = b.port WHERE b.host = ? AND b.dev = ?";
+	static const char ports_now[] = "SELECT name FROM port WHERE host = ? AND dev = ? LOCK IN SHARE MODE";
+	static const char standbys_now[] =
+		"SELECT p.name FROM port_standby b JOIN port p ON p.id = b.port WHERE b.host = ? AND b.dev = ? "
+		"LOCK IN SHARE MODE";
+	int r;
+
+	r = dev_taken(change, host, dev, standby ? standbys : ports, err);
+	return r ?: dev_taken(change, host, dev, standby ? ports_now : standbys_now, err);
 }
 
 /* The text of a row refused by the unique key that @text, the server's, names. */
@@ -108,11 +129,16 @@ static int check_mac_free(const struct cdb_change *change, const uint8_t mac[6],
 
 static int host_ports(const struct cdb_change *change, uint32_t host, uint32_t *ret_n, struct vpc_err *err)
 {
-	return cdb_get(cdb_change_cdb(change), err, "SELECT COUNT(*) FROM port WHERE vni = ? AND host = ?", "uu>u",
-		       cdb_change_vpc(change)->vni, host, ret_n);
+	uint32_t vni = cdb_change_vpc(change)->vni;
+
+	return cdb_get(
+		cdb_change_cdb(change), err,
+		"SELECT (SELECT COUNT(*) FROM port WHERE vni = ? AND host = ?) + (SELECT COUNT(*) FROM port_standby "
+		"WHERE vni = ? AND host = ?)",
+		"uuuu>u", vni, host, vni, host, ret_n);
 }
 
-static int set_host_nexthop(struct cdb_change *change, const struct intent_host *host, struct vpc_err *err)
+int intent_host_nexthop_set(struct cdb_change *change, const struct intent_host *host, struct vpc_err *err)
 {
 	struct vpc_nl_nexthop nh = { .id = VPC_NEXTHOP_ID_HOST(host->id),
 				     .type = VPC_NEXTHOP_HOST,
@@ -123,7 +149,7 @@ static int set_host_nexthop(struct cdb_change *change, const struct intent_host 
 }
 
 /* After the port's row is gone, or elsewhere. */
-static int drop_host_nexthop(struct cdb_change *change, uint32_t host, struct vpc_err *err)
+int intent_host_nexthop_drop(struct cdb_change *change, uint32_t host, struct vpc_err *err)
 {
 	uint32_t n;
 	int r;
@@ -178,6 +204,9 @@ static int insert_port(struct cdb_change *change, const struct intent_port *port
 	struct vpc_err text = {};
 	int r;
 
+	r = cdb_change_item(change, CDB_ITEM_PORT, port->name, err);
+	if (r)
+		return r;
 	r = cdb_exec(cdb, &text,
 		     "INSERT INTO port (vni, name, subnet, host, dev, mac, flags) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		     "ussusbu", vni, port->name, port->subnet, host->id, port->dev, mac, (size_t)6, port->flags);
@@ -204,7 +233,7 @@ static int check_port(const struct intent_port *port, struct vpc_err *err)
 
 	r = cdb_name_check("port", port->name, err);
 	if (!r)
-		r = check_dev(port->dev, err);
+		r = intent_dev_check(port->dev, err);
 	if (!r && port->mac)
 		r = check_mac(port->mac, err);
 	if (!r && port->n_addrs > VPC_PORT_ADDRS_MAX)
@@ -229,7 +258,7 @@ static int add_port(const struct intent *intent, const char *vpc, const struct i
 	if (!r)
 		r = intent_host_lock(change, port->host, &host, err);
 	if (!r)
-		r = check_dev_free(change, &host, port->dev, err);
+		r = intent_dev_check_free(change, &host, port->dev, false, err);
 	if (!r)
 		r = intent_addrs_choose(change, &subnet, port, &addrs, err);
 	if (!r)
@@ -237,7 +266,7 @@ static int add_port(const struct intent *intent, const char *vpc, const struct i
 	if (!r)
 		r = insert_port(change, port, &host, mac, &addrs, err);
 	if (!r)
-		r = set_host_nexthop(change, &host, err);
+		r = intent_host_nexthop_set(change, &host, err);
 	return r ?: cdb_change_commit(&change, ret_result, err);
 }
 
@@ -250,7 +279,7 @@ int intent_port_add(const struct intent *intent, const char *vpc, const struct i
 }
 
 /* The port's addresses, from one nexthop to another (0: none). */
-static int move_routes(struct cdb_change *change, uint32_t port, uint32_t was, uint32_t is, struct vpc_err *err)
+int intent_port_routes_move(struct cdb_change *change, uint32_t port, uint32_t was, uint32_t is, struct vpc_err *err)
 {
 	_cleanup_(intent_prefixes_clear) struct intent_prefixes addrs = {};
 	int r;
@@ -263,20 +292,39 @@ static int move_routes(struct cdb_change *change, uint32_t port, uint32_t was, u
 }
 
 /* To another host: both are told, routes and nexthops follow. */
-static int move_port(struct cdb_change *change, const struct port_row *port, const struct intent_host *host,
+static int move_port(struct cdb_change *change, const struct intent_port_row *port, const struct intent_host *host,
 		     struct vpc_err *err)
 {
 	int r;
 
-	r = move_routes(change, port->id, VPC_NEXTHOP_ID_HOST(port->host), VPC_NEXTHOP_ID_HOST(host->id), err);
+	r = intent_port_routes_move(change, port->id, VPC_NEXTHOP_ID_HOST(port->host), VPC_NEXTHOP_ID_HOST(host->id),
+				    err);
 	if (!r)
-		r = set_host_nexthop(change, host, err);
+		r = intent_host_nexthop_set(change, host, err);
 	if (!r)
-		r = drop_host_nexthop(change, port->host, err);
+		r = intent_host_nexthop_drop(change, port->host, err);
 	return r;
 }
 
-static int lock_hosts(struct cdb_change *change, const struct port_row *port, const char *to,
+/* Its places' hosts and @also, 0: none, in the order of their ids. */
+int intent_port_touch(struct cdb_change *change, const struct intent_port_row *port, uint32_t also, struct vpc_err *err)
+{
+	uint32_t ids[] = { port->host, port->standby, also }, least;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids) && !r; i++) {
+		least = i;
+		for (size_t j = i + 1; j < ARRAY_SIZE(ids); j++)
+			if (ids[j] < ids[least])
+				least = j;
+		if (ids[least])
+			r = cdb_change_touch_host(change, ids[least], err);
+		ids[least] = ids[i];
+	}
+	return r;
+}
+
+static int lock_hosts(struct cdb_change *change, const struct intent_port_row *port, const char *to,
 		      struct intent_host *ret_host, struct vpc_err *err)
 {
 	struct intent_host host;
@@ -284,9 +332,7 @@ static int lock_hosts(struct cdb_change *change, const struct port_row *port, co
 
 	r = intent_host_find(cdb_change_cdb(change), to ?: port->host_name, &host, err);
 	if (!r)
-		r = cdb_change_touch_host(change, host.id < port->host ? host.id : port->host, err);
-	if (!r)
-		r = cdb_change_touch_host(change, host.id < port->host ? port->host : host.id, err);
+		r = intent_port_touch(change, port, host.id, err);
 	/* Touched, so this reads what is committed. */
 	return r ?: intent_host_find(cdb_change_cdb(change), host.name, ret_host, err);
 }
@@ -297,6 +343,9 @@ static int update_port(struct cdb_change *change, uint32_t id, const char *name,
 	struct vpc_err text = {};
 	int r;
 
+	r = cdb_change_item(change, CDB_ITEM_PORT, name, err);
+	if (r)
+		return r;
 	r = cdb_exec(cdb_change_cdb(change), &text,
 		     "UPDATE port SET host = ?, dev = ?, mac = ?, flags = ? WHERE id = ?", "usbuu", host->id, dev, mac,
 		     (size_t)6, flags, id);
@@ -311,24 +360,29 @@ static int set_port(const struct intent *intent, const char *vpc, const char *na
 	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
 	bool new_host, new_dev, new_mac, new_flags;
 	struct intent_host host;
-	struct port_row port;
+	struct intent_port_row port;
 	int r;
 
 	r = intent_begin(intent, vpc, &change, err);
 	if (!r)
-		r = find_port(change, name, &port, err);
+		r = intent_port_find(change, name, &port, err);
 	if (r)
 		return r;
 	new_host = set->host && strcmp(set->host, port.host_name);
 	new_dev = set->dev && strcmp(set->dev, port.dev);
 	new_mac = set->mac && memcmp(set->mac, port.mac, 6);
 	new_flags = set->flags && *set->flags != port.flags;
+	if (new_host && port.standby)
+		return vpc_err_set(err, -EBUSY,
+				   "port %s of VPC %s has a second place on host %s: finish with `port move` or "
+				   "`port release` first",
+				   name, cdb_change_vpc(change)->name, port.standby_name);
 	if (!new_host && !new_dev && !new_mac && !new_flags)
 		return cdb_change_commit(&change, ret_result, err);
 
 	r = lock_hosts(change, &port, set->host, &host, err);
 	if (!r && (new_host || new_dev))
-		r = check_dev_free(change, &host, set->dev ?: port.dev, err);
+		r = intent_dev_check_free(change, &host, set->dev ?: port.dev, false, err);
 	if (!r && new_mac)
 		r = check_mac_free(change, set->mac, err);
 	if (!r)
@@ -345,7 +399,7 @@ int intent_port_set(const struct intent *intent, const char *vpc, const char *na
 	int r = 0;
 
 	if (set->dev)
-		r = check_dev(set->dev, err);
+		r = intent_dev_check(set->dev, err);
 	if (!r && set->mac)
 		r = check_mac(set->mac, err);
 	return r ?: intent_retry(intent, set_port(intent, vpc, name, set, ret_result, err));
@@ -355,23 +409,29 @@ static int del_port(const struct intent *intent, const char *vpc, const char *na
 		    struct cdb_change_result *ret_result, struct vpc_err *err)
 {
 	_cleanup_(cdb_change_abortp) struct cdb_change *change = NULL;
-	struct port_row port;
+	struct intent_port_row port;
 	int r;
 
 	r = intent_begin(intent, vpc, &change, err);
 	if (!r)
-		r = find_port(change, name, &port, err);
+		r = intent_port_find(change, name, &port, err);
 	if (!r)
-		r = cdb_change_touch_host(change, port.host, err);
+		r = intent_port_touch(change, &port, 0, err);
 	if (!r)
-		r = move_routes(change, port.id, VPC_NEXTHOP_ID_HOST(port.host), 0, err);
+		r = cdb_change_item(change, CDB_ITEM_PORT, name, err);
+	if (!r)
+		r = intent_port_routes_move(change, port.id, VPC_NEXTHOP_ID_HOST(port.host), 0, err);
+	if (!r)
+		r = cdb_exec(intent->cdb, err, "DELETE FROM port_standby WHERE port = ?", "u", port.id);
 	if (!r)
 		r = cdb_exec(intent->cdb, err, "DELETE FROM port_addr WHERE vni = ? AND port = ?", "uu",
 			     cdb_change_vpc(change)->vni, port.id);
 	if (!r)
 		r = cdb_exec(intent->cdb, err, "DELETE FROM port WHERE id = ?", "u", port.id);
 	if (!r)
-		r = drop_host_nexthop(change, port.host, err);
+		r = intent_host_nexthop_drop(change, port.host, err);
+	if (!r && port.standby)
+		r = intent_host_nexthop_drop(change, port.standby, err);
 	return r ?: cdb_change_commit(&change, ret_result, err);
 }
 

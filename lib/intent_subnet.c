@@ -66,6 +66,9 @@ static int insert_subnet(struct cdb_change *change, const char *name, const stru
 	size_t len = cdb_addr_len(prefix->family);
 	int r;
 
+	r = cdb_change_item(change, CDB_ITEM_SUBNET, name, err);
+	if (r)
+		return r;
 	r = cdb_exec(cdb_change_cdb(change), err,
 		     "INSERT INTO subnet (vni, name, family, addr, plen, gateway, table_id) "
 		     "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -110,8 +113,9 @@ static int touch_hosts(struct cdb_change *change, const char *subnet, struct vpc
 	int r;
 
 	r = cdb_query(cdb_change_cdb(change), &rows, err,
-		      "SELECT DISTINCT host FROM port WHERE vni = ? AND subnet = ? ORDER BY host", "us>u",
-		      cdb_change_vpc(change)->vni, subnet, &host);
+		      "SELECT host FROM port WHERE vni = ? AND subnet = ? UNION SELECT b.host FROM port_standby b JOIN "
+		      "port p ON p.id = b.port WHERE p.vni = ? AND p.subnet = ? ORDER BY host",
+		      "usus>u", cdb_change_vpc(change)->vni, subnet, cdb_change_vpc(change)->vni, subnet, &host);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
@@ -136,8 +140,10 @@ int intent_subnet_set(const struct intent *intent, const char *vpc, const char *
 		r = intent_table_check(change, table, err);
 	if (!r && subnet.table != table) {
 		cdb_change_mark(change);
-		r = cdb_exec(intent->cdb, err, "UPDATE subnet SET table_id = ? WHERE vni = ? AND name = ?", "uus",
-			     table, cdb_change_vpc(change)->vni, name);
+		r = cdb_change_item(change, CDB_ITEM_SUBNET, name, err);
+		if (!r)
+			r = cdb_exec(intent->cdb, err, "UPDATE subnet SET table_id = ? WHERE vni = ? AND name = ?",
+				     "uus", table, cdb_change_vpc(change)->vni, name);
 		if (!r)
 			r = touch_hosts(change, name, err);
 	}
@@ -163,6 +169,8 @@ int intent_subnet_del(const struct intent *intent, const char *vpc, const char *
 	if (!r && ports)
 		r = vpc_err_set(err, -EBUSY, "subnet %s of VPC %s still has %u port%s", name,
 				cdb_change_vpc(change)->name, ports, ports == 1 ? "" : "s");
+	if (!r)
+		r = cdb_change_item(change, CDB_ITEM_SUBNET, name, err);
 	if (!r)
 		r = cdb_exec(intent->cdb, err, "DELETE FROM subnet WHERE vni = ? AND name = ?", "us", vni, name);
 	if (r)

@@ -7,12 +7,23 @@
 #include "intent_nexthop.h"
 #include "util.h"
 
+static int note_table(struct cdb_change *change, uint32_t table, struct vpc_err *err)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", table);
+	return cdb_change_item(change, CDB_ITEM_TABLE, id, err);
+}
+
 static int insert_table(struct cdb_change *change, uint32_t table, const char *name, struct vpc_err *err)
 {
 	const struct cdb_vpc *vpc = cdb_change_vpc(change);
 	char own[16];
 	int r;
 
+	r = note_table(change, table, err);
+	if (r)
+		return r;
 	snprintf(own, sizeof(own), "t%u", table);
 	r = cdb_exec(cdb_change_cdb(change), err, "INSERT INTO route_table (vni, id, name) VALUES (?, ?, ?)", "uus",
 		     vpc->vni, table, name ?: own);
@@ -73,6 +84,9 @@ int intent_table_set(const struct intent *intent, const char *vpc, uint32_t tabl
 		    cdb_change_vpc(change)->vni, table, &same);
 	if (!r && !same) {
 		cdb_change_mark(change);
+		r = note_table(change, table, err);
+	}
+	if (!r && !same) {
 		r = cdb_exec(intent->cdb, err, "UPDATE route_table SET name = ? WHERE vni = ? AND id = ?", "suu", name,
 			     cdb_change_vpc(change)->vni, table);
 		if (r == -EEXIST)
@@ -131,6 +145,8 @@ int intent_table_del(const struct intent *intent, const char *vpc, uint32_t tabl
 		r = del_routes(change, table, err);
 	if (!r)
 		r = cdb_change_write(change, err);
+	if (!r)
+		r = note_table(change, table, err);
 	if (!r)
 		r = cdb_exec(intent->cdb, err, "DELETE FROM route_table WHERE vni = ? AND id = ?", "uu", vni, table);
 	if (r)

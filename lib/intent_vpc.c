@@ -12,6 +12,7 @@ static int insert_range(struct cdb_change *change, const struct intent_prefixes 
 			struct vpc_err *err)
 {
 	char text[VPC_PREFIX_STRLEN], other[VPC_PREFIX_STRLEN];
+	int r;
 
 	vpc_prefix_format(range, text);
 	if (!range->plen)
@@ -20,10 +21,12 @@ static int insert_range(struct cdb_change *change, const struct intent_prefixes 
 		if (vpc_prefix_overlaps(&ranges->list[i], range))
 			return vpc_err_set(err, -EEXIST, "range %s overlaps range %s of VPC %s", text,
 					   vpc_prefix_format(&ranges->list[i], other), cdb_change_vpc(change)->name);
-	return cdb_exec(cdb_change_cdb(change), err,
-			"INSERT INTO vpc_range (vni, family, addr, plen) VALUES (?, ?, ?, ?)", "uubu",
-			cdb_change_vpc(change)->vni, cdb_family(range->family), range->bytes,
-			cdb_addr_len(range->family), (uint32_t)range->plen);
+	r = cdb_change_item(change, CDB_ITEM_RANGE, text, err);
+	return r
+		       ?: cdb_exec(cdb_change_cdb(change), err,
+				   "INSERT INTO vpc_range (vni, family, addr, plen) VALUES (?, ?, ?, ?)", "uubu",
+				   cdb_change_vpc(change)->vni, cdb_family(range->family), range->bytes,
+				   cdb_addr_len(range->family), (uint32_t)range->plen);
 }
 
 /* A range must not take over a route that the customer made. */
@@ -68,9 +71,12 @@ static int add_ranges(struct cdb_change *change, const struct vpc_prefix *add, s
 
 static int insert_tables(struct cdb_change *change, struct vpc_err *err)
 {
-	return cdb_exec(cdb_change_cdb(change), err,
-			"INSERT INTO route_table (vni, id, name) VALUES (?, 0, 'mapping'), (?, 1, 'main')", "uu",
-			cdb_change_vpc(change)->vni, cdb_change_vpc(change)->vni);
+	int r = cdb_change_item(change, CDB_ITEM_TABLE, "1", err);
+
+	return r
+		       ?: cdb_exec(cdb_change_cdb(change), err,
+				   "INSERT INTO route_table (vni, id, name) VALUES (?, 0, 'mapping'), (?, 1, 'main')",
+				   "uu", cdb_change_vpc(change)->vni, cdb_change_vpc(change)->vni);
 }
 
 /* It becomes a number in znodes, which end at 2^63-1. */
@@ -84,11 +90,15 @@ static int check_quota(uint64_t quota, struct vpc_err *err)
 
 static int set_flags(struct cdb_change *change, uint32_t flags, struct vpc_err *err)
 {
+	int r;
+
 	if (cdb_change_vpc(change)->flags == flags)
 		return 0;
 	cdb_change_mark(change);
-	return cdb_exec(cdb_change_cdb(change), err, "UPDATE vpc SET flags = ? WHERE vni = ?", "uu", flags,
-			cdb_change_vpc(change)->vni);
+	r = cdb_change_item(change, CDB_ITEM_VPC, "", err);
+	return r
+		       ?: cdb_exec(cdb_change_cdb(change), err, "UPDATE vpc SET flags = ? WHERE vni = ?", "uu", flags,
+				   cdb_change_vpc(change)->vni);
 }
 
 int intent_vpc_add(const struct intent *intent, const char *name, uint32_t vni, const struct vpc_prefix *ranges,
@@ -141,6 +151,9 @@ static int del_range(struct cdb_change *change, const struct vpc_prefix *range, 
 				   vpc->name, name);
 	if (r != -ENOENT)
 		return r;
+	r = cdb_change_item(change, CDB_ITEM_RANGE, vpc_prefix_format(range, text), err);
+	if (r)
+		return r;
 	r = cdb_exec(cdb_change_cdb(change), err, "DELETE FROM vpc_range WHERE vni = ? AND family = ? AND addr = ?",
 		     "uub", vpc->vni, cdb_family(range->family), range->bytes, len);
 	for (size_t i = 0; i < tables->n && !r; i++)
@@ -156,6 +169,9 @@ static int set_name(struct cdb_change *change, const char *name, struct vpc_err 
 	if (r || !strcmp(cdb_change_vpc(change)->name, name))
 		return r;
 	cdb_change_mark(change);
+	r = cdb_change_item(change, CDB_ITEM_VPC, "", err);
+	if (r)
+		return r;
 	r = cdb_exec(cdb_change_cdb(change), err, "UPDATE vpc SET name = ? WHERE vni = ?", "su", name,
 		     cdb_change_vpc(change)->vni);
 	return r == -EEXIST ? vpc_err_set(err, r, "there is a VPC '%s' already", name) : r;
@@ -168,8 +184,10 @@ static int set_quota(struct cdb_change *change, uint64_t quota, struct vpc_err *
 	if (r || cdb_change_vpc(change)->quota == quota)
 		return r;
 	cdb_change_mark(change);
-	return cdb_exec(cdb_change_cdb(change), err, "UPDATE vpc SET quota = ? WHERE vni = ?", "Uu", quota,
-			cdb_change_vpc(change)->vni);
+	r = cdb_change_item(change, CDB_ITEM_VPC, "", err);
+	return r
+		       ?: cdb_exec(cdb_change_cdb(change), err, "UPDATE vpc SET quota = ? WHERE vni = ?", "Uu", quota,
+				   cdb_change_vpc(change)->vni);
 }
 
 int intent_vpc_set(const struct intent *intent, const char *vpc, const struct intent_vpc_set *set,
@@ -214,6 +232,20 @@ static int del_elements(struct cdb_change *change, struct vpc_err *err)
 	return r == -ENOMEM ? vpc_err_set(err, r, "out of memory") : r;
 }
 
+/* All of them go. */
+static int note_items(struct cdb_change *change, struct vpc_err *err)
+{
+	struct cdb_item *items = NULL;
+	size_t n = 0;
+	int r;
+
+	r = cdb_items_load(cdb_change_cdb(change), cdb_change_vpc(change)->vni, &items, &n, err);
+	for (size_t i = 0; i < n && !r; i++)
+		r = cdb_change_item(change, items[i].kind, items[i].name, err);
+	cdb_items_free(items, n);
+	return r;
+}
+
 int intent_vpc_del(const struct intent *intent, const char *vpc, struct cdb_change_result *ret_result,
 		   struct vpc_err *err)
 {
@@ -234,6 +266,8 @@ int intent_vpc_del(const struct intent *intent, const char *vpc, struct cdb_chan
 				ports == 1 ? "" : "s");
 	if (!r)
 		r = intent_peer_check_free(change, NULL, err);
+	if (!r)
+		r = note_items(change, err);
 	if (!r)
 		r = del_elements(change, err);
 	if (!r)

@@ -295,3 +295,43 @@ ALTER TABLE change_op ADD CONSTRAINT IF NOT EXISTS change_op_kind
 ALTER TABLE change_log DROP KEY IF EXISTS change_log_change;
 
 ALTER TABLE change_log ADD UNIQUE KEY IF NOT EXISTS change_log_id (change_id, vni);
+
+-- version 3: the history of what is no element, two places of one port
+
+-- NULL: the change was made before change_item was there, so nothing but its elements can be turned back.
+ALTER TABLE change_log ADD COLUMN IF NOT EXISTS n_items INT UNSIGNED NULL;
+
+-- What a change did to the rest of a VPC: the object as JSON before and after (lib/cdb_item.c), NULL where it was or is
+-- not there. name: of the object; the prefix of a range, the id of a table, the VPC's is empty.
+CREATE TABLE IF NOT EXISTS change_item (
+	vni INT UNSIGNED NOT NULL,
+	epoch BIGINT UNSIGNED NOT NULL,
+	seq INT UNSIGNED NOT NULL,
+	kind ENUM('vpc', 'range', 'table', 'subnet', 'port') NOT NULL,
+	name VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	was TEXT NULL,
+	is_now TEXT NULL,
+	PRIMARY KEY (vni, epoch, seq),
+	CONSTRAINT change_item_log_fk FOREIGN KEY (vni, epoch) REFERENCES change_log (vni, epoch),
+	CONSTRAINT change_item_either CHECK (was IS NOT NULL OR is_now IS NOT NULL)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TRIGGER IF NOT EXISTS change_item_no_update BEFORE UPDATE ON change_item FOR EACH ROW
+	SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'change_item is append-only';
+
+CREATE TRIGGER IF NOT EXISTS change_item_no_delete BEFORE DELETE ON change_item FOR EACH ROW
+	SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'change_item is append-only';
+
+-- A port that moves has a second place meanwhile: where it will be, then where it was.
+CREATE TABLE IF NOT EXISTS port_standby (
+	vni INT UNSIGNED NOT NULL,
+	port INT UNSIGNED NOT NULL,
+	host INT NOT NULL,
+	dev VARCHAR(15) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	PRIMARY KEY (port),
+	UNIQUE KEY port_standby_dev (host, dev),
+	KEY port_standby_vpc (vni, port),
+	CONSTRAINT port_standby_port_fk FOREIGN KEY (vni, port) REFERENCES port (vni, id),
+	CONSTRAINT port_standby_host_fk FOREIGN KEY (host) REFERENCES host (id),
+	CONSTRAINT port_standby_dev_form CHECK (dev REGEXP '^[!-.0-9;-~]+$' AND dev NOT IN ('.', '..'))
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -534,11 +534,35 @@ vpc del $V") =~ 'VPC '$VNI' is at epoch '$((before + 2)) ]]
 	grep -qx "VPC $V (VNI $VNI) would go to epoch 4 on 1 host: 2 operations" "$BATS_TEST_TMPDIR/out"
 	grep -qx '  + nexthop 1 gateway 198.51.100.1' "$BATS_TEST_TMPDIR/out"
 	grep -qx '  + route 0.0.0.0/0 table 1 nexthop 1' "$BATS_TEST_TMPDIR/out"
-	[[ $(json '[.dry_run, .change, .vpcs[0].hosts, .hosts, (.vpcs[0].changes | length)]' -n port set p1 vpc "$V" host "${V}b") = '[true,null,["'"${V}b"'"],["'"${V}a"'","'"${V}b"'"],3]' ]]
+	[[ $(json '[.dry_run, .change, .vpcs[0].hosts, .hosts, (.vpcs[0].changes | length)]' -n port set p1 vpc "$V" host "${V}b") = '[true,null,["'"${V}b"'"],["'"${V}a"'","'"${V}b"'"],4]' ]]
 	[[ $(vpcctl -n vpc set "$V" quota 0) =~ 'nothing to change' ]]
 	refused 2 'no table 9' -n route add 0.0.0.0/0 vpc "$V" table 9 via blackhole
 	refused 1 'changes nothing' -n vpc show
 	[[ $before = "$(vpcctl vpc show; sql 'SELECT COUNT(*) FROM outbox')" ]]
+	sound
+}
+
+@test "a port moves in three steps" {
+	cloud
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	refused 2 'begin with .port prepare' port move p1 vpc "$V"
+	refused 2 'begin with .port prepare' port release p1 vpc "$V"
+	refused 2 'on host .* already' port prepare p1 vpc "$V" host "${V}a"
+	vpcctl port prepare p1 vpc "$V" host "${V}b"
+	refused 2 'port release' port prepare p1 vpc "$V" host "${V}b"
+	refused 2 'port release. first' port set p1 vpc "$V" host "${V}b"
+	refused 2 'still has 1 port' host del "${V}b"
+	[[ $(vpcctl port show p1 vpc "$V") = *"host ${V}a dev tap1"*" standby host ${V}b dev tap1" ]]
+	[[ $(vpcctl port show host "${V}b" vpc "$V") = p1* ]]
+	[[ $(vpcctl route show vpc "$V" table 0) = "10.0.1.2/32 table 0 via host $NET.1" && $(vpcctl nexthop show vpc "$V" type host | wc -l) = 2 ]]
+	vpcctl port move p1 vpc "$V"
+	[[ $(vpcctl port show p1 vpc "$V") = *"host ${V}b dev tap1"*" standby host ${V}a dev tap1" ]]
+	[[ $(vpcctl route show vpc "$V" table 0) = "10.0.1.2/32 table 0 via host $NET.2" ]]
+	vpcctl port release p1 vpc "$V"
+	[[ $(vpcctl port show p1 vpc "$V") != *standby* && $(vpcctl nexthop show vpc "$V" type host | wc -l) = 1 ]]
+	vpcctl port prepare p1 vpc "$V" host "${V}a" dev tap7
+	vpcctl port del p1 vpc "$V"
+	vpcctl host del "${V}a"
 	sound
 }
 

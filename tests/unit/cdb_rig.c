@@ -3,6 +3,8 @@
  * See cdb_rig.h.
  */
 #include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "cdb_rig.h"
 #include "../../lib/digest.h"
 #include "../../lib/util.h"
@@ -112,6 +114,21 @@ void rig_assert_same(const struct vpc_state *a, const struct vpc_state *b)
 		assert_int_equal(vpc_route_cmp(&a->routes[i], &b->routes[i]), 0);
 		assert_int_equal(a->routes[i].nexthop, b->routes[i].nexthop);
 	}
+}
+
+void rig_wait_blocked(pid_t pid)
+{
+	uint32_t waiting = 0;
+	int status;
+
+	while (!waiting && !waitpid(pid, &status, WNOHANG)) {
+		ok(cdb_get(rig_cdb, &err,
+			   "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'", ">u",
+			   &waiting));
+		/* The server gives the same answer again to whoever asks within 100 ms. */
+		usleep(150000);
+	}
+	assert_int_equal(waiting, 1);
 }
 
 void rig_load(uint32_t vni, struct vpc_state *ret_state)

@@ -30,6 +30,8 @@ void rig_vpc_new(const char *name, uint32_t vni);
 void rig_load(uint32_t vni, struct vpc_state *ret_state);
 void rig_copy(const struct vpc_state *from, struct vpc_state *to);
 void rig_assert_same(const struct vpc_state *a, const struct vpc_state *b);
+/* Until the server lets @pid's transaction, the only one that does, wait for a lock. */
+void rig_wait_blocked(pid_t pid);
 
 /* One line with the server's or the library's reason. */
 #define ok(expr)                                                       \

@@ -357,7 +357,7 @@ static void test_same_device_at_once(void **state)
 {
 	struct cdb_change *change = NULL;
 	struct cdb_change_result result;
-	uint32_t waiting = 0, host;
+	uint32_t host;
 	int status;
 	pid_t pid;
 
@@ -369,14 +369,7 @@ static void test_same_device_at_once(void **state)
 	assert_true(pid >= 0);
 	if (!pid)
 		_exit(add_same_device());
-	while (!waiting && !waitpid(pid, &status, WNOHANG)) {
-		ok(cdb_get(rig_cdb, &err,
-			   "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'", ">u",
-			   &waiting));
-		/* The server gives the same answer again to whoever asks within 100 ms. */
-		usleep(150000);
-	}
-	assert_int_equal(waiting, 1);
+	rig_wait_blocked(pid);
 	ok(cdb_exec(rig_cdb, &err,
 		    "INSERT INTO port (vni, name, subnet, host, dev, mac) VALUES (501, 'first', 's', ?, 'same', "
 		    "x'02ff00000001')",
