@@ -60,6 +60,7 @@ test_kstate_SRC := tests/unit/agent_fake_kernel.c
 test_cdb_server_SRC := tests/unit/cdb_rig.c
 test_cdb_change_SRC := tests/unit/cdb_rig.c
 test_cdb_group_SRC := tests/unit/cdb_rig.c
+test_cdb_doc_SRC := tests/unit/cdb_rig.c
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 # What end-to-end tests look with; not installed.
 TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))

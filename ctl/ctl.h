@@ -13,6 +13,7 @@
 #include <json-c/json.h>
 #include "../lib/cdb.h"
 #include "../lib/cdb_batch.h"
+#include "../lib/cdb_doc.h"
 #include "../lib/intent.h"
 #include "../lib/util.h"
 
@@ -53,7 +54,7 @@ struct ctl_object {
 };
 
 extern const struct ctl_object ctl_vpc, ctl_subnet, ctl_host, ctl_port, ctl_table, ctl_route, ctl_nexthop, ctl_history,
-	ctl_db, ctl_kernel, ctl_agent;
+	ctl_diff, ctl_rollback, ctl_export, ctl_import, ctl_db, ctl_agent, ctl_kernel;
 
 extern const struct ctl_object *const ctl_objects[];
 extern const size_t ctl_n_objects;
@@ -174,6 +175,12 @@ struct ctl_plan {
 /* ctl/wait.c: until all live hosts have it. -ETIME, ctl->status 3: who has not is printed. */
 int ctl_wait_for(struct ctl *ctl, const struct ctl_plan *plan);
 
+/* The epoch of a past that is to be shown: the VPC whole, to pick from. -ENOENT for a VPC that never was. */
+int ctl_doc(struct ctl *ctl, const char *vpc, const uint64_t *epoch, struct cdb_doc *ret_doc);
+/* What `show ... epoch E` prints of it. @name NULL: all. */
+int ctl_show_past(struct ctl *ctl, const char *vpc, uint64_t epoch, enum cdb_item_kind kind, const char *name);
+/* The items of one kind in a document, all or one. */
+void ctl_print_items(struct ctl *ctl, const struct cdb_doc *doc, enum cdb_item_kind kind, const char *name);
 /* A VPC by name, or by the VNI of one that may be gone. */
 int ctl_vni(struct ctl *ctl, const char *name, uint32_t *ret_vni);
 void ctl_print_item_op(struct ctl *ctl, enum cdb_item_kind kind, const char *name, const char *was, const char *is,

@@ -107,3 +107,36 @@ void ctl_print_item_op(struct ctl *ctl, enum cdb_item_kind kind, const char *nam
 	json_object_object_add(object, "is", is ? json_tokener_parse(is) : NULL);
 	json_object_array_add(ops, object);
 }
+
+static void print_item(struct ctl *ctl, const struct cdb_item *item)
+{
+	struct json_object *object, *fields;
+
+	if (!ctl->json) {
+		print_line("", item->kind, item->name, item->text);
+		return;
+	}
+	object = json_object_new_object();
+	ctl_add_string(object,
+		       item->kind == CDB_ITEM_TABLE   ? "id"
+		       : item->kind == CDB_ITEM_RANGE ? "prefix"
+						      : "name",
+		       item->name);
+	fields = json_tokener_parse(item->text);
+	if (json_object_is_type(fields, json_type_object)) {
+		json_object_object_foreach(fields, key, value) {
+			json_object_object_add(object, key, json_object_get(value));
+		}
+	}
+	json_object_put(fields);
+	ctl_list_add(ctl, object);
+}
+
+void ctl_print_items(struct ctl *ctl, const struct cdb_doc *doc, enum cdb_item_kind kind, const char *name)
+{
+	ctl_list_begin(ctl);
+	for (size_t i = 0; i < doc->n_items; i++)
+		if (doc->items[i].kind == kind && (!name || !strcmp(doc->items[i].name, name)))
+			print_item(ctl, &doc->items[i]);
+	ctl_list_end(ctl);
+}

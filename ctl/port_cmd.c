@@ -270,17 +270,21 @@ static int port_show(struct ctl *ctl, int argc, char **argv)
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	struct cdb_vpc vpc = {};
 	struct port_row row;
+	uint64_t epoch;
 	struct ctl_arg args[] = {
-		CTL_ARG("NAME", CTL_WORD, &name),
-		CTL_ARG("vpc", CTL_WORD, &vpc_name),
-		CTL_ARG("subnet", CTL_WORD, &subnet),
-		CTL_ARG("host", CTL_WORD, &host),
+		CTL_ARG("NAME", CTL_WORD, &name),     CTL_ARG("vpc", CTL_WORD, &vpc_name),
+		CTL_ARG("subnet", CTL_WORD, &subnet), CTL_ARG("host", CTL_WORD, &host),
+		CTL_ARG("epoch", CTL_U64, &epoch),
 	};
 	int r;
 
 	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
+	if (!r && ctl_given(args, ARRAY_SIZE(args), "epoch") && (!vpc_name || subnet || host))
+		r = ctl_usage(ctl, "'epoch' is one VPC's: give 'vpc', and neither 'subnet' nor 'host'");
 	if (!r)
 		r = ctl_cdb(ctl);
+	if (!r && ctl_given(args, ARRAY_SIZE(args), "epoch"))
+		return ctl_show_past(ctl, vpc_name, epoch, CDB_ITEM_PORT, name);
 	if (!r && vpc_name)
 		r = cdb_vpc_find(ctl->cdb, vpc_name, &vpc, &ctl->err);
 	if (!r)
@@ -321,7 +325,10 @@ static const struct ctl_verb verbs[] = {
 	{ "prepare", port_prepare, "NAME vpc VPC host HOST [dev DEVICE]", true },
 	{ "move", port_move, "NAME vpc VPC", true },
 	{ "release", port_release, "NAME vpc VPC", true },
-	{ "show", port_show, "[NAME] [vpc VPC] [subnet SUBNET] [host HOST]", false },
+	{ "show", port_show,
+	  "[NAME] [vpc VPC] [subnet SUBNET] [host HOST]\n"
+	  "[NAME] vpc VPC epoch E",
+	  false },
 };
 
 const struct ctl_object ctl_port = {

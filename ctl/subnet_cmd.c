@@ -125,13 +125,19 @@ static int subnet_show(struct ctl *ctl, int argc, char **argv)
 	const char *name = NULL, *vpc_name = NULL;
 	struct cdb_vpc vpc = {};
 	struct subnet_row row;
-	struct ctl_arg args[] = { CTL_ARG("NAME", CTL_WORD, &name), CTL_ARG("vpc", CTL_WORD, &vpc_name) };
+	uint64_t epoch;
+	struct ctl_arg args[] = { CTL_ARG("NAME", CTL_WORD, &name), CTL_ARG("vpc", CTL_WORD, &vpc_name),
+				  CTL_ARG("epoch", CTL_U64, &epoch) };
 	bool more;
 	int r;
 
 	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
+	if (!r && args[2].given && !vpc_name)
+		r = ctl_usage(ctl, "'epoch' is one VPC's: give 'vpc'");
 	if (!r)
 		r = ctl_cdb(ctl);
+	if (!r && args[2].given)
+		return ctl_show_past(ctl, vpc_name, epoch, CDB_ITEM_SUBNET, name);
 	if (!r && vpc_name)
 		r = cdb_vpc_find(ctl->cdb, vpc_name, &vpc, &ctl->err);
 	if (!r)
@@ -160,7 +166,10 @@ static const struct ctl_verb verbs[] = {
 	{ "add", subnet_add, "NAME vpc VPC prefix PREFIX [table ID]", true },
 	{ "set", subnet_set, "NAME vpc VPC table ID", true },
 	{ "del", subnet_del, "NAME vpc VPC", true },
-	{ "show", subnet_show, "[NAME] [vpc VPC]", false },
+	{ "show", subnet_show,
+	  "[NAME] [vpc VPC]\n"
+	  "[NAME] vpc VPC epoch E",
+	  false },
 };
 
 const struct ctl_object ctl_subnet = {

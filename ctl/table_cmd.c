@@ -88,13 +88,20 @@ static int table_show(struct ctl *ctl, int argc, char **argv)
 	struct cdb_vpc vpc;
 	uint32_t id, found;
 	char name[64];
-	struct ctl_arg args[] = { CTL_ARG("ID", CTL_U32, &id), CTL_ARG("vpc", CTL_WORD, &vpc_name, .required = true) };
+	uint64_t epoch;
+	char text[16];
+	struct ctl_arg args[] = { CTL_ARG("ID", CTL_U32, &id), CTL_ARG("vpc", CTL_WORD, &vpc_name, .required = true),
+				  CTL_ARG("epoch", CTL_U64, &epoch) };
 	bool more;
 	int r;
 
 	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
 	if (!r)
 		r = ctl_cdb(ctl);
+	if (!r && args[2].given) {
+		snprintf(text, sizeof(text), "%u", args[0].given ? id : 0);
+		return ctl_show_past(ctl, vpc_name, epoch, CDB_ITEM_TABLE, args[0].given ? text : NULL);
+	}
 	if (!r)
 		r = cdb_vpc_find(ctl->cdb, vpc_name, &vpc, &ctl->err);
 	if (!r)
@@ -121,7 +128,7 @@ static const struct ctl_verb verbs[] = {
 	{ "add", table_add, "ID vpc VPC [name NAME]", true },
 	{ "set", table_set, "ID vpc VPC name NAME", true },
 	{ "del", table_del, "ID vpc VPC", true },
-	{ "show", table_show, "[ID] vpc VPC", false },
+	{ "show", table_show, "[ID] vpc VPC [epoch E]", false },
 };
 
 const struct ctl_object ctl_table = {

@@ -206,12 +206,17 @@ static int show_snapshot(struct ctl *ctl, const char *name)
 static int vpc_show(struct ctl *ctl, int argc, char **argv)
 {
 	const char *name = NULL;
-	struct ctl_arg args[] = { CTL_ARG("VPC", CTL_WORD, &name) };
+	uint64_t epoch;
+	struct ctl_arg args[] = { CTL_ARG("VPC", CTL_WORD, &name), CTL_ARG("epoch", CTL_U64, &epoch) };
 	int r;
 
 	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
+	if (!r && args[1].given && !name)
+		r = ctl_usage(ctl, "'epoch' is one VPC's: name it");
 	if (!r)
 		r = ctl_cdb(ctl);
+	if (!r && args[1].given)
+		return ctl_show_past(ctl, name, epoch, CDB_ITEM_VPC, NULL);
 	if (!r)
 		r = cdb_snapshot_begin(ctl->cdb, &ctl->err);
 	if (r)
@@ -229,7 +234,10 @@ static const struct ctl_verb verbs[] = {
 	{ "set", vpc_set, "VPC [name NAME] [quota BYTES] [strict on|off] [add-range PREFIX]... [del-range PREFIX]...",
 	  true },
 	{ "del", vpc_del, "VPC", true },
-	{ "show", vpc_show, "[VPC]", false },
+	{ "show", vpc_show,
+	  "[VPC]\n"
+	  "VPC epoch E",
+	  false },
 };
 
 const struct ctl_object ctl_vpc = {

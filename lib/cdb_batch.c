@@ -109,6 +109,11 @@ bool cdb_in_batch(const struct cdb *cdb)
 	return cdb->batch;
 }
 
+bool cdb_batch_has(const struct cdb *cdb, uint32_t vni)
+{
+	return cdb->batch && batch_find(cdb->batch, vni);
+}
+
 size_t cdb_batch_count(const struct cdb_batch *batch)
 {
 	return batch->n;

@@ -26,6 +26,8 @@ void cdb_batch_freep(struct cdb_batch **batch);
 /* The one that a change has joined. */
 struct cdb_batch *cdb_change_batch(const struct cdb_change *change);
 bool cdb_in_batch(const struct cdb *cdb);
+/* Whether the batch that is open, if one is, has begun to change the VPC. */
+bool cdb_batch_has(const struct cdb *cdb, uint32_t vni);
 /* The VPCs changed, those without an effect among them, in the order of their first change. */
 size_t cdb_batch_count(const struct cdb_batch *batch);
 struct cdb_change *cdb_batch_change(const struct cdb_batch *batch, size_t i);

@@ -52,6 +52,15 @@ static int check(const struct vpc_nl_nexthop *nh, struct vpc_err *err)
 	return 0;
 }
 
+int intent_nexthop_check(const struct cdb_change *change, const struct vpc_nl_nexthop *nh, struct vpc_err *err)
+{
+	int r = check(nh, err);
+
+	if (!r && nh->type == VPC_NEXTHOP_PEER)
+		r = intent_peer_check(change, nh, err);
+	return r ? vpc_err_prefix(err, r, "nexthop %u", nh->id) : 0;
+}
+
 /* The lowest id that is free. */
 static int free_id(const struct cdb_change *change, uint32_t *ret_id, struct vpc_err *err)
 {

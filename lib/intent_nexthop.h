@@ -9,6 +9,8 @@
 
 /* -ENOENT with a text. */
 int intent_nexthop_exists(const struct cdb_change *change, uint32_t id, struct vpc_err *err);
+/* Whether a customer may have it so, and the peer that it leads to is there. */
+int intent_nexthop_check(const struct cdb_change *change, const struct vpc_nl_nexthop *nh, struct vpc_err *err);
 /* The id to put into a route; a gateway or blackhole that is not there yet is added to the change. */
 int intent_via_resolve(struct cdb_change *change, const struct intent_via *via, uint32_t *ret_id, struct vpc_err *err);
 

@@ -84,10 +84,10 @@ cloud() {
 sound() { vpcctl db check "$V"; }
 
 @test "the library against the server, under the sanitizers" {
-	make -s build/san/unit/test_cdb_{server,change,group} 3>&-
+	make -s build/san/unit/test_cdb_{server,change,group,doc} 3>&-
 	local test
 	[[ -S $VPC_CDB_SOCKET ]]
-	for test in test_cdb_server test_cdb_change test_cdb_group; do
+	for test in test_cdb_server test_cdb_change test_cdb_group test_cdb_doc; do
 		CMOCKA_MESSAGE_OUTPUT=TAP run -0 build/san/unit/$test
 		echo "$output"
 		[[ $output = *"ok 1 "* && $output != *SKIP* ]]
@@ -539,6 +539,69 @@ vpc del $V") =~ 'VPC '$VNI' is at epoch '$((before + 2)) ]]
 	refused 2 'no table 9' -n route add 0.0.0.0/0 vpc "$V" table 9 via blackhole
 	refused 1 'changes nothing' -n vpc show
 	[[ $before = "$(vpcctl vpc show; sql 'SELECT COUNT(*) FROM outbox')" ]]
+	sound
+}
+
+@test "back to an epoch, differences, and a VPC as a document" {
+	cloud
+	local past doc=$BATS_TEST_TMPDIR/doc digest
+	vpcctl port add p1 vpc "$V" subnet web host "${V}a" dev tap1
+	vpcctl nexthop add vpc "$V" id 7 type group
+	vpcctl route add 0.0.0.0/0 vpc "$V" via nexthop 7
+	past=$(epoch) digest=$(json '.[0].digest' vpc show "$V")
+	vpcctl export "$V" > "$doc"
+	[[ $(vpcctl -p export "$V" | jq -S .) = "$(jq -S . "$doc")" ]]
+	vpcctl port set p1 vpc "$V" host "${V}b" dev tap9
+	vpcctl subnet add db vpc "$V" prefix 10.0.2.0/24
+	vpcctl route del 0.0.0.0/0 vpc "$V"
+	vpcctl vpc set "$V" quota 9
+	vpcctl diff "$V" "$past" > "$BATS_TEST_TMPDIR/diff"
+	grep -qx -- "  + port p1 subnet web host ${V}b dev tap9 mac 02:00:0a:00:01:02 flags 0 addresses 10.0.1.2/32" "$BATS_TEST_TMPDIR/diff"
+	grep -qx -- '  - route 0.0.0.0/0 table 1 nexthop 7' "$BATS_TEST_TMPDIR/diff"
+	[[ $(vpcctl diff "$V" "$past" "$past") = 'no difference' ]]
+	[[ $(vpcctl port show p1 vpc "$V" epoch "$past") = *"host ${V}a dev tap1"* ]]
+	[[ $(vpcctl -j subnet show vpc "$V" epoch "$past" | jq length) = 1 && $(json '.[0].quota' vpc show "$V" epoch "$past") = 0 ]]
+	[[ $(vpcctl table show vpc "$V" epoch 1) = 'table 1 name main' ]]
+	[[ $(vpcctl --dry-run rollback "$V" "$past") = *'nothing was changed' ]]
+	vpcctl rollback "$V" "$past"
+	[[ $(epoch) = $((past + 5)) && $(json '.[0].digest' vpc show "$V") = "$digest" ]]
+	[[ $(vpcctl history "$V" last 1) = *"rollback $V $past"* ]]
+	sound
+	refused 2 'before 999' rollback "$V" 999
+	refused 2 'was not there at epoch 0' port show vpc "$V" epoch 0
+	printf 'table add 9 vpc %s\nrollback %s %s\n' "$V" "$V" "$past" > "$BATS_TEST_TMPDIR/bad"
+	refused 2 'changed by this very change already' -b "$BATS_TEST_TMPDIR/bad"
+	refused 2 'was not there' rollback "$V" 0
+	refused 2 "no VPC 'nobody'" rollback nobody 1
+	refused 2 'already: .replace' import "$doc"
+	# A host that is gone is named.
+	vpcctl port set p1 vpc "$V" host "${V}b"
+	vpcctl host del "${V}a"
+	refused 2 "port p1: there is no host '${V}a'" rollback "$V" "$past"
+	refused 2 "port p1: there is no host '${V}a'" import "$doc" replace
+	settle
+	# Elsewhere, under another name and number; and what a document must not say.
+	jq ".vni = $((VNI + 500)) | .name = \"${V}x\" | .ports[0].host = \"${V}b\" | .ports[0].dev = \"x\"" "$doc" | vpcctl import -
+	vpcctl db check "${V}x"
+	[[ $(vpcctl route show vpc "${V}x" table 1) = "$(vpcctl route show vpc "$V" table 1)" ]]
+	jq '.subnets[0].prefix = "10.9.0.0/8"' "$doc" > "$BATS_TEST_TMPDIR/bad"
+	refused 2 'subnet web: .*did you mean' import "$BATS_TEST_TMPDIR/bad" replace
+	jq '.ports[0].addresses = ["10.0.1.1/32"] | .ports[0].host = "'"${V}b"'"' "$doc" > "$BATS_TEST_TMPDIR/bad"
+	refused 2 'port p1: address .* is the gateway' import "$BATS_TEST_TMPDIR/bad" replace
+	jq '.tables[0].routes["9.0.0.0/8"] = 99' "$doc" > "$BATS_TEST_TMPDIR/bad"
+	refused 2 'there is no nexthop 99' import "$BATS_TEST_TMPDIR/bad" replace
+	jq '.tables[0].routes["10.0.0.0/16"] = 7' "$doc" > "$BATS_TEST_TMPDIR/bad"
+	refused 2 'always lead to local' import "$BATS_TEST_TMPDIR/bad" replace
+	refused 2 "$doc.none: No such file" import "$doc.none"
+	head -c 100 "$doc" > "$BATS_TEST_TMPDIR/bad"
+	refused 2 'it ends too early' import "$BATS_TEST_TMPDIR/bad"
+	# Deleted, and back.
+	vpcctl port del p1 vpc "$V"
+	vpcctl vpc del "$V"
+	refused 2 'was deleted' export "$VNI"
+	[[ $(vpcctl export "$VNI" epoch "$past" | jq -r .digest) = "$digest" ]]
+	vpcctl rollback "$VNI" $((past + 6))
+	[[ $(vpcctl port show p1 vpc "$V") = *"host ${V}b"* ]]
 	sound
 }
 
