@@ -49,7 +49,8 @@ static int delta_apply(struct follow *f, const struct vpc_delta *delta)
 	f->have.epoch = delta->epoch;
 	f->have.digest = delta->digest;
 	f->n_deltas++;
-	follow_committed(f);
+	snprintf(f->change, sizeof(f->change), "%s", delta->change);
+	follow_committed(f, delta->base, delta->change);
 	return 0;
 }
 
@@ -105,8 +106,9 @@ static void deltas_done(int res, void *arg)
 		return;
 	}
 	if (f->n_deltas)
-		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms)", f->vni, f->start_epoch,
-			 f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f));
+		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms), change %s", f->vni,
+			 f->start_epoch, f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f),
+			 f->change);
 	if (!res && f->have.epoch < f->plan.to)
 		res = vpc_err_set(&f->err, -ENOENT, "%s: is gone", vpc_path_delta(f->vni, f->have.epoch + 1, path));
 	if (res == -ENOENT) {
@@ -157,7 +159,7 @@ static int snapshot_install(struct follow *f, const struct vpc_state *state)
 	}
 	f->have.epoch = state->epoch;
 	f->have.digest = state->digest;
-	follow_committed(f);
+	follow_committed(f, f->start_epoch, change);
 	if (f->plan.step == SYNC_REPAIR)
 		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64
 			 " repaired (snapshot, %zu changes, %zu routes, %.1f ms)",

@@ -11,6 +11,7 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 #include "metrics.h"
+#include "status.h"
 #include "timer.h"
 
 /* @all: ascending by VNI. */
@@ -115,8 +116,13 @@ static void follow_ready(struct follow *f)
 	agent_vpc_ready(f->agent);
 }
 
-void follow_committed(struct follow *f)
+void follow_committed(struct follow *f, uint64_t base, const char *change)
 {
+	struct vpc_status_change done = { .vni = f->vni, .base = base, .epoch = f->have.epoch,
+					  .seen_ms = f->head_seen_ms, .applied_ms = now_wall_ms() };
+
+	snprintf(done.change, sizeof(done.change), "%s", change);
+	status_applied(f->agent->status, &done);
 	agent_status_changed(f->agent);
 	follow_ready(f);
 }
@@ -240,6 +246,8 @@ static void follow_take_head(struct follow *f, const struct vpc_head *head, int 
 	bool news = !f->has_head || version != f->head_version;
 
 	f->head = *head;
+	if (news)
+		f->head_seen_ms = now_wall_ms();
 	f->head_version = version;
 	f->has_head = true;
 	if (!f->has_goal) {

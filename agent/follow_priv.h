@@ -27,6 +27,7 @@ enum follow_phase {
  * struct follow - one VPC
  * @have: what the kernel has of it; @have_known: whether that was read since the link came up
  * @head_version: znode version of @head
+ * @head_seen_ms: when it was read for the first time, for the status
  * @bad_version: znode version of a HEAD that was refused, -1: none
  * @missed_version: @head_version when a node behind it was found gone, -1: none
  * @asked: HEAD is or was read after `ports`
@@ -46,6 +47,7 @@ struct follow {
 	struct vpc_head head;
 	bool has_head;
 	int head_version, bad_version, missed_version;
+	uint64_t head_seen_ms;
 	struct kernel_vpc have;
 	uint64_t goal;
 	bool asked, has_goal, ready;
@@ -62,6 +64,7 @@ struct follow {
 	struct sync_plan plan;
 	uint64_t started_us, start_epoch;
 	unsigned int n_deltas, n_missing;
+	char change[VPC_CHANGE_MAX + 1]; /* of the last delta */
 };
 
 /* agent/follow.c */
@@ -74,7 +77,8 @@ void follow_fail(struct follow *f, int res);
 /* A node that HEAD promises is gone: HEAD is read again; when that changes nothing it is a failure. */
 void follow_missing(struct follow *f);
 int follow_read_kernel(struct follow *f);
-void follow_committed(struct follow *f); /* f->have is a new epoch, as published */
+/* f->have is a new epoch, as published, which @change ended in; the kernel was at @base. */
+void follow_committed(struct follow *f, uint64_t base, const char *change);
 
 /* agent/catchup.c: f->plan says what. The gate is held. */
 void follow_start_deltas(struct follow *f);

@@ -32,6 +32,8 @@ struct status {
 	bool alive, alive_busy, alive_replace;
 	uint64_t asked_us, alive_asked_us;
 	struct backoff said;
+	struct vpc_status_change recent[VPC_STATUS_RECENT_MAX]; /* a ring */
+	size_t n_recent; /* ever */
 	sd_event_source *timer;
 	bool soon; /* the timer was pulled forward */
 };
@@ -83,8 +85,24 @@ static void alive_done(int res, const char *path, void *arg)
 
 /* -- status -------------------------------------------------------------------------------------------------------- */
 
+void status_applied(struct status *st, const struct vpc_status_change *change)
+{
+	st->recent[st->n_recent++ % VPC_STATUS_RECENT_MAX] = *change;
+}
+
+/* Oldest first. Returns how many. */
+static size_t recent_copy(const struct status *st, struct vpc_status_change *ret)
+{
+	size_t n = st->n_recent < VPC_STATUS_RECENT_MAX ? st->n_recent : VPC_STATUS_RECENT_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = st->recent[(st->n_recent - n + i) % VPC_STATUS_RECENT_MAX];
+	return n;
+}
+
 static int status_format(struct status *st)
 {
+	struct vpc_status_change recent[VPC_STATUS_RECENT_MAX];
 	struct agent *a = st->agent;
 	struct vpc_host_status status = { .revision = hostports_revision(a->hostports), .time_ms = now_wall_ms() };
 	_cleanup_free_ struct vpc_status_vpc *vpcs = calloc(follows_count(a->follows) + 1, sizeof(*vpcs));
@@ -96,6 +114,8 @@ static int status_format(struct status *st)
 	status.instance = klink_instance(a->klink);
 	status.vpcs = vpcs;
 	status.n_vpcs = follows_status(a->follows, vpcs);
+	status.recent = recent;
+	status.n_recent = recent_copy(st, recent);
 	free(st->data);
 	st->data = NULL;
 	return vpc_host_status_format(&status, &st->data, &st->len);

@@ -8,8 +8,8 @@
 #include "ctl.h"
 
 const struct ctl_object *const ctl_objects[] = {
-	&ctl_vpc,  &ctl_subnet,	  &ctl_host,   &ctl_port,   &ctl_table, &ctl_route, &ctl_nexthop, &ctl_history,
-	&ctl_diff, &ctl_rollback, &ctl_export, &ctl_import, &ctl_db,	&ctl_agent, &ctl_kernel,
+	&ctl_vpc,     &ctl_subnet, &ctl_host,	  &ctl_port,   &ctl_table,  &ctl_route, &ctl_nexthop, &ctl_diff,
+	&ctl_history, &ctl_trace,  &ctl_rollback, &ctl_export, &ctl_import, &ctl_db,	&ctl_agent,   &ctl_kernel,
 };
 const size_t ctl_n_objects = ARRAY_SIZE(ctl_objects);
 

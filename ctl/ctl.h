@@ -54,7 +54,7 @@ struct ctl_object {
 };
 
 extern const struct ctl_object ctl_vpc, ctl_subnet, ctl_host, ctl_port, ctl_table, ctl_route, ctl_nexthop, ctl_history,
-	ctl_diff, ctl_rollback, ctl_export, ctl_import, ctl_db, ctl_agent, ctl_kernel;
+	ctl_diff, ctl_rollback, ctl_export, ctl_import, ctl_trace, ctl_db, ctl_agent, ctl_kernel;
 
 extern const struct ctl_object *const ctl_objects[];
 extern const size_t ctl_n_objects;

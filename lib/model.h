@@ -65,6 +65,7 @@ struct vpc_delta {
 	uint64_t epoch;
 	struct vpc_digest digest; /* at @epoch */
 	char change[VPC_CHANGE_MAX + 1];
+	uint64_t time_ms; /* when it was published, the publisher's wall clock; 0: not known */
 	struct vpc_nl_nexthop *nexthops; /* op: VPC_OP_SET or VPC_OP_DEL (only id is used) */
 	size_t n_nexthops, cap_nexthops;
 	struct vpc_nl_member *members; /* op: VPC_OP_SET or VPC_OP_DEL (weight is not used) */

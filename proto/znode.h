@@ -65,7 +65,17 @@ struct vpc_host_status {
 		struct vpc_digest digest;
 	} *vpcs;		/* owned */
 	size_t n_vpcs;
+	/* What was applied last, oldest first, at most VPC_STATUS_RECENT_MAX: for `vpcctl trace`. */
+	struct vpc_status_change {
+		uint32_t vni;
+		uint64_t base, epoch;	/* from one to the other, in one transaction */
+		char change[VPC_CHANGE_MAX + 1];	/* that ended in @epoch; "" when not known */
+		uint64_t seen_ms;	/* HEAD with it, or past it, was read; this host's wall clock */
+		uint64_t applied_ms;	/* the kernel has committed it */
+	} *recent;		/* owned */
+	size_t n_recent;
 };
+#define VPC_STATUS_RECENT_MAX	64
 
 /* Paths into @buf of VPC_ZNODE_PATH_MAX, which is returned. */
 char *vpc_path_vpc(uint32_t vni, char *buf);

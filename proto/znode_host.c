@@ -343,6 +343,23 @@ void vpc_host_ports_clear(struct vpc_host_ports *ports)
 	memset(ports, 0, sizeof(*ports));
 }
 
+static void write_recent(struct json_writer *w, const struct vpc_status_change *change, bool first)
+{
+	vpc_json_raw(w, first ? "],\"recent\":[[" : ",[");
+	vpc_json_u64(w, change->vni);
+	vpc_json_raw(w, ",");
+	vpc_json_u64(w, change->base);
+	vpc_json_raw(w, ",");
+	vpc_json_u64(w, change->epoch);
+	vpc_json_raw(w, ",");
+	vpc_json_string(w, change->change);
+	vpc_json_raw(w, ",");
+	vpc_json_u64(w, change->seen_ms);
+	vpc_json_raw(w, ",");
+	vpc_json_u64(w, change->applied_ms);
+	vpc_json_raw(w, "]");
+}
+
 int vpc_host_status_format(const struct vpc_host_status *status, char **ret, size_t *ret_len)
 {
 	struct json_writer w;
@@ -371,6 +388,8 @@ int vpc_host_status_format(const struct vpc_host_status *status, char **ret, siz
 		vpc_json_digest(&w, &status->vpcs[i].digest);
 		vpc_json_raw(&w, "]");
 	}
+	for (i = 0; i < status->n_recent && !w.error; i++)
+		write_recent(&w, &status->recent[i], !i);
 	vpc_json_raw(&w, "]}");
 	return vpc_json_finish(&w, ret, ret_len);
 }
@@ -430,6 +449,61 @@ static int parse_status_vpcs(json_object *obj, struct vpc_host_status *status, s
 	return 0;
 }
 
+static int parse_recent(json_object *value, const struct json_at *at, struct vpc_status_change *ret,
+			struct vpc_err *err)
+{
+	const char *change;
+	int r;
+
+	r = vpc_json_as_tuple(value, at, 6, err);
+	if (!r)
+		r = vpc_json_as_u32(json_object_array_get_idx(value, 0), at, "vni", 1, VPC_VNI_MAX, &ret->vni, err);
+	if (!r)
+		r = vpc_json_as_u64(json_object_array_get_idx(value, 1), at, "base", 0, INT64_MAX, &ret->base, err);
+	if (!r)
+		r = vpc_json_as_u64(json_object_array_get_idx(value, 2), at, "epoch", 0, INT64_MAX, &ret->epoch, err);
+	if (!r)
+		r = vpc_json_as_text(json_object_array_get_idx(value, 3), at, "change", &change, err);
+	if (!r)
+		r = vpc_json_as_u64(json_object_array_get_idx(value, 4), at, "seen", 0, INT64_MAX, &ret->seen_ms, err);
+	if (!r)
+		r = vpc_json_as_u64(json_object_array_get_idx(value, 5), at, "applied", 0, INT64_MAX, &ret->applied_ms,
+				    err);
+	if (r)
+		return r;
+	if (strlen(change) > VPC_CHANGE_MAX)
+		return vpc_json_bad(err, -EINVAL, at, "change", "longer than %d characters", VPC_CHANGE_MAX);
+	strcpy(ret->change, change);
+	return 0;
+}
+
+static int parse_recents(json_object *obj, struct vpc_host_status *status, struct vpc_err *err)
+{
+	struct json_at at = { .array = "recent" };
+	json_object *array;
+	size_t n;
+	int r;
+
+	if (!json_object_object_get_ex(obj, "recent", NULL))
+		return 0;
+	r = vpc_json_get(obj, NULL, "recent", json_type_array, &array, err);
+	if (r)
+		return r;
+	n = json_object_array_length(array);
+	if (n > VPC_STATUS_RECENT_MAX)
+		return vpc_err_set(err, -EINVAL, "recent: %zu changes, at most %d are kept", n, VPC_STATUS_RECENT_MAX);
+	status->recent = n ? calloc(n, sizeof(*status->recent)) : NULL;
+	if (n && !status->recent)
+		return vpc_err_set(err, -ENOMEM, "recent: out of memory");
+	status->n_recent = n;
+	for (; at.index < n; at.index++) {
+		r = parse_recent(json_object_array_get_idx(array, at.index), &at, &status->recent[at.index], err);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 int vpc_host_status_parse(const char *data, size_t len, struct vpc_host_status *ret, struct vpc_err *err)
 {
 	_cleanup_json_ json_object *obj = NULL;
@@ -449,6 +523,8 @@ int vpc_host_status_parse(const char *data, size_t len, struct vpc_host_status *
 		r = vpc_json_get_u64(obj, NULL, "time", 0, INT64_MAX, &status.time_ms, err);
 	if (!r)
 		r = parse_status_vpcs(obj, &status, err);
+	if (!r)
+		r = parse_recents(obj, &status, err);
 	if (r)
 		vpc_host_status_clear(&status);
 	else
@@ -459,5 +535,6 @@ int vpc_host_status_parse(const char *data, size_t len, struct vpc_host_status *
 void vpc_host_status_clear(struct vpc_host_status *status)
 {
 	free(status->vpcs);
+	free(status->recent);
 	memset(status, 0, sizeof(*status));
 }

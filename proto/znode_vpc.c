@@ -437,6 +437,10 @@ int vpc_delta_format(const struct vpc_delta *delta, char **ret, size_t *ret_len)
 	vpc_json_digest(&w, &delta->digest);
 	vpc_json_raw(&w, ",\"change\":");
 	vpc_json_string(&w, delta->change);
+	if (delta->time_ms) {
+		vpc_json_raw(&w, ",\"time\":");
+		vpc_json_u64(&w, delta->time_ms);
+	}
 	vpc_json_raw(&w, ",\"nexthops\":{\"set\":[");
 	write_delta_nexthops(&w, delta, VPC_OP_SET);
 	vpc_json_raw(&w, "],\"del\":[");
@@ -646,6 +650,8 @@ int vpc_delta_parse(const char *data, size_t len, struct vpc_delta *ret, struct 
 		r = vpc_json_get_digest(obj, NULL, "digest", &delta.digest, err);
 	if (!r)
 		r = vpc_json_get_string(obj, NULL, "change", 0, sizeof(delta.change), delta.change, err);
+	if (!r && json_object_object_get_ex(obj, "time", NULL))
+		r = vpc_json_get_u64(obj, NULL, "time", 0, INT64_MAX, &delta.time_ms, err);
 	if (!r)
 		r = parse_delta_nexthops(obj, &delta, err);
 	if (!r)

@@ -127,13 +127,14 @@ static int load_delta(struct publisher *p, uint32_t vni, uint64_t epoch, struct 
 }
 
 /* One more delta, which @to becomes the HEAD of; a batch that is full is written first, up to @head. */
-static int batch_add(struct publisher *p, struct batch *batch, struct pub_head *head, const struct vpc_delta *delta,
+static int batch_add(struct publisher *p, struct batch *batch, struct pub_head *head, struct vpc_delta *delta,
 		     struct vpc_head *to, struct vpc_err *err)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 	int r;
 
+	delta->time_ms = now_wall_ms();
 	r = vpc_delta_format(delta, &text, &len);
 	if (r)
 		return vpc_err_set(err, r, "VPC %" PRIu32 ": the delta of epoch %" PRIu64 " cannot be written: %s",
@@ -145,7 +146,7 @@ static int batch_add(struct publisher *p, struct batch *batch, struct pub_head *
 	}
 	to->epoch = delta->epoch;
 	to->digest = delta->digest;
-	to->time_ms = now_wall_ms();
+	to->time_ms = delta->time_ms;
 	memcpy(to->change, delta->change, sizeof(to->change));
 	vpc_path_delta(delta->vni, delta->epoch, batch->paths[batch->n]);
 	batch->ops[batch->n + 1] = (struct zk_op){

@@ -603,11 +603,11 @@ stop_ms() {
 	in_step 117
 }
 
-# What an agent says that it has: says_status PATH HOST VNI EPOCH REVISION
+# What an agent says that it has: says_status PATH HOST VNI EPOCH REVISION [RECENT]
 says_status() {
 	local path=$1
 	shift
-	zkcat put "$path/status" "{\"v\":1,\"host\":\"$1\",\"boot_id\":\"b\",\"instance\":\"0000000000000001\",\"revision\":$4,\"time\":1,\"vpcs\":[[$2,$3,\"00000000000000000000000000000000\"]]}"
+	zkcat put "$path/status" "{\"v\":1,\"host\":\"$1\",\"boot_id\":\"b\",\"instance\":\"0000000000000001\",\"revision\":$4,\"time\":1,\"vpcs\":[[$2,$3,\"00000000000000000000000000000000\"]]${5:+,\"recent\":[$5]}}"
 }
 
 @test "--wait: returns when the live hosts have it, else says who lags, status 3" {
@@ -644,4 +644,53 @@ says_status() {
 	[[ $status = 0 && $output = *'nothing to change'* ]]
 	run vpcctl --wait=soon vpc set waits quota 1
 	[[ $status = 1 ]]
+}
+
+@test "trace: when a change was committed, published, seen and applied" {
+	local change w1 w2 committed published
+	vpcctl vpc add traced vni 4701 range 10.0.0.0/16
+	vpcctl vpc add beside vni 4702 range 10.0.0.0/16
+	vpcctl subnet add s vpc traced prefix 10.0.1.0/24
+	for i in 1 2; do
+		vpcctl host add r$i vtep 198.18.10.$i
+		vpcctl port add p$i vpc traced subnet s host r$i dev tap1
+	done
+	publisher
+	wait_for outbox_is 0
+	stop_ms "$PUB" > /dev/null
+	# One change of two VPCs, which nobody publishes yet.
+	printf 'route add 9.0.0.0/8 vpc traced via blackhole\ntable add 7 vpc beside\n' |
+		vpcctl -j -b - > "$BATS_TEST_TMPDIR/done"
+	change=$(jq -r .change "$BATS_TEST_TMPDIR/done")
+	run -0 vpcctl trace "$change"
+	[[ $output = "change $change VPC 4701 epoch 5 by "*'  not published'*'host r1 does not have it: at epoch 0, not alive'* ]]
+	[[ $output = *"change $change VPC 4702 epoch 2 by "*'batch of 2: route add'* ]]
+	publisher
+	wait_for outbox_is 0
+	vpcctl -j trace "$change" > "$BATS_TEST_TMPDIR/trace"
+	committed=$(jq '.[0].committed' "$BATS_TEST_TMPDIR/trace") published=$(jq '.[0].published' "$BATS_TEST_TMPDIR/trace")
+	((committed && published >= committed))
+	[[ $(jq -c '[.[0].is_published, .[0].hosts[].epoch]' "$BATS_TEST_TMPDIR/trace") = '[true,0,0]' ]]
+	# r1 came by a jump over two epochs, r2 has it and does not remember.
+	w1=$(host_path r1) w2=$(host_path r2)
+	says_status "$w1" r1 4701 5 2 "[4701,1,3,\"x\",1,2],[4701,3,5,\"$change\",$((published + 4)),$((published + 6))]"
+	says_status "$w2" r2 4701 6 2
+	zkcat put "$w1/alive" ''
+	run -0 vpcctl trace "$change"
+	[[ $output = *"  published +$((published - committed)) ms"* ]]
+	[[ $output = *"host r1 seen +4 ms applied +2 ms in all +$((published - committed + 6)) ms"$'\n'* ]]
+	[[ $output = *'host r2 has it, but not when any more (not alive)'* ]]
+	says_status "$w2" r2 4701 4 2
+	[[ $(vpcctl trace "$change") = *'host r2 does not have it: at epoch 4, not alive'* ]]
+	# The time stands in the delta when HEAD has long gone on.
+	vpcctl route del 9.0.0.0/8 vpc traced
+	wait_for outbox_is 0
+	[[ $(vpcctl -j trace "$change" | jq '.[0].published') = "$published" ]]
+	run --separate-stderr vpcctl trace c0123456789abcdef
+	[[ $status = 2 && -z $output && $stderr = *"no change 'c0123456789abcdef'"* ]]
+	run --separate-stderr vpcctl -n trace "$change"
+	[[ $status = 1 ]]
+	zkcat put "$w2/status" '{"v":1,"host":7}'
+	run --separate-stderr vpcctl -j trace "$change"
+	[[ $status = 2 && $stderr = *'status of host r2: '* ]]
 }

@@ -56,6 +56,14 @@ static void test_first_sync(void **state)
 	assert_int_equal(status.vpcs[0].epoch, 3);
 	assert_true(vpc_digest_equal(&status.vpcs[0].digest, &p.state.digest));
 	assert_int_equal(status.instance, host.instance);
+	assert_int_equal(status.n_recent, 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(status.recent[i].vni, 100);
+		assert_int_equal(status.recent[i].base, i);
+		assert_int_equal(status.recent[i].epoch, i + 1);
+		assert_true(status.recent[i].seen_ms && status.recent[i].seen_ms <= status.recent[i].applied_ms);
+	}
+	assert_string_equal(status.recent[2].change, p.head.change);
 	vpc_host_status_clear(&status);
 	run_until(a, fake_zk_session_owns(vpc_path_host("h1", "alive", path)));
 	finish(a, &p);

@@ -66,7 +66,8 @@ static const char ports_doc[] =
 	"\"vpcs\":[7,200]}";
 static const char status_doc[] =
 	"{\"v\":1,\"host\":\"h1\",\"boot_id\":\"6f1b\",\"instance\":\"00000000deadbeef\",\"revision\":3,"
-	"\"time\":1767225600000,\"vpcs\":[[100,9,\"" D1 "\"],[101,1,\"" D2 "\"]]}";
+	"\"time\":1767225600000,\"vpcs\":[[100,9,\"" D1 "\"],[101,1,\"" D2 "\"]],"
+	"\"recent\":[[100,7,9,\"c1f\",1767225600001,1767225600003],[101,0,1,\"\",1767225600002,1767225600004]]}";
 
 static const struct {
 	enum doc doc;
@@ -159,6 +160,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(vpc_host_status_format(&status, &text, &len), 0);
 	assert_string_equal(text, status_doc);
 	free(text);
+	assert_int_equal(status.n_recent, 2);
+	assert_string_equal(status.recent[0].change, "c1f");
+	assert_int_equal(status.recent[1].applied_ms, 1767225600004);
 	vpc_host_status_clear(&status);
 }
 
@@ -297,6 +301,13 @@ static const struct {
 	{ STATUS, "[101,1,", "[101,-1,", -EINVAL, "vpcs[1].epoch: -1" },
 	{ STATUS, "[101,1,\"ff", "[101,1,\"xx", -EINVAL, "vpcs[1].digest: 'xx" },
 	{ STATUS, "[[100", "[3,[100", -EINVAL, "vpcs[0]: int, an array of 3 expected" },
+	{ STATUS, "[100,7,9,", "[100,7,", -EINVAL, "recent[0]: 5 elements, 6 expected" },
+	{ STATUS, "[100,7,9,", "[0,7,9,", -EINVAL, "recent[0].vni: 0" },
+	{ STATUS, "[101,0,1,", "[101,-1,1,", -EINVAL, "recent[1].base: -1" },
+	{ STATUS, "\"c1f\"", "7", -EINVAL, "recent[0].change: int" },
+	{ STATUS, "c1f", "ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", -EINVAL,
+	  "recent[0].change: longer than 64" },
+	{ STATUS, "1767225600004", "\"late\"", -EINVAL, "recent[1].applied: string" },
 };
 
 static void test_refusals(void **state)

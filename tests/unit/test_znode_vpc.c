@@ -255,6 +255,7 @@ static void random_delta(struct vpc_delta *delta)
 	delta->epoch = delta->base + 1 + rnd(3);
 	delta->digest = (struct vpc_digest){ { rnd(UINT32_MAX), (uint64_t)rnd(UINT32_MAX) << 32 } };
 	snprintf(delta->change, sizeof(delta->change), "c%u\"\\", rnd(1000));
+	delta->time_ms = rnd(2) ? 1767225600000 + rnd(1000) : 0;
 	for (i = 0; i < state.n_nexthops; i++)
 		assert_int_equal(rnd(2) ? vpc_delta_set_nexthop(delta, &state.nexthops[i])
 					: vpc_delta_del_nexthop(delta, state.nexthops[i].id),
@@ -284,6 +285,7 @@ static void test_delta_round_trip(void **arg)
 		assert_int_equal(back.n_nexthops, delta.n_nexthops);
 		assert_int_equal(back.n_routes, delta.n_routes);
 		assert_string_equal(back.change, delta.change);
+		assert_int_equal(back.time_ms, delta.time_ms);
 		assert_int_equal(back.base, delta.base);
 		assert_int_equal(back.digest.h[1], delta.digest.h[1]);
 		/* Parsing sorts operations into set and del and nothing else, so the text is a fixed point. */
