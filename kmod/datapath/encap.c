@@ -178,7 +178,7 @@ static void vpc_encap_xmit_ipv4(struct sk_buff *skb, const struct vpc_encap_out 
 	iph = ip_hdr(skb);
 	skb_scrub_packet(skb, true);
 	skb_clear_hash_if_not_l4(skb);
-	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	*IPCB(skb) = (struct inet_skb_parm){ };
 	/* Whoever keeps the skb beyond this RCU section takes a reference, as on the way of forwarded packets. */
 	skb_dst_set_noref(skb, out->dst);
 	if (likely(df && vpc_underlay_is_direct(out->net, out->dst))) {

@@ -69,7 +69,7 @@ static __always_inline enum vpc_drop vpc_decide_source(const struct vpc_flow *fl
 
 	if (unlikely(flow->router))
 		return VPC_DROP_NONE;
-	if (!ether_addr_equal_unaligned(flow->smac, conf->mac))
+	if (!ether_addr_equal(flow->smac, conf->mac))
 		return VPC_DROP_SOURCE_MAC;
 	if (vpc_addr_is_multicast(flow->family, flow->saddr) || vpc_addr_is_martian(flow->family, flow->saddr))
 		return VPC_DROP_SOURCE_ADDR;

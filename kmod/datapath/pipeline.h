@@ -16,7 +16,7 @@
  * @host: this namespace's VTEP, may be NULL
  * @version: the one version that this packet sees
  * @port: where the packet came from; NULL: from the wire
- * @smac: inner source MAC; read for packets from a port
+ * @smac: inner source MAC, 2-byte aligned; read for packets from a port
  * @saddr: inner source, 4 or 16 bytes, as @daddr
  * @proto: inner IP protocol, extension headers of IPv6 skipped
  * @sport: TCP's, UDP's, SCTP's; 0 for all others and for every fragment, so that fragments go one way
