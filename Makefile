@@ -48,12 +48,14 @@ vpcctl_SRC := $(wildcard ctl/*.c)
 # Unit tests of a program's own modules: test_<name>_SRC := agent/<name>.c
 test_reconcile_SRC := reconcile/content.c reconcile/presence.c reconcile/report.c
 test_agent_sync_SRC := agent/sync.c
+test_agent_cachefile_SRC := agent/cachefile.c
 test_agent_gate_SRC := agent/gate.c agent/backoff.c
 # The whole agent but main(), against fakes of lib/zk.h, lib/kernel.h and lib/log.h.
 test_agent_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) $(wildcard tests/unit/agent_*.c)
 test_agent_failures_SRC := $(test_agent_SRC)
 test_agent_control_SRC := $(test_agent_SRC)
 test_agent_scrape_SRC := $(test_agent_SRC)
+test_agent_restore_SRC := $(test_agent_SRC)
 test_agent_kports_SRC := agent/kports.c agent/metrics.c tests/unit/agent_fake_kernel.c
 test_ctl_args_SRC := ctl/args.c
 test_kstate_SRC := tests/unit/agent_fake_kernel.c

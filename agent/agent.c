@@ -11,11 +11,13 @@
 #include <systemd/sd-daemon.h>
 #include "../lib/log.h"
 #include "../lib/util.h"
+#include "cache.h"
 #include "control.h"
 #include "follow.h"
 #include "hostports.h"
 #include "klink.h"
 #include "metrics.h"
+#include "restore.h"
 #include "scrape.h"
 #include "session.h"
 #include "status.h"
@@ -60,6 +62,13 @@ static void agent_enter(struct agent *a, enum agent_state state, const char *tex
 	sd_notifyf(0, "STATUS=%s", text);
 }
 
+static void agent_ready(struct agent *a)
+{
+	if (!a->ready)
+		sd_notify(0, "READY=1");
+	a->ready = true;
+}
+
 void agent_progress(struct agent *a)
 {
 	size_t failing = follows_failing(a->follows);
@@ -74,15 +83,15 @@ void agent_progress(struct agent *a)
 		 hostports_revision(a->hostports), hostports_failing(a->hostports) ? " (newer ones failing)" : "",
 		 hostports_count(a->hostports), follows_count(a->follows), failed);
 	agent_enter(a, AGENT_LIVE, text);
-	if (!a->ready)
-		sd_notify(0, "READY=1");
-	a->ready = true;
+	agent_ready(a);
+	cache_changed(a->cache);
 }
 
 void agent_connected(struct agent *a, bool fresh)
 {
 	agent_enter(a, AGENT_SYNCING,
 		    fresh ? "syncing: connected to ZooKeeper, new session" : "syncing: connected to ZooKeeper again");
+	restore_connected(a->restore);
 	hostports_unsettle(a->hostports);
 	follows_unsettle(a->follows);
 	watches_read_all(a->watches);
@@ -103,6 +112,8 @@ void agent_disconnected(struct agent *a, const char *why)
 	}
 	snprintf(text, sizeof(text), "isolated: ZooKeeper: %s; forwarding goes on with what the kernel has", why);
 	agent_enter(a, AGENT_ISOLATED, text);
+	/* It may have gone before the kernel had everything. */
+	restore_alone(a->restore);
 }
 
 void agent_kernel_suspect(struct agent *a)
@@ -113,7 +124,7 @@ void agent_kernel_suspect(struct agent *a)
 void agent_ports_read(struct agent *a)
 {
 	hostports_kick(a->hostports, true);
-	status_changed(a->status);
+	agent_status_changed(a);
 }
 
 void agent_vpc_ready(struct agent *a)
@@ -121,9 +132,17 @@ void agent_vpc_ready(struct agent *a)
 	hostports_kick(a->hostports, false);
 }
 
+void agent_restored(struct agent *a, const char *text)
+{
+	agent_enter(a, AGENT_ISOLATED, text);
+	agent_ready(a);
+	follows_step_all(a->follows);
+}
+
 void agent_status_changed(struct agent *a)
 {
 	status_changed(a->status);
+	cache_changed(a->cache);
 }
 
 /* -- the kernel ---------------------------------------------------------------------------------------------------- */
@@ -138,6 +157,7 @@ static void kernel_up(void *arg)
 	follows_step_all(a->follows);
 	hostports_kick(a->hostports, true);
 	status_changed(a->status);
+	restore_alone(a->restore);
 }
 
 static void kernel_down(void *arg)
@@ -261,6 +281,10 @@ static int parts_init(struct agent *a, struct vpc_err *err)
 	if (!a->follows || !a->hostports || !a->status)
 		return vpc_err_set(err, -ENOMEM, "out of memory, or no /proc/sys/kernel/random/boot_id");
 	res = scrape_new(a, &a->scrape, err);
+	if (!res)
+		res = cache_new(a, &a->cache, err);
+	if (!res)
+		res = restore_new(a, &a->restore, err);
 	if (res)
 		return res;
 	log_info("connecting to ZooKeeper at %s as host %s", a->config.zk_hosts, a->config.host);
@@ -317,6 +341,8 @@ void agent_free(struct agent *a)
 {
 	if (!a)
 		return;
+	restore_free(a->restore);
+	cache_free(a->cache);
 	scrape_free(a->scrape);
 	control_free(a->control);
 	status_free(a->status);

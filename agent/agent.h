@@ -20,10 +20,12 @@
 #define AGENT_SNAPSHOTS_MAX 1 /* whole states in memory at the same time */
 #define AGENT_CATCHUPS_MAX 16 /* VPCs that read deltas at the same time */
 
+struct cache;
 struct control;
 struct follows;
 struct hostports;
 struct klink;
+struct restore;
 struct scrape;
 struct session;
 struct status;
@@ -58,6 +60,8 @@ struct agent {
 	struct status *status;
 	struct control *control;
 	struct scrape *scrape;
+	struct cache *cache;
+	struct restore *restore;
 	struct gate snapshots, catchups;
 };
 
@@ -82,6 +86,7 @@ void agent_kernel_suspect(struct agent *a); /* a kernel call failed */
 void agent_ports_read(struct agent *a); /* the host's VPCs may be others now */
 void agent_vpc_ready(struct agent *a); /* ports may be put into a VPC now */
 void agent_progress(struct agent *a); /* something settled: perhaps we are live */
+void agent_restored(struct agent *a, const char *text); /* from the cache, for want of ZooKeeper; @text: a line */
 void agent_status_changed(struct agent *a); /* epochs or the ports' revision moved */
 
 #endif

@@ -463,6 +463,13 @@ static struct follow *follows_find(const struct follows *fs, uint32_t vni)
 	return found ? *found : NULL;
 }
 
+uint64_t follows_head_epoch(const struct follows *fs, uint32_t vni)
+{
+	const struct follow *f = follows_find(fs, vni);
+
+	return f && f->has_head ? f->head.epoch : UINT64_MAX;
+}
+
 bool follows_wanted(const struct follows *fs, uint32_t vni)
 {
 	return follows_find(fs, vni);
@@ -510,7 +517,8 @@ void follows_each(const struct follows *fs, void (*fn)(const struct follow_info 
 						  .epoch = f->have.epoch,
 						  .head = f->head.epoch,
 						  .behind_us = f->behind_since_us ? now - f->behind_since_us : 0,
-						  .reason = f->reason };
+						  .reason = f->reason,
+						  .have = &f->have };
 
 		fn(&info, arg);
 	}

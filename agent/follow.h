@@ -28,6 +28,7 @@ void follows_kernel_gone(struct follows *fs);
 /* The module is (back) there, or told something that was lost: compare all again. */
 void follows_step_all(struct follows *fs);
 
+uint64_t follows_head_epoch(const struct follows *fs, uint32_t vni); /* UINT64_MAX: not known */
 bool follows_wanted(const struct follows *fs, uint32_t vni);
 /*
  * Whether ports may be put into the VPC, or changed: the kernel has been at the HEAD that was read after `ports`, or is
@@ -44,12 +45,14 @@ size_t follows_failing(const struct follows *fs); /* not at HEAD, with a reason 
  * @known: @epoch is what the kernel has; @has_head: @head is ZooKeeper's
  * @behind_us: for how long it has not been at HEAD; 0: it is there
  * @reason: why, as in the log; NULL: nothing is wrong
+ * @have: what the kernel has, when @known
  */
 struct follow_info {
 	uint32_t vni;
 	bool known, has_head;
 	uint64_t epoch, head, behind_us;
 	const char *reason;
+	const struct kernel_vpc *have;
 };
 
 /* Calls @fn for each VPC, ascending. */

@@ -31,7 +31,7 @@ struct hostports {
 	struct vpc_host_ports want;
 	bool has_want, fresh, all, pending, failing;
 	int bad_version;
-	uint64_t reached;
+	uint64_t reached, generation;
 	struct vpc_err reason;
 	struct backoff backoff;
 	sd_event_source *timer, *defer;
@@ -257,6 +257,7 @@ static void ports_take(struct hostports *hp, struct vpc_host_ports *want)
 		return;
 	}
 	hp->has_want = true;
+	hp->generation++;
 	if (news)
 		log_info("ports revision %" PRIu64 ": %zu port%s, %zu VPC%s", hp->want.revision, hp->want.n_ports,
 			 hp->want.n_ports == 1 ? "" : "s", n_vpcs, n_vpcs == 1 ? "" : "s");
@@ -356,6 +357,16 @@ size_t hostports_count(const struct hostports *hp)
 uint64_t hostports_wanted(const struct hostports *hp)
 {
 	return hp->has_want ? hp->want.revision : 0;
+}
+
+uint64_t hostports_generation(const struct hostports *hp)
+{
+	return hp->has_want ? hp->generation : 0;
+}
+
+int hostports_format(const struct hostports *hp, char **ret, size_t *ret_len)
+{
+	return vpc_host_ports_format(&hp->want, ret, ret_len);
 }
 
 bool hostports_failing(const struct hostports *hp)

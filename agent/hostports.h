@@ -28,6 +28,8 @@ bool hostports_settled(const struct hostports *hp);
 
 uint64_t hostports_revision(const struct hostports *hp); /* reached in the kernel, 0: none */
 uint64_t hostports_wanted(const struct hostports *hp); /* revision of the last good node, 0: none */
+uint64_t hostports_generation(const struct hostports *hp); /* of the last good node: grows with each; 0: none */
+int hostports_format(const struct hostports *hp, char **ret, size_t *ret_len); /* the last good node */
 size_t hostports_count(const struct hostports *hp);
 bool hostports_failing(const struct hostports *hp);
 const char *hostports_reason(const struct hostports *hp); /* while it is failing, as in the log; "" else */

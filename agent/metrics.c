@@ -203,7 +203,7 @@ static void sums_print(FILE *to)
 
 		if (!strcmp(c->callee, "zookeeper"))
 			histogram_merge(&zookeeper, &c->time);
-		else
+		else if (!strcmp(c->callee, "kernel"))
 			for (size_t r = 0; r < c->n_results; r++)
 				if (c->results[r].res)
 					results_add(errors, &n_errors, c->results[r].res, c->results[r].count);

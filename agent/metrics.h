@@ -13,8 +13,8 @@
 #include "../lib/util.h"
 
 /*
- * One call is over. @caller: a part of the agent; @callee: "kernel" or "zookeeper"; @call: which one. All three are
- * constants. @res: 0 or -errno.
+ * One call is over. @caller: a part of the agent; @callee: "kernel", "zookeeper" or "disk"; @call: which one. All three
+ * are constants. @res: 0 or -errno.
  */
 void metrics_call(const char *caller, const char *callee, const char *call, int res, uint64_t us);
 /* A VPC has reached its HEAD, @us after it was first seen behind. */

@@ -11,6 +11,7 @@
 #include "follow.h"
 #include "hostports.h"
 #include "klink.h"
+#include "restore.h"
 
 static void report_vpc(const struct follow_info *info, void *arg)
 {
@@ -30,6 +31,7 @@ static void report_vpc(const struct follow_info *info, void *arg)
 
 int report_format(struct agent *a, char **ret, size_t *ret_len)
 {
+	struct restore_result restored = restore_result(a->restore);
 	struct vpc_agent_report report = {
 		.version = VPC_VERSION,
 		.pid = getpid(),
@@ -38,6 +40,9 @@ int report_format(struct agent *a, char **ret, size_t *ret_len)
 		.revision = hostports_wanted(a->hostports),
 		.reached = hostports_revision(a->hostports),
 		.n_ports = hostports_count(a->hostports),
+		.restored_ms = restored.time_ms,
+		.restored_vpcs = restored.n_vpcs,
+		.restored_ports = restored.n_ports,
 	};
 	int res;
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include "../proto/agent_report.h"
 #include "ctl.h"
 
@@ -82,6 +83,20 @@ static void print_vpc(const struct vpc_agent_report_vpc *vpc)
 	printf("%s%s\n", vpc->reason[0] ? ": " : "", vpc->reason);
 }
 
+static void print_restored(const struct vpc_agent_report *report)
+{
+	time_t seconds = report->restored_ms / 1000;
+	char when[32];
+	struct tm tm;
+
+	if (!report->restored_ms)
+		return;
+	gmtime_r(&seconds, &tm);
+	strftime(when, sizeof(when), "%FT%TZ", &tm);
+	printf("restored: %" PRIu64 " VPCs and %" PRIu64 " ports, from the cache of %s\n", report->restored_vpcs,
+	       report->restored_ports, when);
+}
+
 static void print_report(const struct vpc_agent_report *report)
 {
 	printf("host %s: %s for %.1f s, vpc_agent %s, pid %u\n", report->host, report->state, report->state_ms / 1000.0,
@@ -98,6 +113,7 @@ static void print_report(const struct vpc_agent_report *report)
 	if (report->reached != report->revision)
 		printf(", the kernel has revision %" PRIu64, report->reached);
 	printf("%s%s\n", report->reason[0] ? ": " : "", report->reason);
+	print_restored(report);
 	for (size_t i = 0; i < report->n_vpcs; i++)
 		print_vpc(&report->vpcs[i]);
 }

@@ -59,6 +59,8 @@ static const struct config_key keys[] = {
 	KEY("agent", "load_module", KEY_BOOL, load_module, "no"),
 	KEY_UINT("agent", "status_interval_s", status_interval_s, 1, 86400, "60"),
 	KEY_UINT("agent", "metrics_port", metrics_port, 0, 65535, "9469"),
+	KEY("agent", "cache", KEY_BOOL, cache, "yes"),
+	KEY("agent", "state_dir", KEY_DIR, state_dir, "/var/lib/vpc"),
 	KEY("agent", "run_dir", KEY_DIR, run_dir, "/run/vpc"),
 	KEY_UINT("publisher", "poll_ms", poll_ms, 1, 60000, "30"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),
@@ -340,5 +342,6 @@ void vpc_config_clear(struct vpc_config *config)
 	free(config->cdb_database);
 	free(config->host);
 	free(config->run_dir);
+	free(config->state_dir);
 	*config = (struct vpc_config){ 0 };
 }

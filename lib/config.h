@@ -28,6 +28,8 @@ struct vpc_config {
 	bool load_module; /* load_module = no: insert vpc.ko when it is absent */
 	unsigned int status_interval_s; /* status_interval_s = 60 */
 	unsigned int metrics_port; /* metrics_port = 9469 on loopback; 0: none */
+	bool cache; /* cache = yes */
+	char *state_dir; /* state_dir = /var/lib/vpc: the disk cache. NULL (tests): none */
 	char *run_dir; /* run_dir = /run/vpc: the socket for vpcctl. NULL (tests): none */
 	/* [publisher] */
 	unsigned int poll_ms; /* poll_ms = 30: between two looks into an empty outbox */

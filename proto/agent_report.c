@@ -53,7 +53,9 @@ int vpc_agent_report_format(const struct vpc_agent_report *report, char **ret, s
 	} numbers[] = {
 		{ ",\"pid\":", report->pid },		{ ",\"state_ms\":", report->state_ms },
 		{ ",\"revision\":", report->revision }, { ",\"reached\":", report->reached },
-		{ ",\"ports\":", report->n_ports },
+		{ ",\"ports\":", report->n_ports },		{ ",\"restored\":", report->restored_ms },
+		{ ",\"restored_vpcs\":", report->restored_vpcs },
+		{ ",\"restored_ports\":", report->restored_ports },
 	};
 	const struct {
 		const char *key, *value;
@@ -162,6 +164,27 @@ static int parse_strings(json_object *obj, struct vpc_agent_report *report, stru
 	return r;
 }
 
+static int parse_numbers(json_object *obj, struct vpc_agent_report *report, struct vpc_err *err)
+{
+	const struct {
+		const char *member;
+		uint64_t *to;
+	} numbers[] = {
+		{ "state_ms", &report->state_ms },
+		{ "revision", &report->revision },
+		{ "reached", &report->reached },
+		{ "ports", &report->n_ports },
+		{ "restored", &report->restored_ms },
+		{ "restored_vpcs", &report->restored_vpcs },
+		{ "restored_ports", &report->restored_ports },
+	};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(numbers); i++)
+		r = vpc_json_get_u64(obj, NULL, numbers[i].member, 0, INT64_MAX, numbers[i].to, err);
+	return r;
+}
+
 int vpc_agent_report_parse(const char *data, size_t len, struct vpc_agent_report *ret, struct vpc_err *err)
 {
 	_cleanup_json_ json_object *obj = NULL;
@@ -174,13 +197,7 @@ int vpc_agent_report_parse(const char *data, size_t len, struct vpc_agent_report
 	if (!r)
 		r = vpc_json_get_u32(obj, NULL, "pid", 0, INT32_MAX, &report.pid, err);
 	if (!r)
-		r = vpc_json_get_u64(obj, NULL, "state_ms", 0, INT64_MAX, &report.state_ms, err);
-	if (!r)
-		r = vpc_json_get_u64(obj, NULL, "revision", 0, INT64_MAX, &report.revision, err);
-	if (!r)
-		r = vpc_json_get_u64(obj, NULL, "reached", 0, INT64_MAX, &report.reached, err);
-	if (!r)
-		r = vpc_json_get_u64(obj, NULL, "ports", 0, INT64_MAX, &report.n_ports, err);
+		r = parse_numbers(obj, &report, err);
 	if (!r)
 		r = parse_vpcs(obj, &report, err);
 	if (r)

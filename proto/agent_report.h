@@ -32,6 +32,7 @@ struct vpc_agent_report {
 	uint64_t instance;
 	uint64_t revision, reached; /* of `ports`: read, in the kernel; 0: none */
 	uint64_t n_ports;
+	uint64_t restored_ms, restored_vpcs, restored_ports; /* from the cache of that time (1970); 0: nothing */
 	char reason[VPC_AGENT_REASON_MAX + 1]; /* why @reached is behind; "": nothing is wrong */
 	struct vpc_agent_report_vpc *vpcs; /* owned, ascending */
 	size_t n_vpcs;

@@ -210,6 +210,7 @@ lab_conf() {
 			[agent]
 			name = $name
 			status_interval_s = 2
+			state_dir = $lab_dir/state
 			metrics_port = ${LAB_METRICS_PORT:-0}
 			[publisher]
 			poll_ms = ${LAB_POLL_MS:-30}

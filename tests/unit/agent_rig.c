@@ -171,6 +171,7 @@ void pub_ports(void)
 /* -- the agent ----------------------------------------------------------------------------------------------------- */
 
 const char *rig_run_dir;
+const char *rig_state_dir;
 unsigned int rig_metrics_port;
 
 struct agent *agent_start(void)
@@ -180,6 +181,8 @@ struct agent *agent_start(void)
 				     .host = strdup("h1"),
 				     .status_interval_s = 3600,
 				     .metrics_port = rig_metrics_port,
+				     .cache = true,
+				     .state_dir = rig_state_dir ? strdup(rig_state_dir) : NULL,
 				     .run_dir = rig_run_dir ? strdup(rig_run_dir) : NULL };
 	struct agent *a;
 	struct vpc_err err;
@@ -227,7 +230,7 @@ int rig_setup(void **state)
 	fake_zk_reset();
 	fake_kernel_reset();
 	fake_log_reset();
-	rig_run_dir = NULL;
+	rig_run_dir = rig_state_dir = NULL;
 	rig_metrics_port = 0;
 	host_ports = (struct vpc_host_ports){ .host = "h1", .udp_port = 4789, .ports = port_array };
 	host_ports.vtep4 = (struct vpc_addr){ AF_INET, { 192, 0, 2, 11 } };

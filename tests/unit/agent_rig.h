@@ -45,6 +45,7 @@ void pub_ports(void);
 
 /* [agent] run_dir of agents that start; NULL, which the setup makes it: none. */
 extern const char *rig_run_dir;
+extern const char *rig_state_dir; /* the same of the cache */
 extern unsigned int rig_metrics_port; /* 0, which the setup makes it: none */
 
 struct agent *agent_start(void);

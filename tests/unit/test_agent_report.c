@@ -25,6 +25,9 @@ static const struct vpc_agent_report plain = {
 	.revision = 9,
 	.reached = 8,
 	.n_ports = 3,
+	.restored_ms = 1234567890124,
+	.restored_vpcs = 5,
+	.restored_ports = 6,
 	.reason = "port tap1: kernel: \"tap2\" has the address",
 };
 
@@ -73,7 +76,8 @@ static void test_refused(void **state)
 	static const char good[] =
 		"{\"v\":1,\"host\":\"h1\",\"version\":\"1\",\"state\":\"live\",\"zookeeper\":\"z:1\",\"module\":\"\","
 		"\"instance\":\"0000000000000000\",\"reason\":\"\",\"pid\":1,\"state_ms\":1,\"revision\":1,"
-		"\"reached\":1,\"ports\":1,\"vpcs\":[{\"vni\":5,\"behind_ms\":0,\"reason\":\"\"}]}";
+		"\"reached\":1,\"ports\":1,\"restored\":0,\"restored_vpcs\":0,\"restored_ports\":0,"
+		"\"vpcs\":[{\"vni\":5,\"behind_ms\":0,\"reason\":\"\"}]}";
 	static const struct {
 		const char *from, *to, *says;
 	} cases[] = {

@@ -62,6 +62,8 @@ static void test_defaults(void **arg)
 		assert_false(config.load_module);
 		assert_int_equal(config.status_interval_s, 60);
 		assert_string_equal(config.run_dir, "/run/vpc");
+		assert_string_equal(config.state_dir, "/var/lib/vpc");
+		assert_true(config.cache);
 		assert_int_equal(config.metrics_port, 9469);
 		assert_int_equal(config.poll_ms, 30);
 		assert_int_equal(config.log_level, LOG_INFO);
@@ -75,7 +77,7 @@ static void test_all_keys(void **arg)
 				   "[cdb]\n\thost = db.example\n  port = 3307 ; the proxy\nsocket = /run/my.sock\r\n"
 				   "user = vpc_agent\npassword = a = b;c'\"#\ndatabase = vpc2\ntimeout_s = 3\n"
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
-				   "run_dir = /run/other\nmetrics_port = 0\n"
+				   "run_dir = /run/other\nmetrics_port = 0\ncache = no\nstate_dir = /s\n"
 				   "[publisher]\npoll_ms = 60000\n"
 				   "[log]\nlevel = debug";
 	struct vpc_config config;
@@ -94,6 +96,8 @@ static void test_all_keys(void **arg)
 	assert_true(config.load_module);
 	assert_int_equal(config.status_interval_s, 1);
 	assert_string_equal(config.run_dir, "/run/other");
+	assert_string_equal(config.state_dir, "/s");
+	assert_false(config.cache);
 	assert_int_equal(config.metrics_port, 0);
 	assert_int_equal(config.poll_ms, 60000);
 	assert_int_equal(config.log_level, LOG_DEBUG);

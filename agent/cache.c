@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Writing the disk cache; see cache.h, and agent/cachefile.h for what a file is.
+ *
+ * What is on the disk is remembered for each VPC (struct cached); what the kernel has is asked of agent/follow.c. The
+ * first difference whose time has come is dumped from the kernel on the event loop and handed to a thread.
+ */
+#include "cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include "../lib/digest.h"
+#include "../lib/log.h"
+#include "../lib/util.h"
+#include "backoff.h"
+#include "cachefile.h"
+#include "follow.h"
+#include "hostports.h"
+#include "metrics.h"
+#include "timer.h"
+
+#define CACHE_DELAY_US 1000000 /* behind a change, for others to come along */
+#define CACHE_AGAIN_US 5000000 /* before the same VPC is written again */
+#define CACHE_SHARE    50 /* of the event loop's time: one part in so many goes into dumps */
+
+/* What the disk has of a VPC. */
+struct cached {
+	uint32_t vni;
+	uint64_t epoch, quota;
+	uint32_t flags;
+	struct vpc_digest digest;
+	uint64_t next_us; /* not again before */
+};
+
+/* One write, owned by the thread from its start to its end. */
+struct job {
+	bool ports; /* else a VPC */
+	uint64_t generation;
+	char *text;
+	size_t len;
+	struct cached_vpc vpc;
+	int res;
+	struct vpc_err err;
+	uint64_t disk_us, loop_us;
+};
+
+struct cache {
+	struct agent *agent;
+	char dir[PATH_MAX];
+	struct cached *all; /* ascending by VNI */
+	size_t n, cap;
+	uint64_t ports_generation; /* of what the disk has; 0: nothing */
+	struct job *job; /* under way, or NULL */
+	pthread_t thread;
+	int done_fd;
+	struct backoff backoff;
+	sd_event_source *timer, *done;
+};
+
+/* -- what the disk has --------------------------------------------------------------------------------------------- */
+
+static size_t cached_place(const struct cache *c, uint32_t vni)
+{
+	size_t low = 0, high = c->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->all[middle].vni < vni)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct cached *cached_find(const struct cache *c, uint32_t vni)
+{
+	size_t place = cached_place(c, vni);
+
+	return place < c->n && c->all[place].vni == vni ? &c->all[place] : NULL;
+}
+
+/* NULL: out of memory. */
+static struct cached *cached_make(struct cache *c, uint32_t vni)
+{
+	struct cached *there = cached_find(c, vni), *all;
+	size_t place = cached_place(c, vni), cap = c->cap ? c->cap * 2 : 64;
+
+	if (there)
+		return there;
+	if (c->n == c->cap) {
+		all = realloc(c->all, cap * sizeof(*all));
+		if (!all)
+			return NULL;
+		c->all = all;
+		c->cap = cap;
+	}
+	memmove(&c->all[place + 1], &c->all[place], (c->n - place) * sizeof(*c->all));
+	c->n++;
+	c->all[place] = (struct cached){ .vni = vni };
+	return &c->all[place];
+}
+
+static void cached_forget(struct cache *c, uint32_t vni)
+{
+	struct cached *there = cached_find(c, vni);
+
+	if (!there)
+		return;
+	c->n--;
+	memmove(there, there + 1, (c->all + c->n - there) * sizeof(*there));
+}
+
+/* Files of VPCs that this host has no more. After the ports that named them were replaced. */
+static void cache_sweep(struct cache *c)
+{
+	char path[PATH_MAX + 256];
+	DIR *dir = opendir(c->dir);
+	struct dirent *entry;
+	uint32_t vni;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (cachefile_vpc_parse_name(entry->d_name, &vni) || follows_wanted(c->agent->follows, vni))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", c->dir, entry->d_name);
+		if (unlink(path) < 0)
+			log_warn("cache: %s: %s", path, strerror(errno));
+		cached_forget(c, vni);
+	}
+	closedir(dir);
+}
+
+/* -- one write ----------------------------------------------------------------------------------------------------- */
+
+static void cache_arm(struct cache *c, uint64_t delay_us);
+
+static void job_free(struct job *job)
+{
+	vpc_state_clear(&job->vpc.state);
+	free(job->text);
+	free(job);
+}
+
+static void *job_thread(void *arg)
+{
+	struct cache *c = arg;
+	struct job *job = c->job;
+	uint64_t start = now_monotonic_us();
+
+	if (job->ports)
+		job->res = cachefile_ports_write(c->dir, job->text, job->len, &job->err);
+	else
+		job->res = cachefile_vpc_write(c->dir, &job->vpc, &job->err);
+	job->disk_us = now_monotonic_us() - start;
+	eventfd_write(c->done_fd, 1);
+	return NULL;
+}
+
+/* @job is consumed. */
+static void job_start(struct cache *c, struct job *job)
+{
+	int res;
+
+	c->job = job;
+	res = pthread_create(&c->thread, NULL, job_thread, c);
+	if (!res)
+		return;
+	c->job = NULL;
+	job_free(job);
+	if (backoff_is_news(&c->backoff, "thread"))
+		log_warn("cache: no thread to write with: %s; trying again", strerror(res));
+	cache_arm(c, backoff_next_us(&c->backoff, timer_random()));
+}
+
+static void job_written(struct cache *c, const struct job *job)
+{
+	const struct vpc_state *state = &job->vpc.state;
+	struct cached *cached;
+	uint64_t again = job->loop_us * CACHE_SHARE;
+
+	if (job->ports) {
+		c->ports_generation = job->generation;
+		cache_sweep(c);
+		return;
+	}
+	cached = cached_make(c, state->vni);
+	if (!cached)
+		return;
+	*cached = (struct cached){ .vni = state->vni,
+				   .epoch = state->epoch,
+				   .quota = job->vpc.quota,
+				   .flags = job->vpc.flags,
+				   .digest = state->digest };
+	cached->next_us = now_monotonic_us() + (again > CACHE_AGAIN_US ? again : CACHE_AGAIN_US);
+}
+
+static int job_done(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct cache *c = arg;
+	struct job *job = c->job;
+	eventfd_t value;
+
+	eventfd_read(fd, &value);
+	pthread_join(c->thread, NULL);
+	c->job = NULL;
+	metrics_call("cache", "disk", job->ports ? "ports_write" : "vpc_write", job->res, job->disk_us);
+	if (job->res) {
+		if (backoff_is_news(&c->backoff, job->err.text))
+			log_warn("cache: %s; keeping what is there, trying again", job->err.text);
+		cache_arm(c, backoff_next_us(&c->backoff, timer_random()));
+	} else {
+		if (c->backoff.said)
+			log_info("cache: written again");
+		backoff_reset(&c->backoff);
+		job_written(c, job);
+		cache_arm(c, job->loop_us * CACHE_SHARE);
+	}
+	job_free(job);
+	return 0;
+}
+
+/* -- what to write next -------------------------------------------------------------------------------------------- */
+
+/* Among the VPCs that differ from the disk: the one whose time came first, or will. */
+struct choice {
+	const struct cache *cache;
+	const struct kernel_vpc *vpc;
+	uint64_t when_us;
+};
+
+static void choose(const struct follow_info *info, void *arg)
+{
+	struct choice *choice = arg;
+	const struct cached *cached;
+
+	/* What is at HEAD is what was published: nothing else is worth keeping. */
+	if (!info->known || !info->has_head || info->reason || info->behind_us || info->epoch != info->head)
+		return;
+	cached = cached_find(choice->cache, info->vni);
+	if (cached && cached->epoch == info->epoch && vpc_digest_equal(&cached->digest, &info->have->digest) &&
+	    cached->quota == info->have->quota && cached->flags == info->have->flags)
+		return;
+	if (choice->vpc && choice->when_us <= (cached ? cached->next_us : 0))
+		return;
+	choice->vpc = info->have;
+	choice->when_us = cached ? cached->next_us : 0;
+}
+
+static int write_ports(struct cache *c)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int res;
+
+	if (!job)
+		return -ENOMEM;
+	job->ports = true;
+	job->generation = hostports_generation(c->agent->hostports);
+	res = hostports_format(c->agent->hostports, &job->text, &job->len);
+	if (res) {
+		free(job);
+		return res;
+	}
+	job_start(c, job);
+	return 0;
+}
+
+static int write_vpc(struct cache *c, const struct kernel_vpc *vpc)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	uint64_t start = now_monotonic_us();
+	int res;
+
+	if (!job)
+		return -ENOMEM;
+	job->vpc.quota = vpc->quota;
+	job->vpc.flags = vpc->flags;
+	vpc_state_init(&job->vpc.state, vpc->vni);
+	res = METER_KERNEL("cache", dump, agent_kernel(c->agent), vpc->vni, &job->vpc.state, NULL);
+	job->loop_us = now_monotonic_us() - start;
+	if (res) {
+		job_free(job);
+		return res;
+	}
+	job_start(c, job);
+	return 0;
+}
+
+static int cache_timer(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct cache *c = arg;
+	struct choice choice = { .cache = c };
+	uint64_t now = now_monotonic_us();
+	int res = 0;
+
+	if (c->job || !agent_kernel(c->agent) || !hostports_known(c->agent->hostports))
+		return 0;
+	if (c->ports_generation != hostports_generation(c->agent->hostports)) {
+		res = write_ports(c);
+	} else {
+		follows_each(c->agent->follows, choose, &choice);
+		if (choice.vpc && choice.when_us > now)
+			cache_arm(c, choice.when_us - now);
+		else if (choice.vpc)
+			res = write_vpc(c, choice.vpc);
+	}
+	/* The kernel, or memory: whoever asked for more of it says so. */
+	if (res)
+		cache_arm(c, backoff_next_us(&c->backoff, timer_random()));
+	return 0;
+}
+
+static void cache_arm(struct cache *c, uint64_t delay_us)
+{
+	int res = timer_arm(c->agent->event, &c->timer, delay_us, cache_timer, c);
+
+	if (res < 0)
+		log_err("cache: timer: %s", strerror(-res));
+}
+
+static bool armed(sd_event_source *timer)
+{
+	int enabled = SD_EVENT_OFF;
+
+	return timer && sd_event_source_get_enabled(timer, &enabled) >= 0 && enabled != SD_EVENT_OFF;
+}
+
+void cache_changed(struct cache *c)
+{
+	uint64_t when;
+
+	if (!c || c->job || c->backoff.attempts)
+		return;
+	/* Waiting for a VPC whose time has not come must not keep others waiting. */
+	if (armed(c->timer) && sd_event_source_get_time(c->timer, &when) >= 0 &&
+	    when <= now_monotonic_us() + CACHE_DELAY_US)
+		return;
+	cache_arm(c, CACHE_DELAY_US);
+}
+
+/* -- beginning and end --------------------------------------------------------------------------------------------- */
+
+static int folder_make(struct cache *c)
+{
+	const char *dir = c->agent->config.state_dir;
+	int len = snprintf(c->dir, sizeof(c->dir), "%s/%s", dir, c->agent->config.host);
+
+	if (len >= (int)sizeof(c->dir))
+		return -ENAMETOOLONG;
+	if ((mkdir(dir, 0700) < 0 && errno != EEXIST) || (mkdir(c->dir, 0700) < 0 && errno != EEXIST) ||
+	    access(c->dir, R_OK | W_OK | X_OK) < 0)
+		return -errno;
+	return 0;
+}
+
+int cache_new(struct agent *a, struct cache **ret_cache, struct vpc_err *err)
+{
+	struct cache *c;
+	int res;
+
+	if (!a->config.state_dir || !a->config.cache)
+		return 0;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	c->agent = a;
+	c->done_fd = -1;
+	res = folder_make(c);
+	if (res) {
+		log_warn("cache: %s: %s; there is none ([agent] state_dir, cache)", c->dir, strerror(-res));
+		cache_free(c);
+		return 0;
+	}
+	c->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	res = c->done_fd < 0 ? -errno : sd_event_add_io(a->event, &c->done, c->done_fd, EPOLLIN, job_done, c);
+	if (res < 0) {
+		cache_free(c);
+		return vpc_err_set(err, res, "cache: %s", strerror(-res));
+	}
+	*ret_cache = c;
+	return 0;
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	if (c->job) {
+		pthread_join(c->thread, NULL);
+		job_free(c->job);
+	}
+	sd_event_source_disable_unref(c->done);
+	sd_event_source_disable_unref(c->timer);
+	if (c->done_fd >= 0)
+		close(c->done_fd);
+	free(c->all);
+	free(c);
+}
+
+const char *cache_dir(const struct cache *c)
+{
+	return c->dir;
+}
