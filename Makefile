@@ -192,7 +192,7 @@ $(BENCH)/vpc_bench.ko: tests/bench/tables/Kbuild $(BENCH_SRC) $(UML:%=$(B)/uml/%
 	$(Q)ln -sf $(CURDIR)/tests/bench/tables/Kbuild $(BENCH)/Kbuild
 	+$(Q)$(subst M=$(KMOD),M=$(BENCH),$(KMAKE)) modules
 
-$(B)/bench/program: $(B)/obj/tests/bench/program.o $(B)/libvpc.a
+$(B)/bench/program $(B)/bench/fib: $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libvpc.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)

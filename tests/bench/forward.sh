@@ -67,13 +67,11 @@ chain() {
 	vm2_mac=$(inside vm2 cat /sys/class/net/eth0/address)
 }
 
-# linux_routes WORDS_BEHIND_THE_PREFIX...: the full table into h1's FIB. In pieces: "ip -batch" frees nothing until it ends,
-# 3 KiB a line. Prefixes that Linux refuses (its own addresses, multicast) are few, and no peer may miss more.
+# linux_routes [TABLE]: the full table into h1's FIB, all by nexthop 2. What Linux refuses (its own addresses, multicast)
+# is little, and no peer may miss more.
 linux_routes() {
 	local want have
-	ip -n "$path-h1" route add default "$@"
-	zcat "$table" | awk -v to="$*" '{ print "route add " $1 " " to }' |
-		split -l 50000 --filter "ip -n $path-h1 -force -batch - 2> /dev/null || true"
+	zcat "$table" | awk 'BEGIN { print "0.0.0.0/0" } { print $1 }' | inside h1 "$out/fib" 2 "$@"
 	want=$(zcat "$table" | wc -l)
 	# shellcheck disable=SC2016
 	have=$(inside h1 awk '/Prefixes/ { n += $2 } END { print n }' /proc/net/fib_triestat)
@@ -120,7 +118,7 @@ plain_up() {
 	ip -n "$path-h2" neigh replace 10.0.1.1 lladdr "$2" dev t2 nud permanent
 	ip -n "$path-h2" route add $src via $vtep1
 	if [[ $1 = full ]]; then
-		linux_routes nhid 2
+		linux_routes
 		ip -n "$path-h2" route add default via 10.0.1.1 dev t2 onlink
 	else
 		ip -n "$path-h1" route add $dst nhid 2
@@ -148,7 +146,7 @@ vrf_up() {
 	ip -n "$path-h2" neigh replace 10.0.1.1 lladdr "$2" dev t2 nud permanent
 	ip -n "$path-h2" route add vrf red $src via 169.254.0.1 dev vx onlink encap ip id $vni dst $vtep1
 	if [[ $1 = full ]]; then
-		linux_routes table 10 nhid 2
+		linux_routes 10
 		ip -n "$path-h2" route add vrf red default via 10.0.1.1 dev t2 onlink
 	else
 		ip -n "$path-h1" route add vrf red $dst nhid 2

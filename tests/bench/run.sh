@@ -23,7 +23,7 @@ data=${VPC_TEST_DATA:-$top/../shared/data}
 folder=$top/build/bench
 mkdir -p "$folder"
 scripts/deps.sh uml
-make -s -j2 user build/bench/program
+make -s -j2 user build/bench/program build/bench/fib
 
 unpack() {
 	[[ -r $data/$1 ]] || { echo "run.sh: $data/$1 is not there: name the folder of route tables in VPC_TEST_DATA" >&2; exit 2; }
