@@ -164,7 +164,7 @@ scenarios_in_order() {
 	done
 }
 scenarios_by_length="underlay datapath icmp ports reconcile forwarding module_reload upgrade namespace_end isolation"
-scenarios_by_length+=" publisher_kill agent_kill bad_input mariadb_down zookeeper_down refusals"
+scenarios_by_length+=" publisher_kill agent_kill bad_input mariadb_down zookeeper_down refusals control migration"
 
 # One of two machines that share the scenarios.
 machine() {
