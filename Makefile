@@ -72,7 +72,15 @@ obj = $(patsubst %.c,$(1)/%.o,$(2))
 
 all: user module
 
-user: $(foreach p,$(PROGS),$(if $($(p)_SRC),$(B)/$(p))) $(addprefix $(B)/tools/,$(TOOLS))
+user: $(foreach p,$(PROGS),$(if $($(p)_SRC),$(B)/$(p))) $(addprefix $(B)/tools/,$(TOOLS)) $(B)/man/vpcctl.8
+
+# vpcctl's manual, a page an object, and its completion, which vpcctl prints from its own table of commands.
+$(B)/man/vpcctl.8: $(B)/vpcctl
+	$(call say,GEN,"$(B)/man $(B)/vpcctl.bash")
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)$< help bash-completion > $(B)/vpcctl.bash
+	$(Q)for object in $$($< help objects); do $< help manual $$object > $(@D)/vpcctl-$$object.8 || exit; done
+	$(Q)$< help manual > $@
 
 # -- user space, once plain and once with sanitizers ($(B)/san) ------------------------------------------------------
 

@@ -13,9 +13,7 @@ const struct ctl_object *const ctl_objects[] = {
 };
 const size_t ctl_n_objects = ARRAY_SIZE(ctl_objects);
 
-static const struct {
-	const char *option, *about;
-} options[] = {
+const struct ctl_option ctl_options[] = {
 	{ "-j, --json", "output as JSON" },
 	{ "-p, --pretty", "JSON with line breaks" },
 	{ "-b, --batch FILE", "run FILE's commands, one a line, as one change: all or none; - is standard input" },
@@ -27,11 +25,12 @@ static const struct {
 	{ "-h, --help", "this text" },
 	{ "-V, --version", "the version" },
 };
+const size_t ctl_n_options = ARRAY_SIZE(ctl_options);
 
-static const char about[] = "Verbs are add, del, set, show (the default); `vpcctl OBJECT help` tells each object's.\n"
+const char ctl_about[] = "Verbs are add, del, set, show (the default); `vpcctl OBJECT help` tells each object's.\n"
 			    "Objects and verbs may be abbreviated as long as they stay unambiguous.\n";
 
-static const char statuses[] =
+const char ctl_statuses[] =
 	"Exit status: 0 done, 1 wrong usage, 2 refused or failed (one line on standard error says why), 3 --wait: the\n"
 	"change is made, but not all hosts have it yet.\n";
 
@@ -39,13 +38,13 @@ void ctl_print_help(FILE *to)
 {
 	fprintf(to,
 		"Usage: vpcctl [OPTIONS] OBJECT [VERB] [ARGUMENTS]\n       vpcctl [OPTIONS] -b FILE\n\n%s\nObjects:\n",
-		about);
+		ctl_about);
 	for (size_t i = 0; i < ctl_n_objects; i++)
 		fprintf(to, "  %-10s %s\n", ctl_objects[i]->name, ctl_objects[i]->about);
 	fputs("\nOptions:\n", to);
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		fprintf(to, "  %-22s %s\n", options[i].option, options[i].about);
-	fprintf(to, "\n%s", statuses);
+	for (size_t i = 0; i < ctl_n_options; i++)
+		fprintf(to, "  %-22s %s\n", ctl_options[i].option, ctl_options[i].about);
+	fprintf(to, "\n%s", ctl_statuses);
 }
 
 /* As ctl_match(), among objects. */

@@ -59,10 +59,19 @@ extern const struct ctl_object ctl_vpc, ctl_subnet, ctl_host, ctl_port, ctl_tabl
 extern const struct ctl_object *const ctl_objects[];
 extern const size_t ctl_n_objects;
 
+struct ctl_option {
+	const char *option, *about; /* "-b, --batch FILE" */
+};
+extern const struct ctl_option ctl_options[];
+extern const size_t ctl_n_options;
+extern const char ctl_about[], ctl_statuses[];
+
 int ctl_object_run(struct ctl *ctl, const struct ctl_object *object, int argc, char **argv);
 /* Runs a command given as words, the object first. */
 int ctl_run(struct ctl *ctl, int argc, char **argv);
 void ctl_print_help(FILE *to);
+/* `help` with words behind it: for the build, see ctl/manual.c. */
+int ctl_print_help_of(struct ctl *ctl, int argc, char **argv);
 
 /* -- dispatch (ctl/args.c) -- */
 

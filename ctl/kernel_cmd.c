@@ -247,22 +247,22 @@ static int cmd_port_show(struct ctl *ctl, int argc, char **argv)
 }
 
 static const struct ctl_verb verbs[] = {
-	{ "host", cmd_host_show, "[show]" },
-	{ "vpc", cmd_vpc_show, "show [VNI]" },
-	{ "port", cmd_port_show, "show [VNI]" },
+	{ "host", cmd_host_show, "[show] [netns NAME]" },
+	{ "vpc", cmd_vpc_show, "show [VNI] [netns NAME]" },
+	{ "port", cmd_port_show, "show [VNI] [netns NAME]" },
 	{ "route", cmd_kernel_route,
-	  "show VNI [table T] [prefix PREFIX]\n"
-	  "set VNI PREFIX nexthop ID [table T]\n"
-	  "del VNI PREFIX [table T]" },
-	{ "nexthop", cmd_kernel_nexthop, "show VNI" },
-	{ "stats", cmd_kernel_stats, "show [VNI] [port DEV]" },
-	{ "verify", cmd_verify, "VNI" },
-	{ "save", cmd_kernel_save, "[VNI...]" },
-	{ "restore", cmd_kernel_restore, "{FILE|-}" },
+	  "show VNI [table T] [prefix PREFIX] [netns NAME]\n"
+	  "set VNI PREFIX nexthop ID [table T] [netns NAME]\n"
+	  "del VNI PREFIX [table T] [netns NAME]" },
+	{ "nexthop", cmd_kernel_nexthop, "show VNI [netns NAME]" },
+	{ "stats", cmd_kernel_stats, "show [VNI] [port DEV] [netns NAME]" },
+	{ "verify", cmd_verify, "VNI [netns NAME]" },
+	{ "save", cmd_kernel_save, "[VNI...] [netns NAME]" },
+	{ "restore", cmd_kernel_restore, "{FILE|-} [netns NAME]" },
 	{ "swap", cmd_kernel_swap, "NEW old OLD [save DIR] [check]" },
 	{ "explain", cmd_kernel_explain,
-	  "from DEV to ADDRESS [src ADDRESS] [mac MAC] [PACKET]\n"
-	  "vni VNI vtep ADDRESS src ADDRESS to ADDRESS [PACKET]" },
+	  "from DEV to ADDRESS [src ADDRESS] [mac MAC] [PACKET] [netns NAME]\n"
+	  "vni VNI vtep ADDRESS src ADDRESS to ADDRESS [PACKET] [netns NAME]" },
 };
 
 const struct ctl_object ctl_kernel = {

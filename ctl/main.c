@@ -68,6 +68,8 @@ static int run(struct ctl *ctl, const char *batch, int argc, char **argv)
 		return ctl_usage(ctl, "-b has the commands in its file, '%s' is one too many", argv[0]);
 	if (batch)
 		return ctl_run_batch(ctl, batch);
+	if (argc > 1 && !strcmp(argv[0], "help"))
+		return ctl_print_help_of(ctl, argc - 1, argv + 1);
 	if (!argc || !strcmp(argv[0], "help")) {
 		ctl_print_help(argc ? stdout : stderr);
 		ctl->usage = !argc;

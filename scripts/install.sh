@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What "make install" does: programs, module, systemd units and the example configuration, below DESTDIR.
+# What "make install" does: programs, vpcctl's manual and completion, module, systemd units and the example
+# configuration, below DESTDIR.
 #
 #   PREFIX=/usr/local DESTDIR= KVER=kernel scripts/install.sh
 
@@ -14,12 +15,15 @@ prefix=${PREFIX:-/usr/local} destdir=${DESTDIR:-}
 [[ -n ${KVER:-} ]] || die "KVER is not set: use \"make install\""
 [[ $prefix = /* ]] || die "PREFIX \"$prefix\" must be an absolute path"
 
-for product in vpc.ko vpc_agent vpc_publisher vpc_reconcile vpcctl; do
+for product in vpc.ko vpc_agent vpc_publisher vpc_reconcile vpcctl vpcctl.bash man/vpcctl.8; do
 	[[ -f build/$product ]] || die "build/$product is missing: run make"
 done
 
 install -d "$destdir$prefix/sbin"
 install -m 755 build/vpc_agent build/vpc_publisher build/vpc_reconcile build/vpcctl "$destdir$prefix/sbin/"
+install -d "$destdir$prefix/share/man/man8"
+install -m 644 build/man/*.8 "$destdir$prefix/share/man/man8/"
+install -D -m 644 build/vpcctl.bash "$destdir$prefix/share/bash-completion/completions/vpcctl"
 module=$destdir/lib/modules/$KVER/updates/vpc.ko
 # The build before stays: it is upgrade-module.sh's way back.
 if [[ -f $module ]] && ! cmp -s build/vpc.ko "$module"; then

@@ -107,6 +107,54 @@ sound() { vpcctl db check "$V"; }
 	vpcctl --version | grep -q '^vpcctl '
 }
 
+# What the completion offers behind these words, the last of which is begun: completes WORD...
+completes() {
+	COMP_WORDS=(vpcctl "$@") COMP_CWORD=$#
+	_vpcctl
+	echo "${COMPREPLY[*]}"
+}
+
+@test "manual and completion name every command, as help does" {
+	local object line words page
+	vpcctl help objects > "$BATS_TEST_TMPDIR/objects"
+	[[ $(wc -l < "$BATS_TEST_TMPDIR/objects") = $(vpcctl help | sed -n '/^Objects:/,/^$/p' | grep -c '^  ') ]]
+	# shellcheck source=/dev/null
+	. "$B/vpcctl.bash"
+	[[ $(completes '' | tr ' ' '\n' | grep -vx help) = "$(cat "$BATS_TEST_TMPDIR/objects")" ]]
+	while read -r object; do
+		grep -qF "vpcctl\\-$object (8)" "$B/man/vpcctl.8"
+		page=$(sed 's/\\-/-/g; s/\\&//g; s/\\e/\\/g' "$B/man/vpcctl-$object.8")
+		# Each form is in the page, and each of its words in lower case is completed.
+		vpcctl "$object" help | sed -n '/^$/q; s/^Usage: \|^       //p' > "$BATS_TEST_TMPDIR/forms"
+		[[ -s $BATS_TEST_TMPDIR/forms ]]
+		while read -r line; do
+			[[ $page = *"$line"* ]] || { echo "not in the page: $line"; return 1; }
+			words=${line#vpcctl "$object"}
+			read -ra words <<< "${words//[^a-z0-9A-Z_-]/ }"
+			case $object in
+			diff | history | trace | rollback | export | import) set -- "$object" ;;
+			*)
+				[[ " $(completes "$object" '') " = *" ${words[0]} "* ]]
+				set -- "$object" "${words[0]}"
+				words=("${words[@]:1}") ;;
+			esac
+			for word in "${words[@]}"; do
+				[[ ! $word =~ ^(--)?[a-z] || " $(completes "$@" x '') " = *" $word "* ]] ||
+					{ echo "not completed: $* $word"; return 1; }
+			done
+		done < "$BATS_TEST_TMPDIR/forms"
+	done < "$BATS_TEST_TMPDIR/objects"
+	# Options, values and files.
+	for line in $(vpcctl help | sed -n '/^Options:/,/^$/s/^  \(-[^ ]*\),.*/\1/p'); do [[ " $(completes -) " = *" $line "* ]]; done
+	[[ $(completes -c x --author y -j ro) = 'route rollback' ]]
+	[[ $(completes route add 10.0.0.0/8 vpc '') = '' && $(completes route add 10.0.0.0/8 vpc red v) = 'vpc via' ]]
+	[[ $(completes route add 10.0.0.0/8 via black) = blackhole && -z $(completes nobody '') ]]
+	[[ $(completes import "$BATS_TEST_TMPDIR/for") = */forms && $(completes -b "$BATS_TEST_TMPDIR/obj") = */objects ]]
+	[[ $(completes route import file "$BATS_TEST_TMPDIR/fo") = */forms && -z $(completes route import table "$BATS_TEST_TMPDIR/fo") ]]
+	refused 1 "unknown object 'nobody'" help manual nobody
+	refused 1 "help 'route'" help route
+}
+
 @test "wrong usage ends with 1" {
 	refused 1 "unknown object 'foo'" foo
 	refused 1 "'host' or 'history'" h show
