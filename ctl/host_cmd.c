@@ -130,23 +130,28 @@ static int print_host(struct ctl *ctl, const struct host_row *row)
 static int host_show(struct ctl *ctl, int argc, char **argv)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
-	const char *name = NULL;
+	const char *name = NULL, *vpc_name = NULL;
+	struct cdb_vpc vpc = {};
 	struct host_row row;
-	struct ctl_arg args[] = { CTL_ARG("NAME", CTL_WORD, &name) };
+	struct ctl_arg args[] = { CTL_ARG("NAME", CTL_WORD, &name), CTL_ARG("vpc", CTL_WORD, &vpc_name) };
 	bool more;
 	int r;
 
 	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
 	if (!r)
 		r = ctl_cdb(ctl);
+	if (!r && vpc_name)
+		r = cdb_vpc_find(ctl->cdb, vpc_name, &vpc, &ctl->err);
 	if (!r)
 		r = cdb_query(
 			ctl->cdb, &rows, &ctl->err,
 			"SELECT h.name, h.id, h.family, h.vtep, h.udp_port, h.ports_revision, "
-			"(SELECT COUNT(*) FROM port p WHERE p.host = h.id) FROM host h WHERE ? IS NULL OR h.name = ? "
-			"ORDER BY h.name",
-			"ss>suubuUu", name, name, row.name, sizeof(row.name), &row.id, &row.family, &row.vtep,
-			&row.udp_port, &row.revision, &row.ports);
+			"(SELECT COUNT(*) FROM port p WHERE p.host = h.id) + "
+			"(SELECT COUNT(*) FROM port_standby b WHERE b.host = h.id) FROM host h "
+			"WHERE (? IS NULL OR h.name = ?) AND (? = 0 OR h.id IN (SELECT host FROM port WHERE vni = ? "
+			"UNION SELECT host FROM port_standby WHERE vni = ?)) ORDER BY h.name",
+			"ssuuu>suubuUu", name, name, vpc.vni, vpc.vni, vpc.vni, row.name, sizeof(row.name), &row.id,
+			&row.family, &row.vtep, &row.udp_port, &row.revision, &row.ports);
 	if (r)
 		return r;
 	ctl_list_begin(ctl);
@@ -164,7 +169,7 @@ static const struct ctl_verb verbs[] = {
 	{ "add", host_add, "NAME vtep ADDRESS [udp-port N]", true },
 	{ "set", host_set, "NAME [vtep ADDRESS] [udp-port N]", true },
 	{ "del", host_del, "NAME", true },
-	{ "show", host_show, "[NAME]", false },
+	{ "show", host_show, "[NAME] [vpc VPC]", false },
 };
 
 const struct ctl_object ctl_host = {
@@ -173,5 +178,5 @@ const struct ctl_object ctl_host = {
 	.verbs = verbs,
 	.n_verbs = ARRAY_SIZE(verbs),
 	.notes = "vtep: the host's address in the underlay, where tunnel packets go. It can't change "
-		 "while the host has ports.\n",
+		 "while the host has ports. vpc: hosts with a place of one of its ports.\n",
 };

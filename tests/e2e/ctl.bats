@@ -663,6 +663,9 @@ vpc del $V") =~ 'VPC '$VNI' is at epoch '$((before + 2)) ]]
 	refused 2 'port release' port prepare p1 vpc "$V" host "${V}b"
 	refused 2 'port release. first' port set p1 vpc "$V" host "${V}b"
 	refused 2 'still has 1 port' host del "${V}b"
+	[[ $(json 'map([.name, .ports])' host show vpc "$V") = '[["'"${V}a"'",1],["'"${V}b"'",1]]' ]]
+	[[ $(json length host show "${V}a" vpc "$V") = 1 && $(json length host show nobody vpc "$V") = 0 ]]
+	refused 2 "no VPC 'nobody'" host show vpc nobody
 	[[ $(vpcctl port show p1 vpc "$V") = *"host ${V}a dev tap1"*" standby host ${V}b dev tap1" ]]
 	[[ $(vpcctl port show host "${V}b" vpc "$V") = p1* ]]
 	[[ $(vpcctl route show vpc "$V" table 0) = "10.0.1.2/32 table 0 via host $NET.1" && $(vpcctl nexthop show vpc "$V" type host | wc -l) = 2 ]]
