@@ -17,6 +17,7 @@
 #include "hostports.h"
 #include "klink.h"
 #include "metrics.h"
+#include "reload.h"
 #include "restore.h"
 #include "scrape.h"
 #include "session.h"
@@ -225,19 +226,9 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return sd_event_exit(a->event, 0);
 }
 
-/* Only the log's level is taken from the file again. */
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
-	struct agent *a = arg;
-	struct vpc_config config = { 0 };
-	struct vpc_err err = { "" };
-
-	if (vpc_config_load(a->config_path, &config, &err)) {
-		log_err("%s; the log's level stays", err.text);
-		return 0;
-	}
-	log_init("vpc_agent", config.log_level);
-	vpc_config_clear(&config);
+	reload(arg);
 	return 0;
 }
 

@@ -40,8 +40,11 @@ for unit in scripts/systemd/*.service scripts/systemd/*.timer; do
 done
 # The working configuration, with its passwords, is the operator's own and is never overwritten.
 install -D -m 644 scripts/systemd/vpc.conf.example "$destdir/etc/vpc/vpc.conf.example"
+install -D -m 644 scripts/systemd/agent.conf.example "$destdir/etc/vpc/agent.conf.example"
+install -D -m 644 scripts/systemd/vpc-agent.sysusers "$destdir/usr/lib/sysusers.d/vpc-agent.conf"
 
 if [[ -z $destdir ]]; then
 	depmod "$KVER"
-	echo "Installed. Next: write /etc/vpc/vpc.conf after /etc/vpc/vpc.conf.example, \"systemctl daemon-reload\", and start the units."
+	! command -v systemd-sysusers > /dev/null || systemd-sysusers vpc-agent.conf
+	echo "Installed. Next: write /etc/vpc/vpc.conf and agent.conf after the examples beside them, \"systemctl daemon-reload\", and start the units."
 fi
