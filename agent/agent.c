@@ -29,6 +29,11 @@ struct kernel *agent_kernel(struct agent *a)
 	return klink_kernel(a->klink);
 }
 
+struct kernel *agent_dump(struct agent *a)
+{
+	return klink_dump(a->klink);
+}
+
 struct zk *agent_zk(struct agent *a)
 {
 	return session_zk(a->session);

@@ -77,6 +77,7 @@ void agent_free(struct agent *a);
 
 const char *agent_state_name(enum agent_state state);
 struct kernel *agent_kernel(struct agent *a); /* NULL while the module is gone */
+struct kernel *agent_dump(struct agent *a); /* the same, for dumps of whole VPCs */
 struct zk *agent_zk(struct agent *a);
 
 /* Told by the parts. */

@@ -284,7 +284,7 @@ static int write_vpc(struct cache *c, const struct kernel_vpc *vpc)
 	job->vpc.quota = vpc->quota;
 	job->vpc.flags = vpc->flags;
 	vpc_state_init(&job->vpc.state, vpc->vni);
-	res = METER_KERNEL("cache", dump, agent_kernel(c->agent), vpc->vni, &job->vpc.state, NULL);
+	res = METER_KERNEL("cache", dump, agent_dump(c->agent), vpc->vni, &job->vpc.state, NULL);
 	job->loop_us = now_monotonic_us() - start;
 	if (res) {
 		job_free(job);

@@ -152,7 +152,7 @@ static int snapshot_install(struct follow *f, const struct vpc_state *state)
 				   f->have.epoch);
 	f->start_epoch = f->have.epoch;
 	if (!res)
-		res = install_state(kernel, &f->have, state, change, &n_changes, &f->err);
+		res = install_state(kernel, agent_dump(f->agent), &f->have, state, change, &n_changes, &f->err);
 	if (res) {
 		agent_kernel_suspect(f->agent);
 		return res;

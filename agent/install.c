@@ -21,8 +21,8 @@ static int replace(struct kernel *kernel, const struct kernel_vpc *have, const s
 	return res;
 }
 
-int install_state(struct kernel *kernel, const struct kernel_vpc *have, const struct vpc_state *want,
-		  const char *change, size_t *ret_changes, struct vpc_err *err)
+int install_state(struct kernel *kernel, struct kernel *dump, const struct kernel_vpc *have,
+		  const struct vpc_state *want, const char *change, size_t *ret_changes, struct vpc_err *err)
 {
 	_cleanup_(vpc_delta_clear) struct vpc_delta delta;
 	_cleanup_(vpc_state_clear) struct vpc_state now;
@@ -32,7 +32,7 @@ int install_state(struct kernel *kernel, const struct kernel_vpc *have, const st
 	vpc_state_init(&now, want->vni);
 	if (!have->n_routes && !have->n_nexthops && !have->n_members)
 		return replace(kernel, have, want, change, ret_changes, err);
-	res = METER_KERNEL("install", dump, kernel, want->vni, &now, err);
+	res = METER_KERNEL("install", dump, dump, want->vni, &now, err);
 	if (res)
 		return res;
 	if (now.epoch != have->epoch)

@@ -10,6 +10,7 @@
 /**
  * install_state() - one transaction from what the kernel has to @want
  * @kernel: command socket
+ * @dump: socket for the dump of what it has
  * @have: what the kernel says it has; the transaction fails with -ESTALE when that is no longer so
  * @want: sorted, sound, with its digest; want->epoch >= have->epoch
  * @change: id for the commit event, may be ""
@@ -19,7 +20,7 @@
  * An empty VPC is written whole, and so is one whose own sum does not follow its elements any more.
  * Return: 0, or -errno with the kernel as it was.
  */
-int install_state(struct kernel *kernel, const struct kernel_vpc *have, const struct vpc_state *want,
-		  const char *change, size_t *ret_changes, struct vpc_err *err);
+int install_state(struct kernel *kernel, struct kernel *dump, const struct kernel_vpc *have,
+		  const struct vpc_state *want, const char *change, size_t *ret_changes, struct vpc_err *err);
 
 #endif

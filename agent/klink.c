@@ -21,7 +21,7 @@ struct klink {
 	char *netns;
 	const struct klink_ops *ops;
 	void *arg;
-	struct kernel *cmd, *events;
+	struct kernel *cmd, *dump, *events;
 	struct kernel_host host; /* as of the last look */
 	struct backoff backoff;
 	sd_event_source *timer; /* the next look, or the next try to open */
@@ -34,8 +34,9 @@ static void klink_close(struct klink *l)
 {
 	l->io = sd_event_source_disable_unref(l->io);
 	kernel_close(l->events);
+	kernel_close(l->dump);
 	kernel_close(l->cmd);
-	l->events = l->cmd = NULL;
+	l->events = l->dump = l->cmd = NULL;
 	l->host = (struct kernel_host){ 0 };
 }
 
@@ -77,6 +78,8 @@ static int klink_open(struct klink *l, struct vpc_err *err)
 	int res;
 
 	res = kernel_open(l->netns, &l->cmd, err);
+	if (!res)
+		res = kernel_open(l->netns, &l->dump, err);
 	if (!res)
 		res = kernel_open(l->netns, &l->events, err);
 	if (!res)
@@ -181,6 +184,11 @@ void klink_free(struct klink *l)
 struct kernel *klink_kernel(struct klink *l)
 {
 	return l->cmd;
+}
+
+struct kernel *klink_dump(struct klink *l)
+{
+	return l->dump;
 }
 
 uint64_t klink_instance(const struct klink *l)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's link to vpc.ko: a command socket and an event socket in the host's namespace, opened again when the
- * module was removed, inserted or replaced under us.
+ * The agent's link to vpc.ko: sockets for commands, for dumps and for events in the host's namespace, opened again
+ * when the module was removed, inserted or replaced under us.
  *
  * Which module answers is told by its instance number, looked at every two seconds and after every failed call.
  */
@@ -24,7 +24,9 @@ int klink_new(sd_event *event, const char *netns, const struct klink_ops *ops, v
 	      struct vpc_err *err);
 void klink_free(struct klink *l);
 
-struct kernel *klink_kernel(struct klink *l); /* NULL while it is down */
+struct kernel *klink_kernel(struct klink *l); /* for commands; NULL while it is down */
+/* For dumps of whole VPCs: one that was given up halfway does not stand in a command's way. NULL while it is down. */
+struct kernel *klink_dump(struct klink *l);
 uint64_t klink_instance(const struct klink *l); /* 0 while it is down */
 const char *klink_version(const struct klink *l);
 /* A call failed: is it still the module that we knew? Goes down, and up again later, when it is not. */

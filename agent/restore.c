@@ -55,7 +55,7 @@ static void run_end(struct restore *r)
 
 /* -- one VPC ------------------------------------------------------------------------------------------------------- */
 
-static int vpc_install(struct kernel *kernel, const struct cached_vpc *cached, struct vpc_err *err)
+static int vpc_install(struct restore *r, struct kernel *kernel, const struct cached_vpc *cached, struct vpc_err *err)
 {
 	uint32_t vni = cached->state.vni;
 	struct kernel_vpc have;
@@ -66,7 +66,7 @@ static int vpc_install(struct kernel *kernel, const struct cached_vpc *cached, s
 	if (!res)
 		res = METER_KERNEL("restore", vpc_get, kernel, vni, &have, err);
 	if (!res)
-		res = install_state(kernel, &have, &cached->state, "", &n, err);
+		res = install_state(kernel, agent_dump(r->agent), &have, &cached->state, "", &n, err);
 	return res;
 }
 
@@ -93,7 +93,7 @@ static void vpc_restore(struct restore *r, struct kernel *kernel, size_t i)
 		vpc_state_clear(&cached.state);
 	}
 	if (!res) {
-		res = vpc_install(kernel, &cached, &err);
+		res = vpc_install(r, kernel, &cached, &err);
 		if (!res)
 			log_info("VPC %u: epoch %" PRIu64 " restored from the cache, %zu routes", vni,
 				 cached.state.epoch, cached.state.n_routes);

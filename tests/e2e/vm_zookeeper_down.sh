@@ -59,5 +59,14 @@ for host in h1 h2; do
 	wait_until "[[ \$(lab_agent_state $host) = live ]]"
 done
 
+begin "half open: connected, and nobody answers. Noticed by the agents themselves, and over when it answers again"
+kill -STOP -- "-$(lab_pid relay-zookeeper)"
+for host in h1 h2; do wait_until "[[ \$(lab_agent_state $host) = isolated ]]"; done
+lab_ctl route add 10.88.0.0/24 vpc red via blackhole
+lab_traffic_flows ac
+kill -CONT -- "-$(lab_pid relay-zookeeper)"
+lab_synced red 100 h1 h2
+for host in h1 h2; do wait_until "[[ \$(lab_agent_state $host) = live ]]"; done
+
 begin "all that time not one packet was lost"
 whole ac

@@ -34,6 +34,8 @@ static bool present;
 static uint64_t instance;
 static int refuse_code;
 static unsigned int refuse_times;
+static int dump_code;
+static unsigned int dump_times;
 static struct kernel_event events[MAX_EVENTS];
 static size_t n_events;
 static bool events_lost;
@@ -56,7 +58,7 @@ void fake_kernel_reset(void)
 	present = true;
 	host = (struct kernel_host){ .instance = ++instance, .version = "fake" };
 	fake_calls = (struct fake_calls){ 0 };
-	refuse_times = 0;
+	refuse_times = dump_times = 0;
 	n_events = 0;
 	events_lost = false;
 }
@@ -119,6 +121,12 @@ void fake_kernel_refuse(int code, unsigned int times)
 	refuse_times = times;
 }
 
+void fake_kernel_fail_dumps(int code, unsigned int times)
+{
+	dump_code = code;
+	dump_times = times;
+}
+
 void fake_kernel_skew(uint32_t vni)
 {
 	fake_kernel_vpc(vni)->digest.h[0] += 77;
@@ -141,6 +149,14 @@ void fake_kernel_lose_events(void)
 static int gone(struct vpc_err *err)
 {
 	return present ? 0 : vpc_err_set(err, -ENODEV, "no module");
+}
+
+static int dump_begin(struct vpc_err *err)
+{
+	if (!present || !dump_times)
+		return gone(err);
+	dump_times--;
+	return vpc_err_set(err, dump_code, "the dump was interrupted by the test");
 }
 
 int kernel_open(const char *netns, struct kernel **ret_kernel, struct vpc_err *err)
@@ -239,8 +255,10 @@ int kernel_vpc_get(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, s
 
 int kernel_vpc_list(struct kernel *k, struct kernel_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err)
 {
-	if (!present)
-		return gone(err);
+	int res = dump_begin(err);
+
+	if (res)
+		return res;
 	*ret_vpcs = calloc(n_vpcs + 1, sizeof(**ret_vpcs));
 	for (size_t i = 0; i < n_vpcs; i++)
 		vpc_fill(&vpcs[i].state, &(*ret_vpcs)[i]);
@@ -305,8 +323,10 @@ int kernel_port_del(struct kernel *k, const char *dev, struct vpc_err *err)
 
 int kernel_port_list(struct kernel *k, struct kernel_port **ret_ports, size_t *ret_n, struct vpc_err *err)
 {
-	if (!present)
-		return gone(err);
+	int res = dump_begin(err);
+
+	if (res)
+		return res;
 	*ret_ports = calloc(n_ports + 1, sizeof(**ret_ports));
 	for (size_t i = 0; i < n_ports; i++) {
 		port_copy(&(*ret_ports)[i].conf, &ports[i]);
@@ -395,10 +415,11 @@ int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64
 int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
 {
 	struct vpc_state *state = fake_kernel_vpc(vni);
+	int res = dump_begin(err);
 
 	fake_calls.dump++;
-	if (!present || !state)
-		return present ? vpc_err_set(err, -ENOENT, "no VPC %u", vni) : gone(err);
+	if (res || !state)
+		return res ?: vpc_err_set(err, -ENOENT, "no VPC %u", vni);
 	vpc_state_init(ret_state, vni);
 	state_copy(ret_state, state);
 	return 0;

@@ -471,6 +471,46 @@ static void test_events_lost_in_delta(void **state)
 	finish(a, &p);
 }
 
+/* A dump that was cut short is no shorter table: nothing is deleted for it, and it is asked again. */
+static void test_dump_interrupted(void **state)
+{
+	static const int codes[] = { -EINTR, -ENOBUFS, -ETIMEDOUT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		struct pub p;
+		struct agent *a = start_live(&p, 100);
+
+		tamper(100);
+		fake_kernel_fail_dumps(codes[i], 3);
+		fake_kernel_lose_events();
+		run_until(a, fake_log_count("interrupted by the test"));
+		assert_int_equal(fake_kernel_vpc(100)->epoch, p.state.epoch);
+		run_until(a, fake_log_count("repaired"));
+		assert_same(&p);
+		assert_int_equal(fake_calls.vpc_del + fake_calls.port_del, 0);
+		finish(a, &p);
+		rig_teardown(state);
+	}
+}
+
+static void test_list_interrupted(void **state)
+{
+	struct pub p;
+	struct agent *a = start_live(&p, 100);
+
+	fake_kernel_fail_dumps(-EINTR, 4);
+	want_nothing();
+	want_port(2, 100);
+	pub_ports();
+	run_until(a, fake_log_count("ports revision 2: the dump was interrupted by the test"));
+	assert_non_null(fake_kernel_port("tap1"));
+	assert_null(fake_kernel_port("tap2"));
+	run_until(a, fake_kernel_port("tap2") && !fake_kernel_port("tap1"));
+	/* Said once, however often it failed. */
+	assert_int_equal(fake_log_count("interrupted by the test"), 1);
+	finish(a, &p);
+}
+
 static void test_events(void **state)
 {
 	struct agent *a;
@@ -508,6 +548,8 @@ int main(void)
 		TEST(test_lost_in_the_middle),
 		TEST(test_alive),
 		TEST(test_module_replaced),
+		TEST(test_dump_interrupted),
+		TEST(test_list_interrupted),
 		TEST(test_events),
 		TEST(test_empty_head),
 		TEST(test_module_replaced_in_delta),
