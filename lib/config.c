@@ -63,6 +63,7 @@ static const struct config_key keys[] = {
 	KEY("agent", "state_dir", KEY_DIR, state_dir, "/var/lib/vpc"),
 	KEY("agent", "run_dir", KEY_DIR, run_dir, "/run/vpc"),
 	KEY_UINT("publisher", "poll_ms", poll_ms, 1, 60000, "30"),
+	KEY_UINT("publisher", "session_timeout_ms", publisher_session_ms, 100, 600000, "4000"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),
 };
 /* clang-format on */
@@ -273,7 +274,7 @@ static char *config_reader(char *buf, int size, void *stream)
 	load->commented = has_comment(buf);
 	if (*buf == '[' && !section_known(buf)) {
 		load->err_line = load->line;
-		vpc_err_set(load->err, -EINVAL, "%.*s: unknown section (known: zookeeper, cdb, agent, log)",
+		vpc_err_set(load->err, -EINVAL, "%.*s: unknown section (known: zookeeper, cdb, agent, publisher, log)",
 			    (int)strcspn(buf, "]") + 1, buf);
 		return NULL;
 	}

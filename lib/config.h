@@ -33,6 +33,7 @@ struct vpc_config {
 	char *run_dir; /* run_dir = /run/vpc: the socket for vpcctl. NULL (tests): none */
 	/* [publisher] */
 	unsigned int poll_ms; /* poll_ms = 30: between two looks into an empty outbox */
+	unsigned int publisher_session_ms; /* session_timeout_ms = 4000: silent for so long, another one takes over */
 	/* [log] */
 	int log_level; /* level = info */
 };

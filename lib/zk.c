@@ -587,6 +587,11 @@ int zk_children(struct zk *zk, const char *path, bool watch, unsigned int timeou
 	return req_sent(zk, req, zoo_aget_children(zk->zh, path, watch, children_completion, req));
 }
 
+static int create_flags(const struct zk_op *op)
+{
+	return (op->ephemeral ? ZOO_EPHEMERAL : 0) | (op->sequential ? ZOO_SEQUENCE : 0);
+}
+
 static void op_init(zoo_op_t *to, const struct zk_op *op)
 {
 	switch (op->type) {
@@ -594,8 +599,7 @@ static void op_init(zoo_op_t *to, const struct zk_op *op)
 		zoo_check_op_init(to, op->path, op->version);
 		break;
 	case ZK_OP_CREATE:
-		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(),
-				   op->ephemeral ? ZOO_EPHEMERAL : ZOO_PERSISTENT, NULL, 0);
+		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(), create_flags(op), NULL, 0);
 		break;
 	case ZK_OP_SET:
 		zoo_set_op_init(to, op->path, op->data, op->len, op->version, NULL);

@@ -54,6 +54,7 @@ struct zk_op {
 	size_t len;
 	int version;		/* CHECK, SET, DELETE; -1: any */
 	bool ephemeral;		/* CREATE */
+	bool sequential;	/* CREATE: ZooKeeper adds ten digits, more with each node of the parent */
 };
 
 int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops, void *arg, struct zk **ret_zk,
@@ -89,6 +90,8 @@ void zk_cancel(struct zk *zk, void *arg);
 int zk_connect_wait(struct zk *zk, unsigned int timeout_ms);
 int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char **ret_data, size_t *ret_len,
 		int *ret_version);
+/* -ENOENT is an answer, too: with @watch both are watched. */
+int zk_exists_wait(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms);
 int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
 int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, size_t *ret_failed);
 /* Creates @path and what is missing above it, empty; 0 when it was there. */

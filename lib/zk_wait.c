@@ -137,6 +137,15 @@ int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char *
 	return 0;
 }
 
+int zk_exists_wait(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms)
+{
+	struct wait wait = {};
+	int r = wait_done(zk, &wait, zk_exists(zk, path, watch, timeout_ms, data_done, &wait));
+
+	free(wait.data);
+	return r;
+}
+
 int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n)
 {
 	struct wait wait = {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The right to write. /vpc/v1/fence is set by each publisher that starts; its version is the token that every
+ * The right to write. /vpc/v1/fence is set by each publisher that begins to lead; its version is the token that every
  * later write checks in the same multi, so a publisher that was asleep cannot overwrite what its successor has
  * written. All of the publisher's access to ZooKeeper goes through here.
  */
@@ -77,10 +77,7 @@ int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_fail
 	if (failed == 0 && (r == -EBADE || r == -ENOENT)) {
 		p->fenced = true;
 		if (r == -ENOENT)
-			return vpc_err_set(
-				err, -EPERM,
-				"%s is gone: was ZooKeeper emptied? Start with --all to publish everything anew",
-				VPC_ZNODE_FENCE);
+			return vpc_err_set(err, -EPERM, "%s is gone: was ZooKeeper emptied?", VPC_ZNODE_FENCE);
 		return vpc_err_set(err, -EPERM, "%s has changed: another publisher has taken over", VPC_ZNODE_FENCE);
 	}
 	if (ret_failed)
@@ -88,12 +85,13 @@ int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_fail
 	return pub_zk_failed(p, r, failed < n ? ops[failed].path : ops[n - 1].path, err);
 }
 
-static void who_am_i(char *buf, size_t size)
+char *pub_who_am_i(char *buf)
 {
 	char name[64] = "";
 
 	gethostname(name, sizeof(name) - 1);
-	snprintf(buf, size, "%s:%ld", name, (long)getpid());
+	snprintf(buf, PUB_WHO_MAX, "%s:%ld", name, (long)getpid());
+	return buf;
 }
 
 /* Once: read and write under its version. -EBADE, -EEXIST: somebody else was quicker. */
@@ -116,7 +114,7 @@ static int take_once(struct publisher *p, struct vpc_err *err)
 			return vpc_err_prefix(err, r, "%s", VPC_ZNODE_FENCE);
 	}
 	fence.term++;
-	who_am_i(fence.publisher, sizeof(fence.publisher));
+	pub_who_am_i(fence.publisher);
 	r = vpc_fence_format(&fence, &data, &op.len);
 	if (r)
 		return vpc_err_set(err, r, "%s: %s", VPC_ZNODE_FENCE, strerror(-r));
@@ -126,7 +124,13 @@ static int take_once(struct publisher *p, struct vpc_err *err)
 		return pub_zk_failed(p, r, VPC_ZNODE_FENCE, err);
 	p->fence_version = version + 1;
 	p->has_fence = true;
+	p->fenced = false;
 	log_info("publishing as %s, term %" PRIu64, fence.publisher, fence.term);
+	pub_notify(p, "READY=1\nSTATUS=publishing, term %" PRIu64, fence.term);
+	if (version < 0 && !p->all) {
+		log_info("%s is new: every VPC and host is compared", VPC_ZNODE_FENCE);
+		p->all = true;
+	}
 	return 0;
 }
 

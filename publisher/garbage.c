@@ -66,6 +66,11 @@ void pub_garbage_free(struct pub_garbage *garbage)
 	free(garbage);
 }
 
+void pub_garbage_forget(struct pub_garbage *garbage)
+{
+	memset(garbage->touched, 0, sizeof(garbage->touched));
+}
+
 /* From the end: only entries that failed have another delay than the rest. */
 static void enqueue(struct pub_garbage *garbage, struct node *entry, uint64_t delay_us)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * vpc_publisher: see publisher.h. Exit status: 0 stopped, or --once and all published; 1 usage, configuration, or
- * a fence that cannot be read; 2 --once and something could not be published; 3 another publisher has taken over.
+ * a fence that cannot be read; 2 --once and something could not be published.
  */
 #include "publisher.h"
 
@@ -20,8 +20,7 @@
 enum {
 	EXIT_OK,
 	EXIT_USAGE,
-	EXIT_LEFT,
-	EXIT_FENCED
+	EXIT_LEFT
 };
 
 #define GARBAGE_S 60
@@ -34,7 +33,7 @@ struct options {
 };
 
 static const char usage[] = "usage: vpc_publisher [OPTION...]\n"
-			    "Publishes what CDB's outbox names to ZooKeeper.\n"
+			    "Publishes what CDB's outbox names to ZooKeeper, when it is this one's turn to lead.\n"
 			    "  -c, --config FILE           configuration (default " VPC_CONFIG_PATH ")\n"
 			    "      --once                  publish what is pending, then exit\n"
 			    "      --all                   compare every VPC and host with ZooKeeper first\n"
@@ -156,16 +155,27 @@ static void on_state(struct zk *zk, enum zk_state state, void *arg)
 		break;
 	case ZK_EXPIRED:
 		log_warn("ZooKeeper session expired, starting another");
+		p->election.name[0] = '\0';
+		p->has_fence = false;
 		break;
 	case ZK_AUTH_FAILED:
 		log_err("ZooKeeper at %s refuses our credentials", p->config->zk_hosts);
 		break;
 	}
+	p->wake = true;
+}
+
+/* The candidate before us has gone: the only watch there is. */
+static void on_changed(struct zk *zk, const char *path, void *arg)
+{
+	struct publisher *p = arg;
+
+	p->wake = true;
 }
 
 static int run(struct publisher *p, const struct options *opt, struct vpc_err *err)
 {
-	const struct zk_ops ops = { .state = on_state };
+	const struct zk_ops ops = { .state = on_state, .changed = on_changed };
 	int r;
 
 	p->once = opt->once;
@@ -176,7 +186,7 @@ static int run(struct publisher *p, const struct options *opt, struct vpc_err *e
 		r = pub_retry_new(&p->retry);
 	if (r)
 		return vpc_err_set(err, r, "out of memory");
-	r = zk_open(p->config->zk_hosts, p->config->zk_session_ms, &ops, p, &p->zk, err);
+	r = zk_open(p->config->zk_hosts, p->config->publisher_session_ms, &ops, p, &p->zk, err);
 	if (r)
 		return r;
 	catch_signals();
@@ -189,8 +199,6 @@ static int exit_status(const struct publisher *p, int r)
 {
 	if (!r)
 		return EXIT_OK;
-	if (p->fenced)
-		return EXIT_FENCED;
 	return p->once && r != -EINVAL ? EXIT_LEFT : EXIT_USAGE;
 }
 

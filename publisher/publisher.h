@@ -3,8 +3,10 @@
  * vpc_publisher: carries what CDB's outbox names into ZooKeeper (proto/zookeeper.md). One thread, one thing at a time:
  *
  *   main.c      options, configuration, signals
- *   loop.c      waits for CDB and ZooKeeper, reads the outbox, calls the others, deletes rows that are done
+ *   loop.c      waits for CDB, ZooKeeper and its turn to lead, then round after round
+ *   election.c  whose turn it is
  *   fence.c     the right to write, and the one function that writes
+ *   round.c     one round: reads the outbox, calls the others, deletes rows that are done
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
  *   host.c      one host's ports                                garbage.c   what HEAD no longer names, a minute later
  *   retry.c     what failed, and when to try it again
@@ -47,9 +49,15 @@ struct publisher {
 	struct cdb *cdb;		/* NULL: not connected */
 	unsigned int timeout_ms;	/* of one ZooKeeper request */
 
-	bool has_fence;
+	struct pub_election {
+		char name[24];		/* of our candidate's node, without its number; "": none */
+		char leader[64];	/* the node of who leads, once that has been reported */
+	} election;
+	bool wake;			/* something happened that a pause waits for */
+	bool has_fence;			/* we lead */
 	bool fenced;			/* another publisher has taken over */
 	int fence_version;
+	bool emptied;			/* --once: stood by, and whoever leads has emptied the outbox */
 
 	bool zk_trouble;		/* the last failure was ZooKeeper's: no connection, no answer */
 	bool cdb_trouble;		/* the last failure was the connection to CDB */
@@ -63,12 +71,34 @@ struct publisher {
 	uint64_t summary_us;		/* when that was */
 };
 
-/* loop.c: until stopped, with once until the outbox is empty: 0. -EPERM: fenced off. -EAGAIN: once, and something is
- * left. */
+/* loop.c: until stopped, with once until the outbox is empty: 0. -EINVAL: the fence cannot be read. -EAGAIN: once, and
+ * something is left. */
 int pub_run(struct publisher *p, struct vpc_err *err);
+/* Reports what keeps us from working, once. */
+void pub_trouble(struct publisher *p, const char *what, const char *text);
+void pub_drop_cdb(struct publisher *p);
+/* To systemd, when it asked for that. */
+void pub_notify(struct publisher *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* election.c */
+/* Becomes a candidate, and says whether the first. If not, @p->wake is set when that may have changed. */
+int pub_election_ask(struct publisher *p, bool *ret_first, struct vpc_err *err);
+/* No candidate any more: somebody else's turn. */
+void pub_election_leave(struct publisher *p);
+
+/* round.c */
+struct pub_round {
+	size_t done, left; /* keys */
+	bool broken; /* a server went away in the middle, or we were fenced off */
+	char text[sizeof(((struct vpc_err *)NULL)->text)]; /* how */
+};
+int pub_round(struct publisher *p, struct pub_round *ret_round, struct vpc_err *err);
 
 /* fence.c */
 int pub_fence_take(struct publisher *p, struct vpc_err *err);
+/* "host:pid" into @buf, which is returned. */
+#define PUB_WHO_MAX 96
+char *pub_who_am_i(char *buf);
 /* Makes zk->errno into a text that names @path, and notes trouble. Returns @res. */
 int pub_zk_failed(struct publisher *p, int res, const char *path, struct vpc_err *err);
 /**
@@ -119,6 +149,8 @@ int pub_host(struct publisher *p, const char *host, struct vpc_err *err);
 /* garbage.c */
 int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage);
 void pub_garbage_free(struct pub_garbage *garbage);
+/* Others have written meanwhile: every VPC is looked through again when it is touched. */
+void pub_garbage_forget(struct pub_garbage *garbage);
 /* Notes everything below the VPC that HEAD does not name. Once for each VPC, unless @again. */
 int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err);
 /* Deletes some of what is due. What cannot be deleted is reported here; an error means no connection, or fenced off. */

@@ -8,7 +8,8 @@
 # Each test has VPCs and hosts of its own. VPC_BUILD: where the programs are, build/ by default.
 
 # bats runs tests under errexit, and sets stderr and stderr_lines; env is written at run time; pids have no blanks.
-# shellcheck disable=SC2164,SC2154,SC1091,SC2013,SC2206
+# Each test has its own PIDS.
+# shellcheck disable=SC2030,SC2031,SC2164,SC2154,SC1091,SC2013,SC2206
 
 bats_require_minimum_version 1.5.0
 
@@ -31,6 +32,8 @@ setup_file() {
 		user = $VPC_CDB_USER
 		password = $VPC_CDB_PASSWORD
 		timeout_s = 5
+		[publisher]
+		session_timeout_ms = 2000
 		[log]
 		level = debug
 	END
@@ -52,11 +55,10 @@ setup() {
 
 teardown() {
 	local pid
-	for pid in "${PIDS[@]}"; do
-		kill -9 "$pid" 2> /dev/null || true
-		wait "$pid" 2> /dev/null || true
-	done
-	for pid in $(cat "$SVC"/*/pid); do kill -CONT "$pid" 2> /dev/null || true; done
+	for pid in $(cat "$SVC"/*/pid) "${PIDS[@]}"; do kill -CONT "$pid" 2> /dev/null || true; done
+	# In order, so that no session is left that the next test's publisher has to wait for.
+	for pid in "${PIDS[@]}"; do kill "$pid" 2> /dev/null || true; done
+	for pid in "${PIDS[@]}"; do wait "$pid" 2> /dev/null || true; done
 	scripts/services.sh start "$SVC"
 	[[ ! -e $LOG ]] || sed 's/^/# /' "$LOG" | tail -n 40
 }
@@ -68,7 +70,7 @@ once() { "$B/vpc_publisher" -c "$CONF" --once "$@" 2>> "$LOG"; }
 
 # In the background; its pid is $PUB.
 publisher() {
-	"$B/vpc_publisher" -c "$CONF" "$@" 2>> "$LOG" 3>&- &
+	"$B/vpc_publisher" -c "$CONF" "$@" 2>> "$LOG" 3>&- 7>&- &
 	PUB=$!
 	PIDS+=($PUB)
 }
@@ -277,27 +279,160 @@ writer() {
 	done
 }
 
-@test "of two publishers the older is fenced off, says so and ends with 3" {
+@test "of several publishers one leads, the others stand by and take over within 10 s of its end" {
 	make_vpc 105
 	publisher
-	local old=$PUB status=0
+	local first=$PUB second third start
 	wait_for in_step 105
 	publisher
-	wait_for logged "publishing as .*:$PUB,"
-	# Both see each change; only one may write, and the other notices when it is the first to try.
-	wait_for publish_until_ended "$old"
-	wait "$old" || status=$?
-	[[ $status = 3 ]]
-	logged "another publisher has taken over"
-	kill -0 "$PUB"
+	second=$PUB
+	wait_for logged "standing by, [^ ]*:$first leads"
+	publisher
+	third=$PUB
+	wait_for logged_twice "standing by, [^ ]*:$first leads"
+	vpcctl route add 172.16.0.0/12 vpc v105 via blackhole
 	wait_for in_step 105
+	kill -9 "$first"
+	start=$SECONDS
+	vpcctl route add 172.17.0.0/16 vpc v105 via blackhole
+	wait_for in_step 105
+	((SECONDS - start < 10))
+	logged "publishing as .*:$second,"
+	# One that ends in order is succeeded at once.
+	kill "$second"
+	wait "$second"
+	vpcctl route add 172.18.0.0/16 vpc v105 via blackhole
+	wait_for in_step 105
+	logged "publishing as .*:$third,"
+	[[ $(grep -c "publishing as" "$LOG") = 3 ]]
 }
 
-# Goes on making changes until the process ends.
-publish_until_ended() {
-	vpcctl route set 172.17.0.0/16 vpc v105 via prohibit > /dev/null
-	vpcctl route set 172.17.0.0/16 vpc v105 via blackhole > /dev/null
-	ended "$1"
+logged_twice() { (($(grep -c -e "$1" "$LOG") >= 2)); }
+
+@test "a leader that was asleep, or whose fence was taken, stands by again and does not end" {
+	make_vpc 124
+	publisher
+	local first=$PUB second
+	wait_for in_step 124
+	publisher
+	second=$PUB
+	wait_for logged "standing by"
+	kill -STOP "$first"
+	vpcctl route add 172.16.0.0/12 vpc v124 via blackhole
+	wait_for in_step 124
+	logged "publishing as .*:$second,"
+	kill -CONT "$first"
+	wait_for logged "standing by, [^ ]*:$second leads"
+	# Its turn again.
+	zkcat put /vpc/v1/fence '{"v":1,"term":1000,"publisher":"somebody"}'
+	vpcctl route add 172.17.0.0/16 vpc v124 via blackhole
+	wait_for in_step 124
+	logged "another publisher has taken over; standing by"
+	wait_for logged "publishing as .*, term 1001"
+	kill -0 "$first" "$second"
+}
+
+@test "--once waits for its turn, or sees the leader do the work" {
+	make_vpc 125
+	publisher
+	wait_for in_step 125
+	vpcctl route add 172.16.0.0/12 vpc v125 via blackhole
+	once
+	in_step 125
+	[[ $(grep -c "publishing as" "$LOG") = 1 ]]
+	kill -STOP "$PUB"
+	vpcctl route add 172.17.0.0/16 vpc v125 via blackhole
+	once
+	in_step 125
+	[[ $(grep -c "publishing as" "$LOG") = 2 ]]
+}
+
+# VPCs FIRST to FIRST+N-1, for build/tools/changes: vpcs FIRST N
+vpcs() {
+	local vni
+	for ((vni = $1; vni < $1 + $2; vni++)); do
+		printf 'vpc add v%d vni %d range 10.0.0.0/8\nsubnet add s vpc v%d prefix 10.1.0.0/16\n' $vni $vni $vni
+		printf 'nexthop add vpc v%d id 1 type blackhole\nnexthop add vpc v%d id 2 type prohibit\n' $vni $vni
+	done > "$BATS_TEST_TMPDIR/vpcs"
+	vpcctl -b "$BATS_TEST_TMPDIR/vpcs"
+}
+
+# All that CDB's history says of these VPCs, "VNI EPOCH DIGEST"
+history() {
+	sql "SELECT vni, epoch, LOWER(CONCAT(LPAD(HEX(digest0), 16, '0'), LPAD(HEX(digest1), 16, '0'))) FROM change_log
+		WHERE vni >= $1 AND vni < $1 + $2" | tr '\t' ' ' | sort
+}
+
+# What ZooKeeper has of them, exactly as CDB: each HEAD is CDB's epoch, each delta is the history's, written once, and they
+# add up to every digest. exactly FIRST N
+exactly() {
+	local cdb=$BATS_TEST_TMPDIR/cdb zk=$BATS_TEST_TMPDIR/zk
+	history "$1" "$2" > "$cdb"
+	zkcat log "$1" "$2" | sort -u > "$zk" || return
+	[[ -z $(comm -13 "$cdb" "$zk") ]] || { echo "not in CDB's history:"; comm -13 "$cdb" "$zk" | head; return 1; }
+	diff <(sort -k1,1n -k2,2n "$cdb" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort) \
+		<(sort -k1,1n -k2,2n "$zk" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort)
+}
+
+# For SECONDS, under RATE changes a second in N VPCs from FIRST on, the leader of three publishers is killed or stopped at
+# random: chaos FIRST N RATE SECONDS
+chaos() {
+	local pids=() end stream heads i leader terms=0
+	vpcs "$1" "$2"
+	for i in 0 1 2; do publisher --garbage-delay 5; pids[i]=$PUB; done
+	wait_for outbox_is 0
+	"$B/tools/changes" "$CONF" "$1" "$2" "$3" "$4" > "$BATS_TEST_TMPDIR/stream" 3>&- &
+	stream=$!
+	PIDS+=($stream)
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	zkcat heads "$1" "$2" < "$BATS_TEST_TMPDIR/go" > "$BATS_TEST_TMPDIR/heads" 3>&- &
+	heads=$!
+	PIDS+=($heads)
+	exec 7> "$BATS_TEST_TMPDIR/go"
+	end=$((SECONDS + $4))
+	while ((SECONDS < end)); do
+		# Between nothing and two seconds after it leads.
+		leader=$(zkcat get /vpc/v1/fence | sed 's/.*:\([0-9]*\)".*/\1/')
+		read -rt "$((RANDOM % 2)).$((RANDOM % 10))" < <(exec sleep 3) || true
+		for i in 0 1 2; do
+			[[ ${pids[i]} = "$leader" ]] || continue
+			terms=$((terms + 1))
+			if ((RANDOM % 2)); then
+				kill -9 "$leader"
+				wait "$leader" || true
+				wait_for another_leads "$leader" || return
+				publisher --garbage-delay 5
+				pids[i]=$PUB
+			else
+				kill -STOP "$leader"
+				wait_for another_leads "$leader" || return
+				kill -CONT "$leader"
+			fi
+		done
+	done
+	wait "$stream"
+	wait_for outbox_is 0
+	exec 7>&-
+	wait "$heads" || { echo "heads: $?"; return 1; }
+	exactly "$1" "$2" || return
+	# Every HEAD that anybody could see is of the history.
+	sort -u "$BATS_TEST_TMPDIR/heads" > "$BATS_TEST_TMPDIR/seen"
+	[[ -z $(comm -13 <(history "$1" "$2") "$BATS_TEST_TMPDIR/seen") ]] || return
+	echo "# $(< "$BATS_TEST_TMPDIR/stream"); $terms leaders ended, $(wc -l < "$BATS_TEST_TMPDIR/seen") HEADs seen" >&3
+	for i in 0 1 2; do kill -0 "${pids[i]}" || return; done
+}
+
+another_leads() {
+	local now
+	now=$(zkcat get /vpc/v1/fence | sed 's/.*:\([0-9]*\)".*/\1/')
+	[[ $now != "$1" ]]
+}
+
+chaos_s() { if [[ -n ${CHAOS_MINUTES:-} ]]; then echo $((CHAOS_MINUTES * 60)); else echo 12; fi; }
+
+# The long one: CHAOS_MINUTES=3 CHAOS_VPCS=100 CHAOS_RATE=1000 bats -f random tests/e2e/publisher.bats
+@test "leaders killed and stopped at random under a stream of changes: CDB and ZooKeeper agree exactly" {
+	chaos 5000 "${CHAOS_VPCS:-20}" "${CHAOS_RATE:-200}" "$(chaos_s)"
 }
 
 @test "ZooKeeper away and back: one line each, and what happened meanwhile is published" {
@@ -503,24 +638,21 @@ connections() { sql "SHOW GLOBAL STATUS LIKE 'Connections'" | cut -f 2; }
 	outbox_is 0
 }
 
-@test "ZooKeeper emptied: the fence is gone, --all publishes everything anew" {
+@test "ZooKeeper emptied: the fence is gone, everything is published anew" {
 	make_vpc 118
 	publisher
 	wait_for in_step 118
-	local status=0 path
+	local path
 	path=$(host_path h118)/ports
+	sql 'DELETE FROM outbox'
 	zkcat rm /vpc/v1/fence
 	zkcat put "$(head_path 118)" ''
 	zkcat rm "$path"
 	vpcctl route add 172.16.0.0/12 vpc v118 via blackhole
-	wait "$PUB" || status=$?
-	[[ $status = 3 ]]
+	wait_for in_step 118
 	logged "/vpc/v1/fence is gone"
-	sql 'DELETE FROM outbox WHERE vni = 118'
-	once
-	run -3 zkcat state 118
-	once --all
-	in_step 118
+	logged "/vpc/v1/fence is new"
+	wait_for zkcat get "$path"
 	[[ $(zkcat get "$path") = *tap1* ]]
 }
 

@@ -9,11 +9,15 @@
  *   zkcat put PATH DATA     create it, or replace its data
  *   zkcat rm PATH           delete it
  *   zkcat state VNI         snapshot and deltas from HEAD put together, digests checked at each step; one line of JSON
+ *   zkcat log FIRST N       the same of N VPCs, and no delta was written twice: lines "VNI EPOCH DIGEST"
+ *   zkcat heads FIRST N     looks at the HEADs until standard input ends, and prints such a line for each that it
+ *                           sees; 3 when an epoch went back
  *
  * Exit status: 0, 1 usage or no answer, 2 no such node, 3 what is there does not fit together.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,13 +133,15 @@ static int read_delta(uint32_t vni, uint64_t epoch, struct vpc_delta *ret_delta)
 	_cleanup_free_ char *data = NULL;
 	char path[VPC_ZNODE_PATH_MAX];
 	struct vpc_err err;
+	int r, version;
 	size_t len;
-	int r;
 
 	vpc_path_delta(vni, epoch, path);
-	r = zk_get_wait(zk, path, TIMEOUT_MS, &data, &len, NULL);
+	r = zk_get_wait(zk, path, TIMEOUT_MS, &data, &len, &version);
 	if (r)
 		return failed(path, r);
+	if (version)
+		return bad(path, "it was written twice");
 	return vpc_delta_parse(data, len, ret_delta, &err) ? bad(path, err.text) : 0;
 }
 
@@ -167,8 +173,9 @@ static int apply_deltas(const struct vpc_head *head, struct vpc_state *state)
 }
 
 /* Every delta that HEAD offers is there and follows the one before. */
-static int check_log(const struct vpc_head *head)
+static int check_log(const struct vpc_head *head, bool print)
 {
+	char digest[VPC_DIGEST_STRLEN];
 	char path[VPC_ZNODE_PATH_MAX];
 	struct vpc_delta delta;
 	uint64_t epoch;
@@ -179,6 +186,9 @@ static int check_log(const struct vpc_head *head)
 		r = read_delta(head->vni, epoch, &delta);
 		if (r)
 			return r;
+		if (print)
+			printf("%" PRIu32 " %" PRIu64 " %s\n", head->vni, epoch,
+			       vpc_digest_format(&delta.digest, digest));
 		fits = delta.vni == head->vni && delta.base == epoch - 1 && delta.epoch == epoch;
 		vpc_delta_clear(&delta);
 		if (!fits)
@@ -187,12 +197,10 @@ static int check_log(const struct vpc_head *head)
 	return 0;
 }
 
-static int state(uint32_t vni)
+static int read_head(uint32_t vni, struct vpc_head *ret_head)
 {
-	_cleanup_(vpc_state_clear) struct vpc_state state = {};
-	char path[VPC_ZNODE_PATH_MAX], digest[VPC_DIGEST_STRLEN];
+	char path[VPC_ZNODE_PATH_MAX];
 	_cleanup_free_ char *data = NULL;
-	struct vpc_head head;
 	struct vpc_err err;
 	size_t len;
 	int r;
@@ -201,18 +209,61 @@ static int state(uint32_t vni)
 	r = zk_get_wait(zk, path, TIMEOUT_MS, &data, &len, NULL);
 	if (r)
 		return failed(path, r);
-	if (vpc_head_parse(data, len, &head, &err))
-		return bad(path, err.text);
-	r = read_snapshot(&head, &state);
+	return vpc_head_parse(data, len, ret_head, &err) ? bad(path, err.text) : 0;
+}
+
+static void print_head(const struct vpc_head *head)
+{
+	char digest[VPC_DIGEST_STRLEN];
+
+	printf("%" PRIu32 " %" PRIu64 " %s\n", head->vni, head->epoch, vpc_digest_format(&head->digest, digest));
+}
+
+/* Until standard input ends. */
+static int heads(uint32_t first, uint32_t n)
+{
+	_cleanup_free_ uint64_t *seen = calloc(n, sizeof(*seen));
+	struct pollfd input = { .events = POLLIN };
+	struct vpc_head head;
+	uint32_t i;
+	int r = 0;
+
+	while (seen && !r && !poll(&input, 1, 20))
+		for (i = 0; i < n && !r; i++) {
+			r = read_head(first + i, &head);
+			if (r || head.epoch == seen[i])
+				continue;
+			print_head(&head);
+			if (head.epoch < seen[i])
+				r = bad("HEAD", "its epoch went back");
+			seen[i] = head.epoch;
+		}
+	return r;
+}
+
+static int state(uint32_t vni, bool log)
+{
+	_cleanup_(vpc_state_clear) struct vpc_state state = {};
+	char path[VPC_ZNODE_PATH_MAX], digest[VPC_DIGEST_STRLEN];
+	struct vpc_head head;
+	int r;
+
+	r = read_head(vni, &head);
+	if (!r)
+		r = read_snapshot(&head, &state);
 	if (!r)
 		r = apply_deltas(&head, &state);
 	if (!r)
-		r = check_log(&head);
+		r = check_log(&head, log);
 	if (r)
 		return r;
 	state.digest = vpc_digest_of_state(&state);
 	if (!vpc_digest_equal(&state.digest, &head.digest))
-		return bad(path, "HEAD's digest is not that of snapshot and deltas");
+		return bad(vpc_path_vpc(vni, path), "HEAD's digest is not that of snapshot and deltas");
+	if (log) {
+		print_head(&head);
+		return 0;
+	}
 	printf("{\"vni\":%" PRIu32 ",\"epoch\":%" PRIu64 ",\"digest\":\"%s\",\"snapshot\":%" PRIu64
 	       ",\"chunks\":%" PRIu32 ",\"oldest\":%" PRIu64 ",\"nexthops\":%zu,\"routes\":%zu}\n",
 	       vni, head.epoch, vpc_digest_format(&head.digest, digest), head.snapshot, head.chunks, head.oldest,
@@ -233,8 +284,18 @@ static int run(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "rm"))
 		return rm(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "state"))
-		return state(strtoul(argv[2], NULL, 10));
-	fputs("usage: zkcat get|version|ls|rm PATH, put PATH DATA, state VNI\n", stderr);
+		return state(strtoul(argv[2], NULL, 10), false);
+	if (argc == 4 && !strcmp(argv[1], "log")) {
+		uint32_t vni = strtoul(argv[2], NULL, 10), last = vni + strtoul(argv[3], NULL, 10);
+		int r = 0;
+
+		for (; vni < last && !r; vni++)
+			r = state(vni, true);
+		return r;
+	}
+	if (argc == 4 && !strcmp(argv[1], "heads"))
+		return heads(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+	fputs("usage: zkcat get|version|ls|rm PATH, put PATH DATA, state VNI, log|heads FIRST N\n", stderr);
 	return 1;
 }
 

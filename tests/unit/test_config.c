@@ -66,6 +66,7 @@ static void test_defaults(void **arg)
 		assert_true(config.cache);
 		assert_int_equal(config.metrics_port, 9469);
 		assert_int_equal(config.poll_ms, 30);
+		assert_int_equal(config.publisher_session_ms, 4000);
 		assert_int_equal(config.log_level, LOG_INFO);
 		vpc_config_clear(&config);
 	}
@@ -78,7 +79,7 @@ static void test_all_keys(void **arg)
 				   "user = vpc_agent\npassword = a = b;c'\"#\ndatabase = vpc2\ntimeout_s = 3\n"
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
 				   "run_dir = /run/other\nmetrics_port = 0\ncache = no\nstate_dir = /s\n"
-				   "[publisher]\npoll_ms = 60000\n"
+				   "[publisher]\npoll_ms = 60000\nsession_timeout_ms = 2000\n"
 				   "[log]\nlevel = debug";
 	struct vpc_config config;
 

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One round of the leader: reads the outbox, publishes each VPC and host that it names once, deletes the rows that
+ * this covers. Never "rows after the last one": ids are given out before they are committed. --all adds a list of all
+ * VPCs and hosts, made once, to the rows. Called by publisher/loop.c.
+ */
+#include "publisher.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/log.h"
+#include "../lib/util.h"
+
+#define ROWS_MAX 10000 /* of the outbox in one round */
+
+enum key_state {
+	KEY_LEFT,
+	KEY_GONE, /* the VPC is to be removed */
+	KEY_DONE,
+};
+
+/* The rows of one key failed. All but the last are dropped: one is enough to know that something is left to do. */
+static void key_failed(struct publisher *p, const struct cdb_outbox *rows, size_t n, const char *text,
+		       struct pub_round *round)
+{
+	struct vpc_err err = {};
+
+	if (p->stop || p->fenced || p->zk_trouble) {
+		if (!p->stop && !p->fenced && zk_connected(p->zk))
+			log_warn("%s", text);
+		round->broken = true;
+		strcpy(round->text, text);
+		return;
+	}
+	round->left++;
+	if (pub_retry_failed(p->retry, rows, text))
+		log_err("%s", text);
+	if (!p->cdb_trouble && n > 1 && pub_cdb(p, cdb_outbox_done(p->cdb, rows, n - 1, &err)))
+		log_warn("%s", err.text);
+	if (p->cdb_trouble) {
+		pub_drop_cdb(p);
+		round->broken = true;
+	}
+}
+
+static int publish(struct publisher *p, const struct cdb_outbox *key, bool *ret_gone, struct vpc_err *err)
+{
+	int r;
+
+	*ret_gone = false;
+	if (key->kind == CDB_OUTBOX_BAD)
+		return vpc_err_set(err, -EPROTO, "CDB: outbox row %" PRIu64 " names no VPC and no host: delete it",
+				   key->id);
+	if (key->kind == CDB_OUTBOX_HOST)
+		return pub_host(p, key->host, err);
+	r = pub_vpc(p, key->vni, err);
+	if (r != -ENOENT)
+		return r;
+	r = pub_vpc_gone(p, key->vni, err);
+	*ret_gone = !r;
+	return r == -EEXIST ? -EAGAIN : r;
+}
+
+static void key_done(struct publisher *p, const struct cdb_outbox *rows, size_t n, enum key_state *state,
+		     struct pub_round *round)
+{
+	struct vpc_err err = {};
+
+	if (pub_cdb(p, cdb_outbox_done(p->cdb, rows, n, &err))) {
+		key_failed(p, rows, 1, err.text, round);
+		return;
+	}
+	pub_retry_done(p->retry, rows);
+	*state = KEY_DONE;
+	round->done++;
+}
+
+/* First all that exists, then the VPCs that are gone: by then no host's ports speak of them. */
+static void publish_rows(struct publisher *p, const struct cdb_outbox *rows, size_t n, enum key_state *states,
+			 struct pub_round *round)
+{
+	size_t i, next;
+	int pass, r;
+
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < n && !round->broken && !p->stop; i = next) {
+			struct vpc_err err = {};
+			bool gone = false;
+
+			for (next = i + 1; next < n && !pub_outbox_cmp(&rows[i], &rows[next]); next++)
+				;
+			if (pass ? states[i] != KEY_GONE : !pub_retry_due(p->retry, &rows[i])) {
+				round->left += !pass;
+				continue;
+			}
+			p->zk_trouble = false;
+			r = pass ? pub_vpc_remove(p, rows[i].vni, &err) : publish(p, &rows[i], &gone, &err);
+			if (r)
+				key_failed(p, &rows[i], next - i, err.text, round);
+			else if (gone)
+				states[i] = KEY_GONE;
+			else
+				key_done(p, &rows[i], next - i, &states[i], round);
+		}
+	}
+}
+
+static int row_cmp(const void *a, const void *b)
+{
+	const struct cdb_outbox *x = a, *y = b;
+	int c = pub_outbox_cmp(x, y);
+
+	return c ? c : x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* --all: as if every VPC and host were in the outbox, in rows without an id: the ids there begin with 1. */
+static int list_all(struct publisher *p, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
+	_cleanup_free_ char(*hosts)[64] = NULL;
+	size_t i, n_vpcs, n_hosts;
+	struct cdb_outbox *rows;
+	int r;
+
+	r = cdb_vpc_list(p->cdb, &vpcs, &n_vpcs, err);
+	if (!r)
+		r = cdb_host_list(p->cdb, &hosts, &n_hosts, err);
+	if (r)
+		return r;
+	rows = calloc(n_vpcs + n_hosts + 1, sizeof(*rows));
+	if (!rows)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < n_vpcs; i++)
+		rows[i] = (struct cdb_outbox){ .kind = CDB_OUTBOX_VPC, .vni = vpcs[i].vni };
+	for (i = 0; i < n_hosts; i++) {
+		rows[n_vpcs + i].kind = CDB_OUTBOX_HOST;
+		strcpy(rows[n_vpcs + i].host, hosts[i]);
+	}
+	p->listed = rows;
+	p->n_listed = n_vpcs + n_hosts;
+	p->all = false;
+	return 0;
+}
+
+/* The outbox, and what is left of --all's list. */
+static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_outbox *rows = NULL;
+	struct cdb_outbox *both;
+	size_t n;
+	int r;
+
+	r = cdb_outbox_list(p->cdb, ROWS_MAX, &rows, &n, err);
+	if (!r && p->all)
+		r = list_all(p, err);
+	if (r)
+		return r;
+	both = reallocarray(rows, n + p->n_listed + 1, sizeof(*both));
+	if (!both)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	rows = NULL;
+	if (p->n_listed)
+		memcpy(both + n, p->listed, p->n_listed * sizeof(*both));
+	qsort(both, n + p->n_listed, sizeof(*both), row_cmp);
+	*ret_rows = both;
+	*ret_n = n + p->n_listed;
+	return 0;
+}
+
+/* Of the list stays what is not done; the row without an id is its key's first. */
+static void keep_listed(struct publisher *p, const struct cdb_outbox *rows, size_t n, const enum key_state *states)
+{
+	size_t i;
+
+	p->n_listed = 0;
+	for (i = 0; p->listed && i < n; i++)
+		if (!rows[i].id && states[i] != KEY_DONE)
+			p->listed[p->n_listed++] = rows[i];
+	if (p->n_listed)
+		return;
+	free(p->listed);
+	p->listed = NULL;
+}
+
+int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
+{
+	_cleanup_free_ enum key_state *states = NULL;
+	_cleanup_free_ struct cdb_outbox *rows = NULL;
+	size_t n = 0;
+	int r;
+
+	*round = (struct pub_round){};
+	r = read_rows(p, &rows, &n, err);
+	if (r) {
+		pub_trouble(p, "CDB cannot be read", err->text);
+		pub_drop_cdb(p);
+		p->cdb_good = false;
+		round->broken = true;
+		strcpy(round->text, err->text);
+		return 0;
+	}
+	if (!p->cdb_good)
+		log_info("connected to CDB");
+	p->cdb_good = true;
+	p->trouble[0] = '\0';
+	states = calloc(n + 1, sizeof(*states));
+	if (!states)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	publish_rows(p, rows, n, states, round);
+	keep_listed(p, rows, n, states);
+	if (!round->broken && !p->stop && !p->once) {
+		p->zk_trouble = false;
+		pub_garbage_collect(p, err);
+	}
+	return 0;
+}
