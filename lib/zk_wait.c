@@ -71,7 +71,7 @@ static void data_done(int res, const char *path, const char *data, size_t len, i
 		wait->res = -ENOMEM;
 		return;
 	}
-	memcpy(wait->data, data, len);
+	memcpy(wait->data, len ? data : "", len); /* an answer to exists has none */
 	wait->data[len] = '\0';
 	wait->len = len;
 	wait->version = version;
