@@ -61,6 +61,21 @@ int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state
 int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err);
 /* The VPC's digest at an epoch, as recorded. -ENOENT: the history has no such epoch. */
 int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_digest *ret_digest, struct vpc_err *err);
+/*
+ * What the history says of a VPC at one epoch: one row by its key, whatever the VPC's size. -ENOENT: there is no such
+ * VPC.
+ *
+ * @now: CDB's epoch. @known: the history has @epoch, with @digest. @newer_ms: when the first change after it was made,
+ * by its writer's wall clock, in milliseconds since 1970; 0: none was.
+ */
+struct cdb_epoch {
+	char name[64];
+	uint64_t now;
+	bool known;
+	struct vpc_digest digest;
+	uint64_t newer_ms;
+};
+int cdb_epoch_get(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct cdb_epoch *ret_epoch, struct vpc_err *err);
 /* The delta of one epoch, as recorded. -E2BIG when it has more than @max_ops operations. -ENOENT. */
 int cdb_delta_load(struct cdb *cdb, uint32_t vni, uint64_t epoch, size_t max_ops, struct vpc_delta *ret_delta,
 		   struct vpc_err *err);

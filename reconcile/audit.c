@@ -15,12 +15,12 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 	int ret = 0;
 
 	for (size_t i = 0; i < presence->n_have_vpcs && !ret; i++) {
-		uint32_t vni = presence->have_vpcs[i].vni;
+		const struct kernel_vpc *vpc = &presence->have_vpcs[i];
 
-		if (audit->only_vni && vni != audit->only_vni)
+		if (audit->only_vni && vpc->vni != audit->only_vni)
 			continue;
-		if (presence_wants_vpc(presence, vni))
-			ret = audit_content(audit, report, vni);
+		if (presence_wants_vpc(presence, vpc->vni))
+			ret = audit_content(audit, report, vpc);
 	}
 	return ret;
 }

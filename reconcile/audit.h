@@ -4,8 +4,9 @@
  * report.
  *
  * content.c compares what has an epoch: a VPC's nexthops and routes, at the kernel's own epoch, so a change on its
- * way is lag and never drift. presence.c compares what has none (which VPCs and ports are here at all): a difference
- * counts only once it has stood for the settling time.
+ * way is lag and never drift; by the digest first, and only where that differs by the entries of both sides.
+ * presence.c compares what has none (which VPCs and ports are here at all): a difference counts only once it has
+ * stood for the settling time.
  */
 #ifndef VPC_AUDIT_H
 #define VPC_AUDIT_H
@@ -20,14 +21,18 @@ struct audit {
 	const char *host;
 	uint32_t only_vni;		/* 0: all */
 	bool verify;			/* have the kernel recompute its digests from what forwarding reads */
+	bool full;			/* compare every entry, also where epoch and digest agree */
 	unsigned int settle_ms;
 };
 
 /* Fills @report; what could not be compared is in it, with the reason. -ENOMEM only. */
 int audit_run(const struct audit *audit, struct report *report);
 
-/* content.c: one VPC that both sides have. Return: -ENOMEM or 0, all else is in the report. */
-int audit_content(const struct audit *audit, struct report *report, uint32_t vni);
+/*
+ * content.c: one VPC that both sides have; @kernel: what the kernel said of it, lately. Return: -ENOMEM or 0, all else
+ * is in the report.
+ */
+int audit_content(const struct audit *audit, struct report *report, const struct kernel_vpc *kernel);
 
 /*
  * Pure: @want (CDB at the kernel's epoch) against @have (the kernel), and the kernel's digest against its own content.

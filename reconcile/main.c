@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * vpc_reconcile: compares this host's kernel tables with CDB, past ZooKeeper and the agent, and reports what differs.
- * Exit: 0 consistent (or only behind), 1 drift, 2 could not compare.
+ * Exit: 0 consistent (or only a little behind), 1 drift, 2 could not compare, 3 behind for too long.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,13 +12,16 @@
 #include "audit.h"
 
 #define EXIT_COULD_NOT_COMPARE 2
+#define EXIT_LAG 3
 #define DEFAULT_SETTLE_MS 3000
+#define DEFAULT_MAX_LAG_S 60
+#define NUMBER_MAX 3600000
 #define DEFAULT_FINDINGS 100
 
 struct options {
 	const char *config, *host, *netns, *vpc;
-	bool json, pretty, verbose, verify;
-	unsigned int settle_ms, max_findings;
+	bool json, pretty, verbose, verify, full;
+	unsigned int settle_ms, max_findings, max_lag_s;
 };
 
 static void usage(FILE *out)
@@ -29,14 +32,17 @@ static void usage(FILE *out)
 		     "  -H, --host NAME        this host's name in CDB (default: the configuration's)\n"
 		     "  -n, --netns NAME       audit the kernel's tables of this network namespace\n"
 		     "  -V, --vpc NAME|VNI     only this VPC\n"
+		     "      --full             compare every entry, also where epoch and digest agree\n"
 		     "      --verify           have the kernel recompute its digests from what forwarding reads\n"
 		     "      --settle MS        how long a port or VPC must differ before it counts (default 3000)\n"
+		     "      --max-lag SECONDS  how long a VPC may be behind CDB (default 60)\n"
 		     "      --max-findings N   findings printed for each VPC (default 100); all are counted\n"
 		     "  -j, --json             report as JSON       -p, --pretty  indented\n"
 		     "  -v, --verbose          name the consistent VPCs, too\n"
 		     "  -h, --help             -\n"
 		     "      --version          -\n\n"
-		     "Exit status: 0 consistent or only behind, 1 drift, 2 could not compare (it says why).\n");
+		     "Exit status: 0 consistent, or behind for less than --max-lag; 1 drift; 2 could not compare\n"
+		     "(it says why); 3 behind for longer.\n");
 }
 
 static int number(const char *name, const char *text, unsigned int *ret)
@@ -46,8 +52,8 @@ static int number(const char *name, const char *text, unsigned int *ret)
 
 	errno = 0;
 	v = strtoul(text, &end, 10);
-	if (errno || !*text || *end || *text == '-' || v > 3600000) {
-		fprintf(stderr, "vpc_reconcile: --%s '%s' is not a number from 0 to 3600000\n", name, text);
+	if (errno || !*text || *end || *text == '-' || v > NUMBER_MAX) {
+		fprintf(stderr, "vpc_reconcile: --%s '%s' is not a number from 0 to %d\n", name, text, NUMBER_MAX);
 		return -EINVAL;
 	}
 	*ret = v;
@@ -57,14 +63,16 @@ static int number(const char *name, const char *text, unsigned int *ret)
 /* Return: 0 go on, 1 done (help was printed), -EINVAL. */
 static int parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_VERIFY = 256, OPT_SETTLE, OPT_MAX, OPT_VERSION };
+	enum { OPT_VERIFY = 256, OPT_FULL, OPT_SETTLE, OPT_MAX, OPT_MAX_LAG, OPT_VERSION };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "host", required_argument, NULL, 'H' },
 		{ "netns", required_argument, NULL, 'n' },
 		{ "vpc", required_argument, NULL, 'V' },
 		{ "verify", no_argument, NULL, OPT_VERIFY },
+		{ "full", no_argument, NULL, OPT_FULL },
 		{ "settle", required_argument, NULL, OPT_SETTLE },
+		{ "max-lag", required_argument, NULL, OPT_MAX_LAG },
 		{ "max-findings", required_argument, NULL, OPT_MAX },
 		{ "json", no_argument, NULL, 'j' },
 		{ "pretty", no_argument, NULL, 'p' },
@@ -91,6 +99,12 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case OPT_VERIFY:
 			o->verify = true;
+			break;
+		case OPT_FULL:
+			o->full = true;
+			break;
+		case OPT_MAX_LAG:
+			ret = number("max-lag", optarg, &o->max_lag_s);
 			break;
 		case OPT_SETTLE:
 			ret = number("settle", optarg, &o->settle_ms);
@@ -128,7 +142,9 @@ static int run(const struct options *o, const struct vpc_config *config, struct 
 {
 	_cleanup_(cdb_closep) struct cdb *cdb = NULL;
 	_cleanup_(kernel_closep) struct kernel *kernel = NULL;
-	struct audit audit = { .verify = o->verify, .settle_ms = o->settle_ms, .host = report->host };
+	struct audit audit = {
+		.verify = o->verify, .full = o->full, .settle_ms = o->settle_ms, .host = report->host
+	};
 	struct cdb_vpc vpc;
 	int ret;
 
@@ -149,12 +165,13 @@ static int run(const struct options *o, const struct vpc_config *config, struct 
 	return ret ? vpc_err_set(err, ret, "%s", strerror(-ret)) : 0;
 }
 
-static int exit_status(enum vpc_result result)
+static int exit_status(const struct report *report, unsigned int max_lag_s)
 {
-	switch (result) {
+	switch (report_result(report)) {
 	case RESULT_CONSISTENT:
-	case RESULT_LAG:
 		return EXIT_SUCCESS;
+	case RESULT_LAG:
+		return report_lag_ms(report) > max_lag_s * UINT64_C(1000) ? EXIT_LAG : EXIT_SUCCESS;
 	case RESULT_DRIFT:
 		return 1;
 	case RESULT_FAILED:
@@ -165,7 +182,9 @@ static int exit_status(enum vpc_result result)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .settle_ms = DEFAULT_SETTLE_MS, .max_findings = DEFAULT_FINDINGS };
+	struct options o = {
+		.settle_ms = DEFAULT_SETTLE_MS, .max_findings = DEFAULT_FINDINGS, .max_lag_s = DEFAULT_MAX_LAG_S
+	};
 	struct vpc_config config;
 	struct report report;
 	struct vpc_err err = { "" };
@@ -181,7 +200,7 @@ int main(int argc, char **argv)
 	report_init(&report, o.host ? o.host : config.host, o.max_findings);
 	if (run(&o, &config, &report, &err))
 		snprintf(report.reason, sizeof(report.reason), "%s", err.text);
-	status = exit_status(report_result(&report));
+	status = exit_status(&report, o.max_lag_s);
 	if (o.json ? report_print_json(&report, o.pretty) : report_print_text(&report, o.verbose)) {
 		fprintf(stderr, "vpc_reconcile: the report could not be written: %s\n", strerror(errno));
 		status = EXIT_COULD_NOT_COMPARE;

@@ -168,3 +168,12 @@ enum vpc_result report_result(const struct report *report)
 	}
 	return worst;
 }
+
+uint64_t report_lag_ms(const struct report *report)
+{
+	uint64_t worst = 0;
+
+	for (size_t i = 0; i < report->n_vpcs; i++)
+		worst = report->vpcs[i].lag_ms > worst ? report->vpcs[i].lag_ms : worst;
+	return worst;
+}

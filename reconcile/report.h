@@ -41,7 +41,9 @@ struct report_vpc {
 	char name[64];
 	enum vpc_result result;
 	uint64_t cdb_epoch, kernel_epoch;
-	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them */
+	uint64_t lag_ms;	/* since the first change that the kernel does not have was made */
+	bool by_digest;		/* epoch and digest agree with CDB's history; entries were not looked at */
+	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them; by digest: as the kernel has them */
 	char reason[512];		/* RESULT_FAILED, RESULT_LAG */
 	uint64_t counts[FINDING_CLASSES];
 	struct finding *findings;	/* the first max_findings */
@@ -76,6 +78,8 @@ const char *vpc_result_name(enum vpc_result result);
 uint64_t report_findings(const struct report_vpc *vpc);		/* the sum of counts */
 /* The worst of all: failed outranks nothing but consistency and lag, since a found drift is certain. */
 enum vpc_result report_result(const struct report *report);
+/* How far behind the VPC is that is furthest behind. */
+uint64_t report_lag_ms(const struct report *report);
 
 /* Both print to standard output; @verbose: consistent VPCs too. Return: 0, -EIO when writing failed. */
 int report_print_text(const struct report *report, bool verbose);

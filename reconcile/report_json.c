@@ -2,7 +2,7 @@
 /*
  * The report for programs. The members are the contract, described in doc/operations.md:
  * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name"?,"result","reason"?,"cdb_epoch",
- *  "kernel_epoch","routes","nexthops","members","counts":{class:n},
+ *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","counts":{class:n},
  *  "findings":[{"class","object","want"?,"have"?}]}]}; VNI 0 is
  * the host itself.
  */
@@ -40,6 +40,8 @@ static struct json_object *vpc_json(const struct report_vpc *vpc)
 	add_string(o, "reason", vpc->reason);
 	json_object_object_add(o, "cdb_epoch", json_object_new_uint64(vpc->cdb_epoch));
 	json_object_object_add(o, "kernel_epoch", json_object_new_uint64(vpc->kernel_epoch));
+	json_object_object_add(o, "lag_ms", json_object_new_uint64(vpc->lag_ms));
+	json_object_object_add(o, "by_digest", json_object_new_boolean(vpc->by_digest));
 	json_object_object_add(o, "routes", json_object_new_uint64(vpc->n_routes));
 	json_object_object_add(o, "nexthops", json_object_new_uint64(vpc->n_nexthops));
 	json_object_object_add(o, "members", json_object_new_uint64(vpc->n_members));

@@ -60,11 +60,13 @@ static void print_vpc(const struct report_vpc *vpc)
 	else if (vpc->vni && vpc->kernel_epoch)
 		printf(", epoch %" PRIu64, vpc->kernel_epoch);
 	if (vpc->cdb_epoch > vpc->kernel_epoch && vpc->result != RESULT_FAILED)
-		printf(" of %" PRIu64 " (%" PRIu64 " behind)", vpc->cdb_epoch, vpc->cdb_epoch - vpc->kernel_epoch);
+		printf(" of %" PRIu64 " (%" PRIu64 " behind, for %.1f s)", vpc->cdb_epoch,
+		       vpc->cdb_epoch - vpc->kernel_epoch, vpc->lag_ms / 1e3);
 	if (vpc->result == RESULT_LAG && vpc->reason[0])
 		printf(": %s", vpc->reason);
 	if (vpc->n_routes || vpc->n_nexthops)
-		printf(", %zu routes and %zu nexthops compared", vpc->n_routes, vpc->n_nexthops);
+		printf(", %zu routes and %zu nexthops compared%s", vpc->n_routes, vpc->n_nexthops,
+		       vpc->by_digest ? " by digest" : "");
 	printf("\n");
 	print_findings(vpc);
 }

@@ -30,17 +30,18 @@ finding() {
 }
 sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb -h "$lab_cdb_host" -P "$lab_cdb_port" -u "$VPC_CDB_USER" "$lab_database" -e "$1"; }
 tamper() { ip netns exec h1 tamper "$@"; }
-# An audit that could not compare says why: uncomparable PATTERN
+# An audit that could not compare says why: uncomparable PATTERN [OPTION...]
 uncomparable() {
-	expect 2 "$1" lab_reconcile h1
-	expect 2 '"could not compare"' lab_reconcile h1 -j
+	expect 2 "$1" lab_reconcile h1 "${@:2}"
+	expect 2 '"could not compare"' lab_reconcile h1 -j "${@:2}"
 }
 
 # What the agent puts right by itself must not be put right before the audit has seen it.
 lab_agent_stop h1
 
-begin "consistent: exit 0, and --verify reads what forwarding reads"
-expect 0 '' lab_reconcile h1
+begin "consistent: exit 0 by digest and in full, and --verify reads what forwarding reads"
+expect 0 'routes and [0-9]+ nexthops compared by digest' lab_reconcile h1 -v
+expect 0 'nexthops compared$' lab_reconcile h1 -v --full
 expect 0 '' lab_reconcile h1 --verify
 
 begin "a route that is missing in the kernel"
@@ -93,13 +94,14 @@ expect 0 '' lab_reconcile h1
 
 begin "CDB's rows and its digest do not fit: it could not compare, which is neither drift nor silence"
 sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = 100"
-uncomparable 'its digest is not that of its content'
+uncomparable 'its digest is not that of its content' --full
 sql "UPDATE vpc SET digest0 = digest0 ^ 1 WHERE vni = 100"
 expect 0 '' lab_reconcile h1
 
-begin "the kernel is behind: lag, which is no alarm"
+begin "the kernel is behind: lag, which is no alarm until it has lasted"
 lab_ctl route add 172.17.0.0/16 vpc red via nexthop 7
-expect 0 '1 behind' lab_reconcile h1 -v
+expect 0 '1 behind, for [0-9.]+ s' lab_reconcile h1 -v
+expect 3 'lag' lab_reconcile h1 --max-lag 0
 
 begin "drift in a kernel that is also behind is still drift"
 lab_kernel route del 100 172.16.5.0/24 table 1 netns h1

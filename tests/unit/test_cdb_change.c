@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include "cdb_rig.h"
 #include "../../lib/cdb_change_private.h"
+#include "../../lib/digest.h"
 #include "../../lib/util.h"
 
 #define VNI 100
@@ -125,6 +126,24 @@ static void assert_deltas_lead(struct vpc_state *epochs, uint64_t first, uint64_
 	}
 }
 
+/* The one row that an audit reads says of each epoch what the whole content says. */
+static void assert_epochs(struct vpc_state *epochs, uint64_t first, uint64_t last)
+{
+	struct cdb_epoch found;
+
+	for (uint64_t e = first; e <= last; e++) {
+		ok(cdb_epoch_get(rig_cdb, VNI, e, &found, &err));
+		assert_true(found.known);
+		assert_int_equal(found.now, last);
+		assert_true(vpc_digest_equal(&found.digest, &epochs[e].digest));
+		assert_true(e < last ? found.newer_ms > 0 && found.newer_ms <= now_wall_ms() : !found.newer_ms);
+	}
+	ok(cdb_epoch_get(rig_cdb, VNI, last + 1, &found, &err));
+	assert_false(found.known);
+	assert_int_equal(found.now, last);
+	refused(cdb_epoch_get(rig_cdb, VNI + 1000, 1, &found, &err), -ENOENT, "no VPC");
+}
+
 static void assert_rewinds(struct vpc_state *epochs, uint64_t first, uint64_t last)
 {
 	for (uint64_t e = first; e <= last; e++) {
@@ -166,6 +185,7 @@ static void test_random_changes(void **state)
 	assert_true(last > EPOCHS / 2);
 	assert_deltas_lead(epochs, 1, last);
 	assert_rewinds(epochs, 1, last);
+	assert_epochs(epochs, 1, last);
 	for (uint64_t e = 1; e <= last; e++)
 		vpc_state_clear(&epochs[e]);
 }

@@ -189,6 +189,19 @@ static void lag_is_named_and_hides_nothing(void **state)
 	report_clear(&report);
 }
 
+static void lag_is_that_of_the_last_vpc(void **state)
+{
+	static const uint64_t lags[] = { 0, 61000, 2500 };
+	struct report report;
+
+	report_init(&report, "h1", 10);
+	assert_int_equal(report_lag_ms(&report), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lags); i++)
+		report_vpc(&report, 100 + i, NULL)->lag_ms = lags[i];
+	assert_int_equal(report_lag_ms(&report), 61000);
+	report_clear(&report);
+}
+
 static void nothing_compared_is_a_failure(void **state)
 {
 	struct report report;
@@ -258,6 +271,7 @@ int main(void)
 		cmocka_unit_test(all_are_counted_and_few_kept),
 		cmocka_unit_test(results_outrank),
 		cmocka_unit_test(lag_is_named_and_hides_nothing),
+		cmocka_unit_test(lag_is_that_of_the_last_vpc),
 		cmocka_unit_test(nothing_compared_is_a_failure),
 		cmocka_unit_test(presence_names_what_differs),
 	};
