@@ -169,6 +169,15 @@ static int rewind_items(struct cdb *cdb, struct cdb_doc *doc, uint64_t epoch, st
 	return 0;
 }
 
+/* A batch reads what is committed as it goes: what is read here must stand still until the batch has changed it. */
+static int lock_content(struct cdb *cdb, uint32_t vni, struct vpc_err *err)
+{
+	uint32_t locked;
+	int r = cdb_get(cdb, err, "SELECT vni FROM vpc WHERE vni = ? FOR UPDATE", "u>u", vni, &locked);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 int cdb_doc_load(struct cdb *cdb, uint32_t vni, const uint64_t *epoch, struct cdb_doc *ret_doc, struct vpc_err *err)
 {
 	_cleanup_(cdb_doc_clear) struct cdb_doc doc;
@@ -183,6 +192,8 @@ int cdb_doc_load(struct cdb *cdb, uint32_t vni, const uint64_t *epoch, struct cd
 				   vni);
 	if (own_snapshot)
 		r = cdb_snapshot_begin(cdb, err);
+	else if (cdb_in_batch(cdb))
+		r = lock_content(cdb, vni, err);
 	if (r)
 		return r;
 	r = load_now(cdb, &doc, err);

@@ -404,6 +404,61 @@ static void test_device_at_once(void **state)
 	device_at_once(true, "UPDATE port SET host = ?, dev = 'same' WHERE id = ?");
 }
 
+/* As `vpcctl rollback` does it, on a connection of its own. */
+static int roll_back(uint64_t epoch)
+{
+	_cleanup_(cdb_batch_freep) struct cdb_batch *batch = NULL;
+	struct intent by = rig_intent();
+	struct cdb *own = NULL;
+	struct cdb_doc past;
+	struct vpc_err err;
+
+	if (cdb_open(&rig_config, &own, &err))
+		return 1;
+	by.cdb = own;
+	return cdb_batch_begin(own, "tester", "rollback", &batch, &err) ||
+	       cdb_doc_load(own, VNI, &epoch, &past, &err) || intent_doc_apply(&by, &past, &err) ||
+	       cdb_batch_commit(batch, &err);
+}
+
+/* A change that is committed while a rollback begins is rolled back with the rest, and the digest stays right. */
+static void test_rollback_waits(void **state)
+{
+	const struct vpc_nl_nexthop nexthops[] = { { .id = 5, .type = VPC_NEXTHOP_BLACKHOLE },
+						   { .id = 6, .type = VPC_NEXTHOP_BLACKHOLE } };
+	const struct vpc_prefix route = rig_prefix("99.0.0.0/8");
+	const struct intent_via via = { .id = 5 };
+	const struct intent by = rig_intent();
+	struct cdb_change *change = NULL;
+	struct cdb_change_result result;
+	struct cdb_doc before, after;
+	struct vpc_state now;
+	int status;
+	pid_t pid;
+
+	rig_need_server();
+	for (size_t i = 0; i < ARRAY_SIZE(nexthops); i++)
+		ok(intent_nexthop_put(&by, VPC, &nexthops[i], NULL, true, &result, &err));
+	before = load(NULL);
+	ok(intent_route_put(&by, VPC, 1, &route, &via, true, &result, &err));
+	ok(cdb_change_begin(rig_cdb, VNI, "tester", "meanwhile", &change, &err));
+	ok(cdb_change_put_route(change, 1, &route, 5, 6));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(roll_back(before.state.epoch));
+	rig_wait_blocked(pid);
+	ok(cdb_change_commit(&change, &result, &err));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rig_load(VNI, &now);
+	after = load(NULL);
+	assert_equal_docs(&before, &after);
+	vpc_state_clear(&now);
+	cdb_doc_clear(&before);
+	cdb_doc_clear(&after);
+}
+
 static void test_json_refused(void **state)
 {
 	static const char good[] =
@@ -472,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_undelete),
 		cmocka_unit_test(test_port_places),
 		cmocka_unit_test(test_device_at_once),
+		cmocka_unit_test(test_rollback_waits),
 		cmocka_unit_test(test_same_names),
 	};
 
