@@ -70,9 +70,10 @@ static void find_place(const char *name, char **names, size_t n, struct place *r
 	uint64_t first = UINT64_MAX, before = 0;
 	size_t i;
 
-	*ret = (struct place){};
+	*ret = (struct place){ .mine = UINT64_MAX };
 	for (i = 0; i < n; i++)
-		if (!strncmp(names[i], name, strlen(name))) {
+		/* Twice when the answer to the first was lost and a server that lags had not seen it. */
+		if (!strncmp(names[i], name, strlen(name)) && number(names[i]) < ret->mine) {
 			ret->joined = true;
 			ret->mine = number(names[i]);
 		}
@@ -140,11 +141,11 @@ int pub_election_ask(struct publisher *p, bool *ret_first, struct vpc_err *err)
 	struct place place;
 	int r = 0, i;
 
-	if (!*p->election.name) {
+	if (!*p->election.name)
 		r = candidate_name(&p->election, err);
-		if (!r)
-			r = pub_mkpath(p, VPC_ZNODE_ELECTION, err);
-	}
+	/* Each time: somebody may have emptied ZooKeeper. */
+	if (!r)
+		r = pub_mkpath(p, VPC_ZNODE_ELECTION, err);
 	for (i = 0; !r && i < TRIES; i++) {
 		r = look(p, &place, err);
 		if (!r && !place.joined) {

@@ -28,8 +28,8 @@ done
 lab_synced red 100 h1
 
 begin "snapshot and deltas in ZooKeeper fit together step by step and end in CDB's digest"
-lab_zkcat state 100 | tee "$lab_dir/state"
-same "$(jq -r .epoch "$lab_dir/state")" "$(lab_cdb_epoch red)" "epoch in ZooKeeper"
+lab_zkcat state 100 | tee "$lab_dir/published"
+same "$(jq -r .epoch "$lab_dir/published")" "$(lab_cdb_epoch red)" "epoch in ZooKeeper"
 expect 0 '' lab_ctl db check red
 expect 0 '' lab_reconcile h1 --verify
 
