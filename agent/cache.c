@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "cachefile.h"
 #include "follow.h"
 #include "hostports.h"
+#include "klink.h"
 #include "metrics.h"
 #include "timer.h"
 
@@ -36,12 +38,13 @@ struct cached {
 	uint32_t flags;
 	struct vpc_digest digest;
 	uint64_t next_us; /* not again before */
+	struct backoff backoff; /* of what is this VPC's trouble alone */
 };
 
 /* One write, owned by the thread from its start to its end. */
 struct job {
 	bool ports; /* else a VPC */
-	uint64_t generation;
+	uint64_t generation, instance;
 	char *text;
 	size_t len;
 	struct cached_vpc vpc;
@@ -55,7 +58,7 @@ struct cache {
 	char dir[PATH_MAX];
 	struct cached *all; /* ascending by VNI */
 	size_t n, cap;
-	uint64_t ports_generation; /* of what the disk has; 0: nothing */
+	uint64_t ports_generation, ports_instance; /* of what the disk has; 0: nothing */
 	struct job *job; /* under way, or NULL */
 	pthread_t thread;
 	int done_fd;
@@ -139,6 +142,25 @@ static void cache_sweep(struct cache *c)
 	closedir(dir);
 }
 
+/* A write that was cut off left its beginning. */
+static void sweep_unfinished(struct cache *c)
+{
+	char path[PATH_MAX + 256];
+	DIR *dir = opendir(c->dir);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (!cachefile_is_unfinished(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", c->dir, entry->d_name);
+		if (unlink(path) < 0)
+			log_warn("cache: %s: %s", path, strerror(errno));
+	}
+	closedir(dir);
+}
+
 /* -- one write ----------------------------------------------------------------------------------------------------- */
 
 static void cache_arm(struct cache *c, uint64_t delay_us);
@@ -157,12 +179,25 @@ static void *job_thread(void *arg)
 	uint64_t start = now_monotonic_us();
 
 	if (job->ports)
-		job->res = cachefile_ports_write(c->dir, job->text, job->len, &job->err);
+		job->res = cachefile_ports_write(c->dir, job->text, job->len, job->instance, &job->err);
 	else
 		job->res = cachefile_vpc_write(c->dir, &job->vpc, &job->err);
 	job->disk_us = now_monotonic_us() - start;
 	eventfd_write(c->done_fd, 1);
 	return NULL;
+}
+
+/* The others must not wait for one VPC that cannot be written. */
+static void vpc_put_off(struct cache *c, uint32_t vni, const char *text)
+{
+	struct cached *cached = cached_make(c, vni);
+
+	if (cached) {
+		if (backoff_is_news(&cached->backoff, text))
+			log_warn("cache: VPC %u: %s; keeping what is there, trying again", vni, text);
+		cached->next_us = now_monotonic_us() + backoff_next_us(&cached->backoff, timer_random());
+	}
+	cache_arm(c, CACHE_DELAY_US);
 }
 
 /* @job is consumed. */
@@ -189,6 +224,7 @@ static void job_written(struct cache *c, const struct job *job)
 
 	if (job->ports) {
 		c->ports_generation = job->generation;
+		c->ports_instance = job->instance;
 		cache_sweep(c);
 		return;
 	}
@@ -213,7 +249,9 @@ static int job_done(sd_event_source *source, int fd, uint32_t revents, void *arg
 	pthread_join(c->thread, NULL);
 	c->job = NULL;
 	metrics_call("cache", "disk", job->ports ? "ports_write" : "vpc_write", job->res, job->disk_us);
-	if (job->res) {
+	if (job->res == -EBADMSG) {
+		vpc_put_off(c, job->vpc.state.vni, job->err.text);
+	} else if (job->res) {
 		if (backoff_is_news(&c->backoff, job->err.text))
 			log_warn("cache: %s; keeping what is there, trying again", job->err.text);
 		cache_arm(c, backoff_next_us(&c->backoff, timer_random()));
@@ -264,6 +302,7 @@ static int write_ports(struct cache *c)
 		return -ENOMEM;
 	job->ports = true;
 	job->generation = hostports_generation(c->agent->hostports);
+	job->instance = klink_instance(c->agent->klink);
 	res = hostports_format(c->agent->hostports, &job->text, &job->len);
 	if (res) {
 		free(job);
@@ -273,10 +312,25 @@ static int write_ports(struct cache *c)
 	return 0;
 }
 
+/* What somebody else has committed since was never published. */
+static int dump_vpc(struct cache *c, const struct kernel_vpc *vpc, struct vpc_state *state, struct vpc_err *err)
+{
+	int res = METER_KERNEL("cache", dump, agent_dump(c->agent), vpc->vni, state, err);
+
+	if (res)
+		return res;
+	if (state->epoch != vpc->epoch || !vpc_digest_equal(&state->digest, &vpc->digest))
+		return vpc_err_set(err, -ESTALE, "the kernel has epoch %" PRIu64 ", not what was published as %" PRIu64,
+				   state->epoch, vpc->epoch);
+	return 0;
+}
+
+/* -ENOMEM; what is wrong with this VPC alone is said and put off. */
 static int write_vpc(struct cache *c, const struct kernel_vpc *vpc)
 {
 	struct job *job = calloc(1, sizeof(*job));
 	uint64_t start = now_monotonic_us();
+	struct vpc_err err = { "" };
 	int res;
 
 	if (!job)
@@ -284,11 +338,14 @@ static int write_vpc(struct cache *c, const struct kernel_vpc *vpc)
 	job->vpc.quota = vpc->quota;
 	job->vpc.flags = vpc->flags;
 	vpc_state_init(&job->vpc.state, vpc->vni);
-	res = METER_KERNEL("cache", dump, agent_dump(c->agent), vpc->vni, &job->vpc.state, NULL);
+	res = dump_vpc(c, vpc, &job->vpc.state, &err);
 	job->loop_us = now_monotonic_us() - start;
 	if (res) {
 		job_free(job);
-		return res;
+		if (res == -ENOMEM)
+			return res;
+		vpc_put_off(c, vpc->vni, err.text);
+		return 0;
 	}
 	job_start(c, job);
 	return 0;
@@ -303,7 +360,8 @@ static int cache_timer(sd_event_source *source, uint64_t usec, void *arg)
 
 	if (c->job || !agent_kernel(c->agent) || !hostports_known(c->agent->hostports))
 		return 0;
-	if (c->ports_generation != hostports_generation(c->agent->hostports)) {
+	if (c->ports_generation != hostports_generation(c->agent->hostports) ||
+	    c->ports_instance != klink_instance(c->agent->klink)) {
 		res = write_ports(c);
 	} else {
 		follows_each(c->agent->follows, choose, &choice);
@@ -312,7 +370,7 @@ static int cache_timer(sd_event_source *source, uint64_t usec, void *arg)
 		else if (choice.vpc)
 			res = write_vpc(c, choice.vpc);
 	}
-	/* The kernel, or memory: whoever asked for more of it says so. */
+	/* Out of memory: whoever asked for more of it says so. */
 	if (res)
 		cache_arm(c, backoff_next_us(&c->backoff, timer_random()));
 	return 0;
@@ -337,7 +395,8 @@ void cache_changed(struct cache *c)
 {
 	uint64_t when;
 
-	if (!c || c->job || c->backoff.attempts)
+	/* After a failure the timer says when, unless it found nothing that could be done then. */
+	if (!c || c->job || (c->backoff.attempts && armed(c->timer)))
 		return;
 	/* Waiting for a VPC whose time has not come must not keep others waiting. */
 	if (armed(c->timer) && sd_event_source_get_time(c->timer, &when) >= 0 &&
@@ -379,6 +438,7 @@ int cache_new(struct agent *a, struct cache **ret_cache, struct vpc_err *err)
 		cache_free(c);
 		return 0;
 	}
+	sweep_unfinished(c);
 	c->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	res = c->done_fd < 0 ? -errno : sd_event_add_io(a->event, &c->done, c->done_fd, EPOLLIN, job_done, c);
 	if (res < 0) {

@@ -22,6 +22,7 @@
 #define FILE_VERSION 1
 #define PORTS_NAME   "ports"
 #define IOV_MAX_BODY 4
+#define UNFINISHED   ".new"
 
 enum file_kind {
 	FILE_PORTS = 1,
@@ -33,6 +34,7 @@ struct file_head {
 	char magic[8];
 	uint32_t version, kind;
 	uint64_t body_len, time_ms;
+	uint64_t instance; /* of the module, for ports; 0: not told */
 	uint8_t sum[32];
 };
 
@@ -59,6 +61,13 @@ int cachefile_vpc_parse_name(const char *name, uint32_t *ret_vni)
 		return -EINVAL;
 	*ret_vni = vni;
 	return 0;
+}
+
+bool cachefile_is_unfinished(const char *name)
+{
+	const char *end = strrchr(name, '.');
+
+	return end && !strcmp(end, UNFINISHED);
 }
 
 static void file_sum(const struct file_head *head, const struct iovec *body, size_t n, uint8_t *ret_sum)
@@ -108,7 +117,7 @@ static int write_replace(int dir_fd, const char *name, const struct file_head *h
 	char temporary[CACHEFILE_NAME_MAX + 8];
 	int fd, res;
 
-	snprintf(temporary, sizeof(temporary), "%s.new", name);
+	snprintf(temporary, sizeof(temporary), "%s" UNFINISHED, name);
 	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
@@ -125,10 +134,12 @@ static int write_replace(int dir_fd, const char *name, const struct file_head *h
 	return fsync(dir_fd) < 0 ? -errno : 0;
 }
 
-static int file_write(const char *dir, const char *name, enum file_kind kind, const struct iovec *body, size_t n,
-		      struct vpc_err *err)
+static int file_write(const char *dir, const char *name, enum file_kind kind, uint64_t instance,
+		      const struct iovec *body, size_t n, struct vpc_err *err)
 {
-	struct file_head head = { .magic = FILE_MAGIC, .version = FILE_VERSION, .kind = kind };
+	struct file_head head = {
+		.magic = FILE_MAGIC, .version = FILE_VERSION, .kind = kind, .instance = instance
+	};
 	_cleanup_close_ int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int res;
 
@@ -169,14 +180,14 @@ int cachefile_vpc_write(const char *dir, const struct cached_vpc *vpc, struct vp
 
 	if (!vpc_digest_equal(&digest, &state->digest))
 		return vpc_err_set(err, -EBADMSG, "VPC %u: its tables do not have its digest", state->vni);
-	return file_write(dir, cachefile_vpc_name(state->vni, name), FILE_VPC, parts, ARRAY_SIZE(parts), err);
+	return file_write(dir, cachefile_vpc_name(state->vni, name), FILE_VPC, 0, parts, ARRAY_SIZE(parts), err);
 }
 
-int cachefile_ports_write(const char *dir, const char *text, size_t len, struct vpc_err *err)
+int cachefile_ports_write(const char *dir, const char *text, size_t len, uint64_t instance, struct vpc_err *err)
 {
 	const struct iovec body = { (void *)text, len };
 
-	return file_write(dir, PORTS_NAME, FILE_PORTS, &body, 1, err);
+	return file_write(dir, PORTS_NAME, FILE_PORTS, instance, &body, 1, err);
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------------- */
@@ -346,7 +357,7 @@ int cachefile_vpc_read(const char *dir, uint32_t vni, struct cached_vpc *ret_vpc
 }
 
 int cachefile_ports_read(const char *dir, const char *host, struct vpc_host_ports *ret_ports, uint64_t *ret_time_ms,
-			 struct vpc_err *err)
+			 uint64_t *ret_instance, struct vpc_err *err)
 {
 	_cleanup_free_ char *body = NULL;
 	struct vpc_host_ports ports;
@@ -366,5 +377,6 @@ int cachefile_ports_read(const char *dir, const char *host, struct vpc_host_port
 	}
 	*ret_ports = ports;
 	*ret_time_ms = head.time_ms;
+	*ret_instance = head.instance;
 	return 0;
 }

@@ -24,14 +24,16 @@ struct cached_vpc {
 /* "vpc-<vni>" into @buf (CACHEFILE_NAME_MAX), which is returned; and back: -EINVAL when it is no such name. */
 char *cachefile_vpc_name(uint32_t vni, char *buf);
 int cachefile_vpc_parse_name(const char *name, uint32_t *ret_vni);
+/* Whether @name is a file's that was being written. */
+bool cachefile_is_unfinished(const char *name);
 
 /*
  * Blocking, for a thread that may wait for the disk. On failure the file before stays: -ENOSPC, -EIO...; -EBADMSG: the
  * state does not have its digest, and is not written.
  */
 int cachefile_vpc_write(const char *dir, const struct cached_vpc *vpc, struct vpc_err *err);
-/* @text: of vpc_host_ports_format(). */
-int cachefile_ports_write(const char *dir, const char *text, size_t len, struct vpc_err *err);
+/* @text: of vpc_host_ports_format(). @instance: of the module whose tables have had all of it. */
+int cachefile_ports_write(const char *dir, const char *text, size_t len, uint64_t instance, struct vpc_err *err);
 
 /*
  * -ENOENT: there is none. -EBADMSG: it is not what was written (cut short, changed), or another VPC's or host's.
@@ -39,6 +41,6 @@ int cachefile_ports_write(const char *dir, const char *text, size_t len, struct 
  */
 int cachefile_vpc_read(const char *dir, uint32_t vni, struct cached_vpc *ret_vpc, struct vpc_err *err);
 int cachefile_ports_read(const char *dir, const char *host, struct vpc_host_ports *ret_ports, uint64_t *ret_time_ms,
-			 struct vpc_err *err);
+			 uint64_t *ret_instance, struct vpc_err *err);
 
 #endif

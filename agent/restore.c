@@ -12,11 +12,13 @@
 #include <time.h>
 #include "../lib/log.h"
 #include "../lib/util.h"
+#include "backoff.h"
 #include "cache.h"
 #include "cachefile.h"
 #include "follow.h"
 #include "hostports.h"
 #include "install.h"
+#include "klink.h"
 #include "kports.h"
 #include "metrics.h"
 #include "timer.h"
@@ -38,7 +40,11 @@ struct restore {
 	bool *there;
 	size_t n, next;
 	struct restore_result run, result;
+	struct backoff backoff; /* of runs that failed in part */
+	bool failed;
 };
+
+static int waited(sd_event_source *source, uint64_t usec, void *arg);
 
 static void run_end(struct restore *r)
 {
@@ -94,13 +100,17 @@ static void vpc_restore(struct restore *r, struct kernel *kernel, size_t i)
 	}
 	if (!res) {
 		res = vpc_install(r, kernel, &cached, &err);
+		if (!res && cached.time_ms < r->run.time_ms)
+			r->run.time_ms = cached.time_ms;
 		if (!res)
 			log_info("VPC %u: epoch %" PRIu64 " restored from the cache, %zu routes", vni,
 				 cached.state.epoch, cached.state.n_routes);
 		vpc_state_clear(&cached.state);
 	}
 	if (res) {
-		log_err("VPC %u: cannot be restored: %s", vni, err.text[0] ? err.text : strerror(-res));
+		if (!r->backoff.attempts)
+			log_err("VPC %u: cannot be restored: %s", vni, err.text[0] ? err.text : strerror(-res));
+		r->failed = true;
 		agent_kernel_suspect(r->agent);
 		return;
 	}
@@ -171,6 +181,15 @@ static int ports_restore(struct restore *r, struct kernel *kernel, struct vpc_er
 
 /* -- the run ------------------------------------------------------------------------------------------------------- */
 
+/* A run adds what is not there, so it can be repeated. */
+static void run_again(struct restore *r)
+{
+	int res = timer_arm(r->agent->event, &r->timer, backoff_next_us(&r->backoff, timer_random()), waited, r);
+
+	if (res < 0)
+		log_err("cache: timer: %s", strerror(-res));
+}
+
 static void run_finish(struct restore *r, struct kernel *kernel)
 {
 	struct vpc_err err = { "" };
@@ -179,13 +198,19 @@ static void run_finish(struct restore *r, struct kernel *kernel)
 	struct tm tm;
 
 	if (ports_restore(r, kernel, &err)) {
-		log_err("ports: not all restored: %s", err.text);
+		if (!r->backoff.attempts)
+			log_err("ports: not all restored: %s", err.text);
+		r->failed = true;
 		agent_kernel_suspect(r->agent);
 	}
+	if (r->failed)
+		run_again(r);
+	else
+		backoff_reset(&r->backoff);
 	seconds = r->run.time_ms / 1000;
 	gmtime_r(&seconds, &tm);
 	strftime(when, sizeof(when), "%FT%TZ", &tm);
-	if (r->run.n_vpcs || r->run.n_ports) {
+	if (r->run.n_vpcs > r->result.n_vpcs || r->run.n_ports > r->result.n_ports) {
 		r->result = r->run;
 		snprintf(text, sizeof(text),
 			 "isolated: ZooKeeper is not reachable; restored %zu VPCs and %zu ports from the cache of %s",
@@ -242,12 +267,19 @@ static int ports_find(struct restore *r, struct vpc_err *err)
 {
 	const struct hostports *hp = r->agent->hostports;
 	_cleanup_free_ char *text = NULL;
+	uint64_t instance;
 	size_t len;
 	int res;
 
-	if (!hostports_known(hp))
-		return cachefile_ports_read(cache_dir(r->agent->cache), r->agent->config.host, &r->ports,
-					    &r->run.time_ms, err);
+	if (!hostports_known(hp)) {
+		res = cachefile_ports_read(cache_dir(r->agent->cache), r->agent->config.host, &r->ports,
+					   &r->run.time_ms, &instance, err);
+		if (res || instance != klink_instance(r->agent->klink))
+			return res;
+		/* These very tables have had it all: what is not there was removed, maybe later than the disk knows. */
+		vpc_host_ports_clear(&r->ports);
+		return vpc_err_set(err, -EALREADY, "the kernel's tables are not new");
+	}
 	res = hostports_format(hp, &text, &len);
 	if (!res)
 		res = vpc_host_ports_parse(text, len, &r->ports, err);
@@ -263,10 +295,15 @@ static void run_begin(struct restore *r)
 
 	if (r->running || !kernel)
 		return;
-	r->run = (struct restore_result){ 0 };
+	r->run = r->result;
+	r->failed = false;
 	res = ports_find(r, &err);
 	if (res == -ENOENT) {
 		log_info("cache: there is nothing to restore from");
+		return;
+	}
+	if (res == -EALREADY) {
+		log_debug("cache: %s: nothing is restored", err.text);
 		return;
 	}
 	if (res) {
@@ -278,7 +315,9 @@ static void run_begin(struct restore *r)
 	if (!res)
 		res = host_restore(r, kernel, &err);
 	if (res) {
-		log_err("cache: %s; nothing is restored", err.text[0] ? err.text : strerror(-res));
+		if (backoff_is_news(&r->backoff, err.text))
+			log_err("cache: %s; trying again", err.text[0] ? err.text : strerror(-res));
+		run_again(r);
 		run_end(r);
 		return;
 	}

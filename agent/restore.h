@@ -21,7 +21,7 @@ void restore_connected(struct restore *r); /* ZooKeeper is there */
 
 /* What was restored since the agent started, or ZooKeeper was last there; all 0: nothing. */
 struct restore_result {
-	uint64_t time_ms; /* of the cached ports */
+	uint64_t time_ms; /* of the oldest file that was used */
 	size_t n_vpcs, n_ports;
 };
 

@@ -118,16 +118,17 @@ static void test_ports(void **state)
 				   "\"ports\":[]}";
 	struct vpc_host_ports ports;
 	struct vpc_err err;
-	uint64_t time_ms;
+	uint64_t time_ms, instance;
 
-	assert_int_equal(cachefile_ports_write(dir, text, strlen(text), NULL), 0);
-	assert_int_equal(cachefile_ports_read(dir, "h1", &ports, &time_ms, &err), 0);
+	assert_int_equal(cachefile_ports_write(dir, text, strlen(text), 77, NULL), 0);
+	assert_int_equal(cachefile_ports_read(dir, "h1", &ports, &time_ms, &instance, &err), 0);
+	assert_int_equal(instance, 77);
 	assert_int_equal(ports.revision, 3);
 	vpc_host_ports_clear(&ports);
-	assert_int_equal(cachefile_ports_read(dir, "h2", &ports, &time_ms, &err), -EBADMSG);
+	assert_int_equal(cachefile_ports_read(dir, "h2", &ports, &time_ms, &instance, &err), -EBADMSG);
 	assert_non_null(strstr(err.text, "is of host 'h1', not 'h2'"));
-	assert_int_equal(cachefile_ports_write(dir, text, strlen(text) - 1, NULL), 0);
-	assert_int_equal(cachefile_ports_read(dir, "h1", &ports, &time_ms, &err), -EBADMSG);
+	assert_int_equal(cachefile_ports_write(dir, text, strlen(text) - 1, 77, NULL), 0);
+	assert_int_equal(cachefile_ports_read(dir, "h1", &ports, &time_ms, &instance, &err), -EBADMSG);
 }
 
 static void test_cut_short(void **state)
@@ -187,7 +188,7 @@ static void test_foreign(void **state)
 	snprintf(other, sizeof(other), "%s/vpc-101", dir);
 	assert_int_equal(rename(other, path), 0);
 	assert_int_equal(read_again(&err), -EBADMSG);
-	assert_int_equal(cachefile_ports_write(dir, "x", 1, NULL), 0);
+	assert_int_equal(cachefile_ports_write(dir, "x", 1, 0, NULL), 0);
 	snprintf(other, sizeof(other), "%s/ports", dir);
 	assert_int_equal(rename(other, path), 0);
 	assert_int_equal(read_again(&err), -EBADMSG);

@@ -109,6 +109,29 @@ static void test_restart(void **state)
 	finish(a, &p);
 }
 
+/* A port that was removed while the disk was behind stays removed: these tables are not a new host's. */
+static void test_removed(void **state)
+{
+	struct kernel *k;
+	struct vpc_err err;
+	struct pub p;
+	struct agent *a = start_cached(&p, 100);
+
+	agent_free(a);
+	assert_int_equal(kernel_open(NULL, &k, &err), 0);
+	assert_int_equal(kernel_port_del(k, "tap1", &err), 0);
+	kernel_close(k);
+	fake_log_reset();
+	fake_calls = (struct fake_calls){ 0 };
+	a = agent_start();
+	run_idle(a);
+	while (sd_event_run(a->event, 1000000) > 0)
+		;
+	assert_int_equal(writes(), 0);
+	assert_null(fake_kernel_port("tap1"));
+	finish(a, &p);
+}
+
 /* A part is there: only the other one is restored, however different the first is from the disk's. */
 static void test_partly(void **state)
 {
@@ -210,9 +233,12 @@ static void test_refused(void **state)
 
 	fake_kernel_refuse(-ENOMEM, 1);
 	run_until(a, fake_log_count("VPC 100: cannot be restored: refused by the test"));
-	run_idle(a);
 	assert_int_equal(fake_kernel_vpc(100)->epoch, 0);
 	assert_null(fake_kernel_port("tap1"));
+	/* It is tried again, without ZooKeeper. */
+	run_until(a, fake_kernel_port("tap1"));
+	assert_same(&p);
+	assert_int_equal(a->state, AGENT_ISOLATED);
 	fake_zk_connect();
 	run_until(a, a->state == AGENT_LIVE);
 	assert_same(&p);
@@ -294,6 +320,51 @@ static void test_no_room(void **state)
 	finish(a, &p);
 }
 
+/* The time to try again comes while the module is away; that must not be the last try. */
+static void test_no_room_and_no_module(void **state)
+{
+	struct pub p;
+	struct agent *a = start_cached(&p, 100);
+	char away[96];
+
+	snprintf(away, sizeof(away), "%s.away", dir);
+	assert_int_equal(rename(dir, away), 0);
+	pub_change(&p, 20);
+	run_until(a, fake_log_count("keeping what is there, trying again"));
+	fake_kernel_unload();
+	run_until(a, !agent_kernel(a));
+	while (sd_event_run(a->event, 1000000) > 0)
+		;
+	assert_int_equal(rename(away, dir), 0);
+	fake_kernel_reset();
+	run_until(a, on_disk(100) == p.state.epoch);
+	finish(a, &p);
+}
+
+/* What somebody else has put into the kernel is not kept, and keeps no other VPC from being written. */
+static void test_foreign_writer(void **state)
+{
+	struct vpc_state other;
+	struct pub p, q;
+	struct agent *a;
+
+	pub_start(&q, 200, 5, false);
+	want_port(2, 200);
+	a = start_cached(&p, 100);
+	run_until(a, on_disk(200) == q.state.epoch);
+	pub_change(&p, 20);
+	pub_change(&q, 30);
+	run_until(a, reached(&p) && reached(&q));
+	vpc_state_init(&other, 100);
+	other.epoch = p.state.epoch + 90;
+	fake_kernel_put_vpc(&other);
+	run_until(a, fake_log_count("not what was published"));
+	run_until(a, on_disk(200) == q.state.epoch);
+	assert_true(on_disk(100) < p.state.epoch);
+	pub_clear(&q);
+	finish(a, &p);
+}
+
 static void test_no_folder(void **state)
 {
 	struct pub p;
@@ -340,9 +411,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_reboot),	  TEST(test_restart), TEST(test_partly),	  TEST(test_module_again),
-		TEST(test_damaged_vpc),	  TEST(test_damaged_ports), TEST(test_refused),	  TEST(test_backwards),
-		TEST(test_zookeeper_first), TEST(test_sweep), TEST(test_no_room),	  TEST(test_no_folder),
+		TEST(test_reboot), TEST(test_restart), TEST(test_removed),
+		TEST(test_no_room_and_no_module), TEST(test_foreign_writer), TEST(test_partly),
+		TEST(test_module_again), TEST(test_damaged_vpc), TEST(test_damaged_ports),
+		TEST(test_refused), TEST(test_backwards), TEST(test_zookeeper_first),
+		TEST(test_sweep), TEST(test_no_room), TEST(test_no_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
