@@ -65,8 +65,8 @@ int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_d
  * What the history says of a VPC at one epoch: one row by its key, whatever the VPC's size. -ENOENT: there is no such
  * VPC.
  *
- * @now: CDB's epoch. @known: the history has @epoch, with @digest. @newer_ms: when the first change after it was made,
- * by its writer's wall clock, in milliseconds since 1970; 0: none was.
+ * @now: CDB's epoch. @known: the history has @epoch, with @digest, and so has the VPC itself where that is its epoch.
+ * @newer_ms: when the first change after it was made, by its writer's wall clock, in milliseconds since 1970; 0: none.
  */
 struct cdb_epoch {
 	char name[64];

@@ -193,8 +193,10 @@ int cdb_epoch_get(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct cdb_epoc
 	int r;
 
 	r = cdb_get(cdb, err,
-		    "SELECT v.name, v.epoch, c.epoch IS NOT NULL, COALESCE(c.digest0, 0), COALESCE(c.digest1, 0), "
-		    "COALESCE(newer.created, 0) FROM vpc v LEFT JOIN change_log c ON c.vni = v.vni AND c.epoch = ? "
+		    "SELECT v.name, v.epoch, c.epoch IS NOT NULL AND (c.epoch <> v.epoch OR "
+		    "(c.digest0 = v.digest0 AND c.digest1 = v.digest1)), COALESCE(c.digest0, 0), "
+		    "COALESCE(c.digest1, 0), COALESCE(newer.created, 0) "
+		    "FROM vpc v LEFT JOIN change_log c ON c.vni = v.vni AND c.epoch = ? "
 		    "LEFT JOIN change_log newer ON newer.vni = v.vni AND newer.epoch = ? WHERE v.vni = ?",
 		    "UUu>sUuUUU", epoch, epoch + 1, vni, found.name, sizeof(found.name), &found.now, &known,
 		    &h0, &h1, &found.newer_ms);
