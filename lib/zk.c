@@ -634,6 +634,14 @@ int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int time
 			goto no_memory;
 		op_init(&zoo_ops[req->n], &ops[req->n]);
 	}
+	/*
+	 * The client's thread knows of an expired session before we do, and then zoo_amulti() frees a path that it
+	 * never set. Between here and there is a moment still.
+	 */
+	if (is_unrecoverable(zk->zh)) {
+		req_free(req);
+		return -ENOTCONN;
+	}
 	list_add(&zk->pending, req);
 	return req_sent(zk, req, zoo_amulti(zk->zh, n, zoo_ops, req->results, multi_completion, req));
 no_memory:
