@@ -79,7 +79,11 @@ static int port_set(struct ctl *ctl, int argc, char **argv)
 	return r;
 }
 
-static int port_del(struct ctl *ctl, int argc, char **argv)
+/* @step: intent_port_del(), _move() or _release(). */
+static int port_step(struct ctl *ctl,
+		     int (*step)(const struct intent *intent, const char *vpc, const char *name,
+				 struct cdb_change_result *ret_result, struct vpc_err *err),
+		     int argc, char **argv)
 {
 	struct cdb_change_result result;
 	const char *name, *vpc;
@@ -96,10 +100,15 @@ static int port_del(struct ctl *ctl, int argc, char **argv)
 	if (r)
 		return r;
 	intent = ctl_intent(ctl);
-	r = intent_port_del(&intent, vpc, name, &result, &ctl->err);
+	r = step(&intent, vpc, name, &result, &ctl->err);
 	if (!r)
 		ctl_print_result(ctl, &result);
 	return r;
+}
+
+static int port_del(struct ctl *ctl, int argc, char **argv)
+{
+	return port_step(ctl, intent_port_del, argc, argv);
 }
 
 static int port_prepare(struct ctl *ctl, int argc, char **argv)
@@ -122,33 +131,6 @@ static int port_prepare(struct ctl *ctl, int argc, char **argv)
 		return r;
 	intent = ctl_intent(ctl);
 	r = intent_port_prepare(&intent, vpc, name, host, dev, &result, &ctl->err);
-	if (!r)
-		ctl_print_result(ctl, &result);
-	return r;
-}
-
-/* @step: intent_port_move() or intent_port_release(). */
-static int port_step(struct ctl *ctl,
-		     int (*step)(const struct intent *intent, const char *vpc, const char *name,
-				 struct cdb_change_result *ret_result, struct vpc_err *err),
-		     int argc, char **argv)
-{
-	struct cdb_change_result result;
-	const char *name, *vpc;
-	struct intent intent;
-	struct ctl_arg args[] = {
-		CTL_ARG("NAME", CTL_WORD, &name, .required = true),
-		CTL_ARG("vpc", CTL_WORD, &vpc, .required = true),
-	};
-	int r;
-
-	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
-	if (!r)
-		r = ctl_cdb(ctl);
-	if (r)
-		return r;
-	intent = ctl_intent(ctl);
-	r = step(&intent, vpc, name, &result, &ctl->err);
 	if (!r)
 		ctl_print_result(ctl, &result);
 	return r;
