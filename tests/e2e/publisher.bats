@@ -257,7 +257,8 @@ history() {
 exactly() {
 	local cdb=$BATS_TEST_TMPDIR/cdb zk=$BATS_TEST_TMPDIR/zk
 	history "$1" "$2" > "$cdb"
-	zkcat log "$1" "$2" | sort -u > "$zk" || return
+	zkcat log "$1" "$2" > "$zk.log" || return
+	sort -u "$zk.log" > "$zk"
 	[[ -z $(comm -13 "$cdb" "$zk") ]] || { echo "not in CDB's history:"; comm -13 "$cdb" "$zk" | head; return 1; }
 	diff <(sort -k1,1n -k2,2n "$cdb" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort) \
 		<(sort -k1,1n -k2,2n "$zk" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort)
@@ -289,12 +290,12 @@ chaos() {
 			if ((RANDOM % 2)); then
 				kill -9 "$leader"
 				wait "$leader" || true
-				wait_for another_leads "$leader" || return
+				taken_over "$leader" || return
 				publisher --garbage-delay 5
 				pids[i]=$PUB
 			else
 				kill -STOP "$leader"
-				wait_for another_leads "$leader" || return
+				taken_over "$leader" || return
 				kill -CONT "$leader"
 			fi
 		done
@@ -309,6 +310,13 @@ chaos() {
 	[[ -z $(comm -13 <(history "$1" "$2") "$BATS_TEST_TMPDIR/seen") ]] || return
 	echo "# $(< "$BATS_TEST_TMPDIR/stream"); $terms leaders ended, $(wc -l < "$BATS_TEST_TMPDIR/seen") HEADs seen" >&3
 	for i in 0 1 2; do kill -0 "${pids[i]}" || return; done
+}
+
+# Within 10 s.
+taken_over() {
+	local since=$SECONDS
+	wait_for another_leads "$1" || return
+	((SECONDS - since <= 10)) || { echo "taken over after $((SECONDS - since)) s"; return 1; }
 }
 
 another_leads() {
