@@ -224,6 +224,7 @@ static void test_disk_full(void **state)
 	vpc_make(&vpc, 100, 50);
 	assert_int_equal(cachefile_vpc_write(dir, &vpc, NULL), 0);
 	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(cachefile_vpc_write(dir, &before, NULL), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &none), 0);

@@ -158,9 +158,13 @@ static void test_reason(void **state)
 static void test_bad_clients(void **state)
 {
 	struct agent *a = agent_start();
+	struct sockaddr_un un = address();
+	struct stat st;
 	int idle[8];
 	size_t i;
 
+	assert_int_equal(stat(un.sun_path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
 	for (i = 0; i < ARRAY_SIZE(idle); i++)
 		idle[i] = dial();
 	close(dial());
