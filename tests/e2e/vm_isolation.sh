@@ -47,7 +47,11 @@ stranger() {
 	expect 1 '3 packets transmitted.*100% packet loss' ip netns exec h3 ping -n -c 3 -i 0.1 -W 1 10.0.0.5
 	ip -n h3 link del vx
 }
-received() { lab_in "$1" cat /sys/class/net/eth0/statistics/rx_packets; }
+# Pings that a guest got. Its device also gets what the host's own IPv6 sends on the port's device, now and then.
+# shellcheck disable=SC2016
+received() {
+	lab_in "$1" awk '/^Icmp:/ { if (at) print $at; for (i = 2; i <= NF; i++) if ($i == "InEchos") at = i }' /proc/net/snmp
+}
 
 begin "a stranger's tunnel packets are dropped and counted, whatever they claim"
 lab_host_add h3 192.0.2.13
@@ -69,11 +73,11 @@ lab_ctl port add bz vpc blue subnet main host h3 dev t-bz address 10.0.1.9
 lab_synced blue 200 h1
 before=$(received ba)
 stranger 200 10.0.1.9
-(($(received ba) >= before + 3))
+same "$(received ba)" $((before + 3)) "pings that blue's guest got"
 before=$(lab_drops h1 outer-source) quiet=$(received ra)
 stranger 100 10.0.1.9
 grown outer-source h1 "$before" 3
-same "$(received ra)" "$quiet" "packets that red's guest got"
+same "$(received ra)" "$quiet" "pings that red's guest got"
 
 begin "a guest cannot send tunnel packets of its own making into the underlay"
 lab_in ra ip link add vx type vxlan id 200 local 10.0.0.5 remote 192.0.2.12 dstport 4789
