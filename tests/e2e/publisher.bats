@@ -655,7 +655,8 @@ says_status() {
 	says_status "$w2" w2 4700 3 2
 	zkcat put "$w1/alive" ''
 	zkcat put "$w2/alive" ''
-	run --separate-stderr vpcctl --wait=3 route add 0.0.0.0/0 vpc waits via blackhole
+	run --separate-stderr vpcctl --wait=8 route add 0.0.0.0/0 vpc waits via blackhole
+	echo "status $status: $stderr"
 	[[ $status = 3 && $stderr =~ '2 of 2 live hosts' ]]
 	[[ $output = *'VPC 4700 is at epoch 6'*'host w2 lags: VPC 4700 at epoch 3 of 6, 3 behind'* ]]
 	[[ $output = *'host w1 lags: VPC 4700 at epoch 5 of 6, 1 behind'*'host w3 is not alive'* ]]
