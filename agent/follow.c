@@ -172,7 +172,8 @@ static void follow_reached(struct follow *f)
 		metrics_applied(now_monotonic_us() - f->behind_since_us);
 	f->behind_since_us = 0;
 	follow_ready(f);
-	follow_settle(f, NULL);
+	/* That was the last good HEAD: what is wrong with the node of now stays true. */
+	follow_settle(f, f->head_reason);
 }
 
 static void follow_backwards(struct follow *f)
@@ -213,8 +214,13 @@ void follow_step(struct follow *f)
 {
 	int res;
 
-	if (f->phase != FOLLOW_IDLE || !f->has_head || !agent_kernel(f->agent))
+	if (f->phase != FOLLOW_IDLE || !agent_kernel(f->agent))
 		return;
+	if (!f->has_head) {
+		if (f->head_reason)
+			follow_settle(f, f->head_reason);
+		return;
+	}
 	res = follow_read_kernel(f);
 	if (res) {
 		agent_kernel_suspect(f->agent);
@@ -265,38 +271,50 @@ static void follow_take_head(struct follow *f, const struct vpc_head *head, int 
 		follow_settle(f, f->reason ?: "waiting to try again");
 }
 
+/* HEAD as it is now cannot be followed. True: that is news. */
+static bool follow_without_head(struct follow *f, const char *reason)
+{
+	bool news = !f->head_reason || strcmp(f->head_reason, reason);
+
+	if (news) {
+		free(f->head_reason);
+		f->head_reason = strdup(reason);
+	}
+	follow_settle(f, reason);
+	return news;
+}
+
 static void follow_head(int res, const char *path, const char *data, size_t len, int version, void *arg)
 {
 	struct follow *f = arg;
 	struct vpc_head head;
-	struct vpc_err err = { "" };
+	struct vpc_err err = { "" }, reason;
 
 	/* Empty while a first snapshot is being written, and while the VPC is being deleted. */
 	if (!res && !len) {
-		if (backoff_is_news(&f->backoff, ""))
+		if (follow_without_head(f, "no HEAD yet"))
 			log_info("VPC %u: %s: no HEAD yet; waiting for it", f->vni, path);
-		follow_settle(f, "no HEAD yet");
 		return;
 	}
 	if (res) {
-		if (backoff_is_news(&f->backoff, path))
+		if (follow_without_head(f, "no HEAD: no such node"))
 			log_warn("VPC %u: %s: no such node; waiting for it", f->vni, path);
-		follow_settle(f, "no HEAD: no such node");
 		return;
 	}
 	res = vpc_head_parse(data, len, &head, &err);
 	if (!res)
 		res = sync_head_check(&head, f->vni, &err);
 	if (!res) {
+		free(f->head_reason);
+		f->head_reason = NULL;
 		follow_take_head(f, &head, version);
 		return;
 	}
-	if (f->bad_version != version)
+	reason = err;
+	vpc_err_prefix(&reason, res, "HEAD (version %d)", version);
+	if (follow_without_head(f, reason.text))
 		log_err("VPC %u: %s (version %d): %s; keeping epoch %" PRIu64, f->vni, path, version, err.text,
 			f->have.epoch);
-	f->bad_version = version;
-	vpc_err_prefix(&err, res, "HEAD (version %d)", version);
-	follow_settle(f, err.text);
 }
 
 /* -- the set ------------------------------------------------------------------------------------------------------- */
@@ -314,6 +332,7 @@ static void follow_free(struct follow *f)
 	if (f->failing)
 		f->set->n_failing--;
 	gate_leave(&f->slot);
+	free(f->head_reason);
 	free(f->reason);
 	free(f);
 }

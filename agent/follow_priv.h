@@ -28,7 +28,8 @@ enum follow_phase {
  * @have: what the kernel has of it; @have_known: whether that was read since the link came up
  * @head_version: znode version of @head
  * @head_seen_ms: when it was read for the first time, for the status
- * @bad_version: znode version of a HEAD that was refused, -1: none
+ * @head_reason: what is wrong with HEAD as it was last read (@head is the last good one), owned; NULL: nothing
+ * @bad_version: znode version of a HEAD that was refused for its epoch, -1: none
  * @missed_version: @head_version when a node behind it was found gone, -1: none
  * @asked: HEAD is or was read after `ports`
  * @goal: epoch of the first HEAD that was, when @has_goal; later ones do not move it, lest ports wait for ever
@@ -53,7 +54,7 @@ struct follow {
 	bool asked, has_goal, ready;
 	bool have_known, distrust, failing, counted;
 	uint64_t behind_since_us;
-	char *reason;
+	char *reason, *head_reason;
 	struct backoff backoff;
 	sd_event_source *timer;
 	struct gate_slot slot;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <string.h>
+#include "../../agent/follow.h"
 #include "agent_rig.h"
 
 /* -- what goes wrong ----------------------------------------------------------------------------------------------- */
@@ -185,6 +186,73 @@ static void test_empty_head(void **state)
 	run_until(a, fake_kernel_port("tap2"));
 	assert_same(&q);
 	pub_clear(&q);
+	finish(a, &p);
+}
+
+/* A VPC that has no HEAD has said so: comparing the kernel again must not wait for one. */
+static void test_events_lost_without_head(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct agent *a;
+	struct pub p, q;
+
+	a = start_live(&p, 100);
+	want_port(2, 200);
+	pub_ports();
+	run_until(a, fake_log_count("VPC 200: /vpc/v1/vpcs/c8/200: no such node") == 1);
+	for (unsigned int i = 0; i < 2; i++) {
+		run_until(a, a->state == AGENT_LIVE);
+		fake_kernel_lose_events();
+		run_until(a, fake_log_count("syncing: comparing the kernel again") == i + 1);
+		run_until(a, a->state == AGENT_LIVE);
+		/* The same for one that is there and empty. */
+		put_text(vpc_path_vpc(200, path), "");
+		run_until(a, fake_log_count("VPC 200: /vpc/v1/vpcs/c8/200: no HEAD yet") == 1);
+	}
+	assert_int_equal(follows_failing(a->follows), 1);
+	assert_int_equal(fake_log_count("VPC 200: /vpc"), 2);
+	pub_start(&q, 200, 3, false);
+	run_until(a, fake_kernel_port("tap2") && !follows_failing(a->follows));
+	pub_clear(&q);
+	finish(a, &p);
+}
+
+static void reason_of(const struct follow_info *info, void *arg)
+{
+	*(const char **)arg = info->reason;
+}
+
+/* HEAD is malformed until it is written again, whatever is compared or ends meanwhile. */
+static void test_malformed_head_stays(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	const char *reason = NULL;
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	fake_zk_hold("/l2");
+	pub_change(&p, 80);
+	run_until(a, fake_zk_gets("/l2"));
+	put_text(vpc_path_vpc(100, path), "{");
+	run_until(a, fake_log_count("(version 2): "));
+	/* The work that the HEAD before asked for ends well. */
+	fake_zk_hold(NULL);
+	run_until(a, reached(&p));
+	for (unsigned int i = 0; i < 2; i++) {
+		run_idle(a);
+		follows_each(a->follows, reason_of, &reason);
+		assert_non_null(reason);
+		assert_non_null(strstr(reason, "HEAD (version 2): "));
+		assert_int_equal(follows_failing(a->follows), 1);
+		fake_kernel_lose_events();
+		run_until(a, fake_log_count("events were lost") == i + 1);
+	}
+	assert_int_equal(fake_log_count("at HEAD again"), 0);
+	assert_int_equal(fake_log_count("(version 2): "), 1);
+	pub_change(&p, 81);
+	run_until(a, reached(&p) && !follows_failing(a->follows));
+	assert_int_equal(fake_log_count("at HEAD again"), 1);
 	finish(a, &p);
 }
 
@@ -540,6 +608,8 @@ int main(void)
 		TEST(test_gap),
 		TEST(test_backwards),
 		TEST(test_malformed_head),
+		TEST(test_events_lost_without_head),
+		TEST(test_malformed_head_stays),
 		TEST(test_malformed_ports),
 		TEST(test_malformed_delta),
 		TEST(test_bad_snapshot),
