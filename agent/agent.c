@@ -299,7 +299,9 @@ int agent_new(struct vpc_config *config, const char *config_path, const char *ne
 	a->config = *config;
 	*config = (struct vpc_config){ 0 };
 	a->config_path = config_path;
+	a->netns = netns;
 	a->timeout_ms = a->config.zk_session_ms;
+	a->client_us = AGENT_CLIENT_US;
 	a->state_since_us = now_monotonic_us();
 	gate_init(&a->snapshots, AGENT_SNAPSHOTS_MAX);
 	gate_init(&a->catchups, AGENT_CATCHUPS_MAX);

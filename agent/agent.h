@@ -19,6 +19,7 @@
 
 #define AGENT_SNAPSHOTS_MAX 1 /* whole states in memory at the same time */
 #define AGENT_CATCHUPS_MAX 16 /* VPCs that read deltas at the same time */
+#define AGENT_CLIENT_US	   5000000
 
 struct cache;
 struct control;
@@ -41,13 +42,16 @@ enum agent_state {
 /**
  * struct agent - what the parts share
  * @config: as loaded, the command line's --host put over it
+ * @netns: the host's network namespace, NULL: ours
  * @timeout_ms: deadline of one request to ZooKeeper
+ * @client_us: how long a client of the socket or the metrics may take
  * @state_since_us: CLOCK_MONOTONIC
  */
 struct agent {
 	struct vpc_config config;
-	const char *config_path;
+	const char *config_path, *netns;
 	unsigned int timeout_ms;
+	uint64_t client_us;
 	enum agent_state state;
 	uint64_t state_since_us;
 	bool ready; /* READY=1 was sent */

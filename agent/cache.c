@@ -3,7 +3,8 @@
  * Writing the disk cache; see cache.h, and agent/cachefile.h for what a file is.
  *
  * What is on the disk is remembered for each VPC (struct cached); what the kernel has is asked of agent/follow.c. The
- * first difference whose time has come is dumped from the kernel on the event loop and handed to a thread.
+ * first difference whose time has come is a job for a thread, which dumps the VPC by a socket of its own and writes the
+ * file: neither a large table nor a slow disk holds up the event loop.
  */
 #include "cache.h"
 
@@ -29,7 +30,7 @@
 
 #define CACHE_DELAY_US 1000000 /* behind a change, for others to come along */
 #define CACHE_AGAIN_US 5000000 /* before the same VPC is written again */
-#define CACHE_SHARE    50 /* of the event loop's time: one part in so many goes into dumps */
+#define CACHE_SHARE    50 /* of the time: one part in so many goes into dumps */
 
 /* What the disk has of a VPC. */
 struct cached {
@@ -41,16 +42,25 @@ struct cached {
 	struct backoff backoff; /* of what is this VPC's trouble alone */
 };
 
-/* One write, owned by the thread from its start to its end. */
+/**
+ * struct job - one write, owned by the thread from its start to its end
+ * @ports: of the host's ports, @text, after which files of other VPCs than @vnis (ascending) are deleted; else of @vpc,
+ *         whose state's epoch and digest say what the kernel must have
+ * @res, @err: what became of it; @dump_res of the dump alone, when one was made
+ * @swept: @res is of deleting, and the ports are written
+ */
 struct job {
-	bool ports; /* else a VPC */
+	bool ports;
 	uint64_t generation, instance;
 	char *text;
 	size_t len;
+	uint32_t *vnis;
+	size_t n_vnis;
 	struct cached_vpc vpc;
-	int res;
+	int res, dump_res;
+	bool dumped, swept;
 	struct vpc_err err;
-	uint64_t disk_us, loop_us;
+	uint64_t disk_us, dump_us;
 };
 
 struct cache {
@@ -111,35 +121,16 @@ static struct cached *cached_make(struct cache *c, uint32_t vni)
 	return &c->all[place];
 }
 
-static void cached_forget(struct cache *c, uint32_t vni)
+static int vni_cmp(const void *a, const void *b)
 {
-	struct cached *there = cached_find(c, vni);
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-	if (!there)
-		return;
-	c->n--;
-	memmove(there, there + 1, (c->all + c->n - there) * sizeof(*there));
+	return x < y ? -1 : x > y;
 }
 
-/* Files of VPCs that this host has no more. After the ports that named them were replaced. */
-static void cache_sweep(struct cache *c)
+static bool job_has_vni(const struct job *job, uint32_t vni)
 {
-	char path[PATH_MAX + 256];
-	DIR *dir = opendir(c->dir);
-	struct dirent *entry;
-	uint32_t vni;
-
-	if (!dir)
-		return;
-	while ((entry = readdir(dir))) {
-		if (cachefile_vpc_parse_name(entry->d_name, &vni) || follows_wanted(c->agent->follows, vni))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", c->dir, entry->d_name);
-		if (unlink(path) < 0)
-			log_warn("cache: %s: %s", path, strerror(errno));
-		cached_forget(c, vni);
-	}
-	closedir(dir);
+	return job->n_vnis && bsearch(&vni, job->vnis, job->n_vnis, sizeof(vni), vni_cmp);
 }
 
 /* A write that was cut off left its beginning. */
@@ -168,8 +159,47 @@ static void cache_arm(struct cache *c, uint64_t delay_us);
 static void job_free(struct job *job)
 {
 	vpc_state_clear(&job->vpc.state);
+	free(job->vnis);
 	free(job->text);
 	free(job);
+}
+
+/* Files of VPCs that the ports do not name. After those that did were replaced. */
+static int job_sweep(const char *folder, const struct job *job, struct vpc_err *err)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	uint32_t vni;
+	int res = 0;
+
+	if (!dir)
+		return vpc_err_set(err, -errno, "%s: %s", folder, strerror(errno));
+	while ((entry = readdir(dir))) {
+		if (cachefile_vpc_parse_name(entry->d_name, &vni) || job_has_vni(job, vni))
+			continue;
+		if (unlinkat(dirfd(dir), entry->d_name, 0) < 0)
+			res = vpc_err_set(err, -errno, "%s/%s: %s", folder, entry->d_name, strerror(errno));
+	}
+	closedir(dir);
+	return res;
+}
+
+/* What somebody else has committed since was never published: -EBADMSG, as anything else that is this VPC's alone. */
+static int job_dump(const char *netns, struct job *job, struct vpc_err *err)
+{
+	_cleanup_(kernel_closep) struct kernel *kernel = NULL;
+	struct vpc_state *state = &job->vpc.state;
+	struct vpc_digest digest = state->digest;
+	uint64_t epoch = state->epoch;
+	int res;
+
+	res = kernel_open(netns, &kernel, err);
+	if (!res)
+		res = kernel_dump(kernel, state->vni, state, err);
+	if (!res && (state->epoch != epoch || !vpc_digest_equal(&state->digest, &digest)))
+		res = vpc_err_set(err, -EBADMSG, "the kernel has epoch %" PRIu64 ", not what was published as %" PRIu64,
+				  state->epoch, epoch);
+	return res;
 }
 
 static void *job_thread(void *arg)
@@ -178,10 +208,21 @@ static void *job_thread(void *arg)
 	struct job *job = c->job;
 	uint64_t start = now_monotonic_us();
 
-	if (job->ports)
+	if (!job->ports) {
+		job->dump_res = job_dump(c->agent->netns, job, &job->err);
+		job->dump_us = now_monotonic_us() - start;
+		job->dumped = true;
+		start += job->dump_us;
+		job->res = job->dump_res == -ENOMEM || !job->dump_res ? job->dump_res : -EBADMSG;
+		if (!job->res)
+			job->res = cachefile_vpc_write(c->dir, &job->vpc, &job->err);
+	} else {
 		job->res = cachefile_ports_write(c->dir, job->text, job->len, job->instance, &job->err);
-	else
-		job->res = cachefile_vpc_write(c->dir, &job->vpc, &job->err);
+		if (!job->res) {
+			job->swept = true;
+			job->res = job_sweep(c->dir, job, &job->err);
+		}
+	}
 	job->disk_us = now_monotonic_us() - start;
 	eventfd_write(c->done_fd, 1);
 	return NULL;
@@ -216,19 +257,24 @@ static void job_start(struct cache *c, struct job *job)
 	cache_arm(c, backoff_next_us(&c->backoff, timer_random()));
 }
 
-static void job_written(struct cache *c, const struct job *job)
+static void ports_written(struct cache *c, const struct job *job)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (job_has_vni(job, c->all[i].vni))
+			c->all[n++] = c->all[i];
+	c->n = n;
+	c->ports_generation = job->generation;
+	c->ports_instance = job->instance;
+}
+
+static void vpc_written(struct cache *c, const struct job *job)
 {
 	const struct vpc_state *state = &job->vpc.state;
-	struct cached *cached;
-	uint64_t again = job->loop_us * CACHE_SHARE;
+	struct cached *cached = cached_make(c, state->vni);
+	uint64_t again = job->dump_us * CACHE_SHARE;
 
-	if (job->ports) {
-		c->ports_generation = job->generation;
-		c->ports_instance = job->instance;
-		cache_sweep(c);
-		return;
-	}
-	cached = cached_make(c, state->vni);
 	if (!cached)
 		return;
 	*cached = (struct cached){ .vni = state->vni,
@@ -248,7 +294,12 @@ static int job_done(sd_event_source *source, int fd, uint32_t revents, void *arg
 	eventfd_read(fd, &value);
 	pthread_join(c->thread, NULL);
 	c->job = NULL;
-	metrics_call("cache", "disk", job->ports ? "ports_write" : "vpc_write", job->res, job->disk_us);
+	if (job->dumped)
+		metrics_call("cache", "kernel", "dump", job->dump_res, job->dump_us);
+	if (!job->dumped || !job->dump_res)
+		metrics_call("cache", "disk", job->ports ? "ports_write" : "vpc_write", job->res, job->disk_us);
+	if (job->swept)
+		ports_written(c, job);
 	if (job->res == -EBADMSG) {
 		vpc_put_off(c, job->vpc.state.vni, job->err.text);
 	} else if (job->res) {
@@ -259,8 +310,9 @@ static int job_done(sd_event_source *source, int fd, uint32_t revents, void *arg
 		if (c->backoff.said)
 			log_info("cache: written again");
 		backoff_reset(&c->backoff);
-		job_written(c, job);
-		cache_arm(c, job->loop_us * CACHE_SHARE);
+		if (!job->ports)
+			vpc_written(c, job);
+		cache_arm(c, job->dump_us * CACHE_SHARE);
 	}
 	job_free(job);
 	return 0;
@@ -293,6 +345,13 @@ static void choose(const struct follow_info *info, void *arg)
 	choice->when_us = cached ? cached->next_us : 0;
 }
 
+static void add_vni(const struct follow_info *info, void *arg)
+{
+	struct job *job = arg;
+
+	job->vnis[job->n_vnis++] = info->vni;
+}
+
 static int write_ports(struct cache *c)
 {
 	struct job *job = calloc(1, sizeof(*job));
@@ -301,52 +360,34 @@ static int write_ports(struct cache *c)
 	if (!job)
 		return -ENOMEM;
 	job->ports = true;
+	job->vnis = calloc(follows_count(c->agent->follows) + 1, sizeof(*job->vnis));
+	if (!job->vnis) {
+		job_free(job);
+		return -ENOMEM;
+	}
+	follows_each(c->agent->follows, add_vni, job);
 	job->generation = hostports_generation(c->agent->hostports);
 	job->instance = klink_instance(c->agent->klink);
 	res = hostports_format(c->agent->hostports, &job->text, &job->len);
 	if (res) {
-		free(job);
+		job_free(job);
 		return res;
 	}
 	job_start(c, job);
 	return 0;
 }
 
-/* What somebody else has committed since was never published. */
-static int dump_vpc(struct cache *c, const struct kernel_vpc *vpc, struct vpc_state *state, struct vpc_err *err)
-{
-	int res = METER_KERNEL("cache", dump, agent_dump(c->agent), vpc->vni, state, err);
-
-	if (res)
-		return res;
-	if (state->epoch != vpc->epoch || !vpc_digest_equal(&state->digest, &vpc->digest))
-		return vpc_err_set(err, -ESTALE, "the kernel has epoch %" PRIu64 ", not what was published as %" PRIu64,
-				   state->epoch, vpc->epoch);
-	return 0;
-}
-
-/* -ENOMEM; what is wrong with this VPC alone is said and put off. */
 static int write_vpc(struct cache *c, const struct kernel_vpc *vpc)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	uint64_t start = now_monotonic_us();
-	struct vpc_err err = { "" };
-	int res;
 
 	if (!job)
 		return -ENOMEM;
 	job->vpc.quota = vpc->quota;
 	job->vpc.flags = vpc->flags;
 	vpc_state_init(&job->vpc.state, vpc->vni);
-	res = dump_vpc(c, vpc, &job->vpc.state, &err);
-	job->loop_us = now_monotonic_us() - start;
-	if (res) {
-		job_free(job);
-		if (res == -ENOMEM)
-			return res;
-		vpc_put_off(c, vpc->vni, err.text);
-		return 0;
-	}
+	job->vpc.state.epoch = vpc->epoch;
+	job->vpc.state.digest = vpc->digest;
 	job_start(c, job);
 	return 0;
 }

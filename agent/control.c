@@ -3,7 +3,7 @@
  * The agent's Unix socket; see control.h.
  *
  * A client is sent its report and closed; one that does not read is closed after a while, and at most CLIENTS_MAX are
- * served at a time, so that nobody can make the agent hold memory.
+ * served at a time, so that nobody can make the agent hold memory: others wait in the socket's queue.
  */
 #include "control.h"
 
@@ -16,11 +16,11 @@
 #include <sys/un.h>
 #include "../lib/log.h"
 #include "../lib/util.h"
+#include "acceptor.h"
 #include "report.h"
 #include "timer.h"
 
 #define CLIENTS_MAX 16
-#define CLIENT_US   5000000
 
 struct client {
 	struct control *control;
@@ -36,7 +36,7 @@ struct control {
 	struct sockaddr_un address;
 	int fd;
 	bool bound;
-	sd_event_source *io;
+	struct acceptor *acceptor;
 	unsigned int n_clients;
 	LIST_HEAD(, client) clients;
 };
@@ -46,7 +46,7 @@ struct control {
 static void client_free(struct client *client)
 {
 	LIST_REMOVE(client, link);
-	client->control->n_clients--;
+	acceptor_room(client->control->acceptor, --client->control->n_clients < CLIENTS_MAX);
 	sd_event_source_disable_unref(client->io);
 	sd_event_source_disable_unref(client->timer);
 	close(client->fd);
@@ -79,45 +79,29 @@ static int client_late(sd_event_source *source, uint64_t usec, void *arg)
 	return 0;
 }
 
-/* @fd is consumed, whatever the return. */
-static int client_new(struct control *c, int fd)
+static void client_new(int fd, void *arg)
 {
 	struct client *client = calloc(1, sizeof(*client));
+	struct control *c = arg;
 	int res;
 
 	if (!client) {
 		close(fd);
-		return -ENOMEM;
+		return;
 	}
 	client->control = c;
 	client->fd = fd;
 	LIST_INSERT_HEAD(&c->clients, client, link);
-	c->n_clients++;
+	acceptor_room(c->acceptor, ++c->n_clients < CLIENTS_MAX);
 	res = report_format(c->agent, &client->data, &client->len);
 	if (!res)
 		res = sd_event_add_io(c->agent->event, &client->io, fd, EPOLLOUT, client_io, client);
 	if (res >= 0)
-		res = timer_arm(c->agent->event, &client->timer, CLIENT_US, client_late, client);
-	if (res < 0)
-		client_free(client);
-	return res < 0 ? res : 0;
-}
-
-static int control_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
-{
-	struct control *c = arg;
-	int res, client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (client < 0)
-		return 0;
-	if (c->n_clients >= CLIENTS_MAX) {
-		close(client);
-		return 0;
-	}
-	res = client_new(c, client);
-	if (res)
-		log_err("%s: %s", c->address.sun_path, strerror(-res));
-	return 0;
+		res = timer_arm(c->agent->event, &client->timer, c->agent->client_us, client_late, client);
+	if (res >= 0)
+		return;
+	log_err("%s: %s", c->address.sun_path, strerror(-res));
+	client_free(client);
 }
 
 /* -- the socket ---------------------------------------------------------------------------------------------------- */
@@ -160,7 +144,7 @@ static int control_listen(struct control *c, const char *dir)
 	c->bound = true;
 	if (listen(c->fd, CLIENTS_MAX) < 0)
 		return -errno;
-	return sd_event_add_io(c->agent->event, &c->io, c->fd, EPOLLIN, control_io, c);
+	return acceptor_new(c->agent->event, c->fd, c->address.sun_path, client_new, c, &c->acceptor);
 }
 
 int control_new(struct agent *a, struct control **ret_control, struct vpc_err *err)
@@ -201,7 +185,7 @@ void control_free(struct control *c)
 		return;
 	while (!LIST_EMPTY(&c->clients))
 		client_free(LIST_FIRST(&c->clients));
-	sd_event_source_disable_unref(c->io);
+	acceptor_free(c->acceptor);
 	if (c->bound)
 		unlink(c->address.sun_path);
 	if (c->fd >= 0)

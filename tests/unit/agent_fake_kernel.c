@@ -5,6 +5,7 @@
 #include "agent_fake.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include "../../lib/digest.h"
@@ -40,6 +41,16 @@ static struct kernel_event events[MAX_EVENTS];
 static size_t n_events;
 static bool events_lost;
 static struct kernel *event_socket;
+/* A thread of the agent dumps while the test goes on: held by who changes or copies a VPC's tables. */
+static pthread_mutex_t tables = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+static void tables_unlock(pthread_mutex_t **mutex)
+{
+	pthread_mutex_unlock(*mutex);
+}
+
+#define TABLES_LOCK() \
+	_cleanup_(tables_unlock) pthread_mutex_t *locked = (pthread_mutex_lock(&tables), &tables)
 
 /* -- what tests do ------------------------------------------------------------------------------------------------- */
 
@@ -51,6 +62,8 @@ static void port_remove(size_t i)
 
 void fake_kernel_reset(void)
 {
+	TABLES_LOCK();
+
 	while (n_vpcs)
 		vpc_state_clear(&vpcs[--n_vpcs].state);
 	while (n_ports)
@@ -105,6 +118,7 @@ static void state_copy(struct vpc_state *to, const struct vpc_state *from)
 
 void fake_kernel_put_vpc(const struct vpc_state *state)
 {
+	TABLES_LOCK();
 	struct vpc_state *there = fake_kernel_vpc(state->vni);
 
 	if (!there) {
@@ -179,6 +193,11 @@ void kernel_close(struct kernel *k)
 	free(k);
 }
 
+void kernel_closep(struct kernel **k)
+{
+	kernel_close(*k);
+}
+
 int kernel_host_set(struct kernel *k, const struct vpc_addr *vtep4, const struct vpc_addr *vtep6, uint16_t udp_port,
 		    struct vpc_err *err)
 {
@@ -200,6 +219,8 @@ int kernel_host_get(struct kernel *k, struct kernel_host *ret_host, struct vpc_e
 
 int kernel_vpc_set(struct kernel *k, uint32_t vni, uint64_t quota, const uint32_t *flags, struct vpc_err *err)
 {
+	TABLES_LOCK();
+
 	fake_calls.vpc_set++;
 	if (!present)
 		return gone(err);
@@ -229,6 +250,7 @@ static void vpc_fill(const struct vpc_state *state, struct kernel_vpc *ret)
 
 int kernel_vpc_del(struct kernel *k, uint32_t vni, struct vpc_err *err)
 {
+	TABLES_LOCK();
 	struct vpc_state *state = fake_kernel_vpc(vni);
 	struct kernel_vpc vpc;
 
@@ -375,6 +397,7 @@ static int refused(struct vpc_err *err)
 
 int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err *err)
 {
+	TABLES_LOCK();
 	struct vpc_state *state = fake_kernel_vpc(delta->vni), next;
 	int res = refused(err);
 
@@ -399,6 +422,7 @@ int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err
 int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64_t *base, const char *change,
 		   struct vpc_err *err)
 {
+	TABLES_LOCK();
 	struct vpc_state *there = fake_kernel_vpc(state->vni), next;
 	int res = refused(err);
 
@@ -414,6 +438,7 @@ int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64
 
 int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err)
 {
+	TABLES_LOCK();
 	struct vpc_state *state = fake_kernel_vpc(vni);
 	int res = dump_begin(err);
 

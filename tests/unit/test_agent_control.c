@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -176,6 +177,69 @@ static void test_bad_clients(void **state)
 	agent_free(a);
 }
 
+static bool served(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK) == 1;
+}
+
+/* At most so many at a time; the next one's turn comes when one has gone, or has taken too long. */
+static void test_crowd(void **state)
+{
+	struct agent *a = agent_start();
+	uint32_t vnis[4000];
+	int slow[17];
+	size_t i;
+
+	/* A report that no socket's buffer holds: none of these VPCs has a HEAD. */
+	for (i = 0; i < ARRAY_SIZE(vnis); i++)
+		vnis[i] = 10000000 + i;
+	host_ports.vpcs = vnis;
+	host_ports.n_vpcs = ARRAY_SIZE(vnis);
+	pub_ports();
+	fake_zk_connect();
+	run_until(a, a->state == AGENT_LIVE);
+	a->client_us = 1500000;
+	for (i = 0; i < ARRAY_SIZE(slow); i++)
+		slow[i] = dial();
+	run_until(a, served(slow[15]));
+	for (i = 0; i < 10; i++)
+		sd_event_run(a->event, 10000);
+	assert_false(served(slow[16]));
+	run_until(a, served(slow[16]));
+	for (i = 0; i < ARRAY_SIZE(slow); i++)
+		close(slow[i]);
+	assert_state(a, "live");
+	agent_free(a);
+}
+
+/* Without a descriptor left a client waits, and the loop does not spin for him. */
+static void test_no_descriptors(void **state)
+{
+	struct agent *a = agent_start();
+	struct rlimit before, none;
+	unsigned int rounds = 0;
+	uint64_t end;
+	int fd, next;
+
+	run_idle(a);
+	fd = dial();
+	next = dup(fd);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ next, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (end = now_monotonic_us() + 500000; now_monotonic_us() < end; rounds++)
+		sd_event_run(a->event, 50000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(rounds < 50);
+	assert_int_equal(fake_log_count("h1.sock: a client must wait: Too many open files"), 1);
+	assert_true(read_to_end(a, fd, (char[65536]){ 0 }, 65536) > 0);
+	assert_state(a, "connecting");
+	agent_free(a);
+}
+
 static void test_second_agent(void **state)
 {
 	struct vpc_config config = { .zk_hosts = strdup("fake"), .host = strdup("h1"), .run_dir = strdup(dir) };
@@ -247,7 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_states), TEST(test_reason),	 TEST(test_bad_clients), TEST(test_second_agent),
-		TEST(test_leftover), TEST(test_no_folder),
+		TEST(test_leftover), TEST(test_no_folder), TEST(test_crowd),	     TEST(test_no_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

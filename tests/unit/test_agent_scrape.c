@@ -17,6 +17,8 @@
 #include "../../agent/metrics.h"
 #include "agent_rig.h"
 
+#define GET "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
 static char answer[1 << 20]; /* headers and body */
 static const char *body;
 
@@ -73,7 +75,7 @@ static int request(struct agent *a, const char *text)
 
 static void scrape(struct agent *a)
 {
-	assert_int_equal(request(a, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), 200);
+	assert_int_equal(request(a, GET), 200);
 	assert_non_null(strstr(answer, "Content-Type: text/plain; version=0.0.4"));
 }
 
@@ -322,6 +324,61 @@ static void test_http(void **state)
 	agent_free(a);
 }
 
+/* A client's text, without its headers, NULL: not whole yet. */
+static const char *answered(int fd, char *buf, size_t size)
+{
+	ssize_t n = recv(fd, buf, size - 1, MSG_DONTWAIT | MSG_PEEK);
+
+	buf[n > 0 ? n : 0] = '\0';
+	return strstr(buf, "\nvpc_agent_apply_seconds_count ") ? strstr(buf, "\r\n\r\n") : NULL;
+}
+
+/* Printing has a share of the time: who asks sooner is told what the one before was. In time there is news again. */
+static void test_shared(void **state)
+{
+	static char first[1 << 19], second[1 << 19];
+	struct agent *a = agent_start();
+	uint32_t vnis[300];
+	int fds[2];
+
+	for (size_t i = 0; i < ARRAY_SIZE(vnis); i++)
+		vnis[i] = 1000 + i;
+	host_ports.vpcs = vnis;
+	host_ports.n_vpcs = ARRAY_SIZE(vnis);
+	pub_ports();
+	fake_zk_connect();
+	run_until(a, a->state == AGENT_LIVE);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial();
+		assert_true(send(fds[i], GET, strlen(GET), MSG_NOSIGNAL) > 0);
+	}
+	run_until(a, answered(fds[0], first, sizeof(first)) && answered(fds[1], second, sizeof(second)));
+	assert_string_equal(strstr(first, "\r\n\r\n"), strstr(second, "\r\n\r\n"));
+	run_until(a, (scrape(a), strcmp(body, strstr(first, "\r\n\r\n") + 4)));
+	close(fds[0]);
+	close(fds[1]);
+	agent_free(a);
+}
+
+/* Who is slow, a byte now and then, is closed all the same, and makes room. */
+static void test_slow(void **state)
+{
+	struct agent *a = agent_start();
+	uint64_t end = now_monotonic_us() + WAIT_US;
+	int fds[16];
+
+	a->client_us = 300000;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = dial();
+	while (send(fds[0], "G", 1, MSG_NOSIGNAL) == 1 && now_monotonic_us() < end)
+		assert_true(sd_event_run(a->event, 50000) >= 0);
+	assert_true(now_monotonic_us() < end);
+	scrape(a);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	agent_free(a);
+}
+
 /* The port is somebody else's: the host is served all the same. */
 static void test_port_taken(void **state)
 {
@@ -348,6 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_live), TEST(test_behind), TEST(test_many_results), TEST(test_http), TEST(test_port_taken),
+		TEST(test_shared), TEST(test_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Accepting clients within limits; see acceptor.h.
+ */
+#include "acceptor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include "../lib/log.h"
+#include "../lib/util.h"
+#include "timer.h"
+
+#define REST_US 200000 /* without descriptors */
+
+struct acceptor {
+	sd_event *event;
+	const char *name;
+	acceptor_fn fn;
+	void *arg;
+	bool full, resting, said;
+	sd_event_source *io, *timer;
+};
+
+/* A client that must wait would wake the loop at once, again and again: then nobody listens. */
+static void acceptor_listen(struct acceptor *c)
+{
+	sd_event_source_set_enabled(c->io, c->full || c->resting ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+static int rest_over(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct acceptor *c = arg;
+
+	c->resting = false;
+	acceptor_listen(c);
+	return 0;
+}
+
+static void acceptor_rest(struct acceptor *c, int res)
+{
+	if (!c->said)
+		log_warn("%s: a client must wait: %s", c->name, strerror(-res));
+	c->said = true;
+	res = timer_arm(c->event, &c->timer, REST_US, rest_over, c);
+	if (res < 0) {
+		log_err("%s: timer: %s", c->name, strerror(-res));
+		return;
+	}
+	c->resting = true;
+	acceptor_listen(c);
+}
+
+static int acceptor_io(sd_event_source *source, int fd, uint32_t revents, void *arg)
+{
+	struct acceptor *c = arg;
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (client >= 0) {
+		c->said = false;
+		c->fn(client, c->arg);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		acceptor_rest(c, -errno);
+	}
+	return 0;
+}
+
+void acceptor_room(struct acceptor *c, bool room)
+{
+	if (c->full == !room)
+		return;
+	c->full = !room;
+	acceptor_listen(c);
+}
+
+int acceptor_new(sd_event *event, int fd, const char *name, acceptor_fn fn, void *arg, struct acceptor **ret_acceptor)
+{
+	struct acceptor *c = calloc(1, sizeof(*c));
+	int res;
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct acceptor){ .event = event, .name = name, .fn = fn, .arg = arg };
+	res = sd_event_add_io(event, &c->io, fd, EPOLLIN, acceptor_io, c);
+	if (res < 0) {
+		free(c);
+		return res;
+	}
+	*ret_acceptor = c;
+	return 0;
+}
+
+void acceptor_free(struct acceptor *c)
+{
+	if (!c)
+		return;
+	sd_event_source_disable_unref(c->io);
+	sd_event_source_disable_unref(c->timer);
+	free(c);
+}
