@@ -92,6 +92,11 @@ struct cdb_outbox {
 	char host[64];		/* HOST */
 };
 int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err);
+/*
+ * Since when (its writer's clock, ms since 1970) something of @host, or where that is NULL of VPC @vni, waits to be
+ * published; 0: nothing does. Behind an outbox that is longer than what is looked through, everything does.
+ */
+int cdb_outbox_waits(struct cdb *cdb, const char *host, uint32_t vni, uint64_t *ret_since_ms, struct vpc_err *err);
 int cdb_outbox_done(struct cdb *cdb, const struct cdb_outbox *rows, size_t n, struct vpc_err *err);
 
 #endif

@@ -424,6 +424,24 @@ int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, s
 	return 0;
 }
 
+#define OUTBOX_LOOK 10000
+
+int cdb_outbox_waits(struct cdb *cdb, const char *host, uint32_t vni, uint64_t *ret_since_ms, struct vpc_err *err)
+{
+	uint64_t since, newest;
+	uint32_t n;
+	int r;
+
+	r = cdb_get(cdb, err,
+		    "SELECT COALESCE(MIN(CASE WHEN host = ? OR vni = ? THEN created END), 0), COUNT(*), "
+		    "COALESCE(MAX(created), 0) FROM (SELECT host, vni, created FROM outbox ORDER BY id LIMIT ?) o",
+		    "suu>UuU", host ? host : "", host ? 0 : vni, (uint32_t)OUTBOX_LOOK, &since, &n, &newest);
+	if (r)
+		return r == -ENOENT ? -EPROTO : r;
+	*ret_since_ms = !since && n == OUTBOX_LOOK ? newest : since;
+	return 0;
+}
+
 int cdb_outbox_done(struct cdb *cdb, const struct cdb_outbox *rows, size_t n, struct vpc_err *err)
 {
 	static const struct cdb_bulk_col cols[] = { { 'U', offsetof(struct cdb_outbox, id) } };
