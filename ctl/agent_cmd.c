@@ -7,67 +7,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <time.h>
+#include "../lib/agent_ask.h"
 #include "../proto/agent_report.h"
 #include "ctl.h"
 
 #define ANSWER_S 10
-
-static int connect_to(struct ctl *ctl, const char *host, int *ret_fd)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct timeval limit = { .tv_sec = ANSWER_S };
-	int fd, res, len;
-
-	len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s.sock", ctl->config.run_dir, host);
-	if (len >= (int)sizeof(address.sun_path))
-		return vpc_err_set(&ctl->err, -ENAMETOOLONG, "%s/%s.sock: the name is too long for a socket",
-				   ctl->config.run_dir, host);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return vpc_err_set(&ctl->err, -errno, "socket: %s", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0) {
-		res = -errno;
-		close(fd);
-		return vpc_err_set(&ctl->err, res,
-				   "no agent answers at %s: %s (is vpc_agent running as host %s, with this run_dir?)",
-				   address.sun_path, strerror(-res), host);
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
-static int read_all(struct ctl *ctl, int fd, char **ret, size_t *ret_len)
-{
-	_cleanup_free_ char *data = NULL;
-	size_t len = 0, size = 0;
-	char *more;
-	ssize_t n;
-
-	do {
-		if (len == size) {
-			size = size ? size * 2 : 65536;
-			more = realloc(data, size + 1);
-			if (!more)
-				return vpc_err_set(&ctl->err, -ENOMEM, "out of memory");
-			data = more;
-		}
-		n = read(fd, data + len, size - len);
-		if (n < 0 && errno != EINTR)
-			return vpc_err_set(&ctl->err, -errno, "the agent's answer: %s",
-					   errno == EAGAIN ? "nothing for 10 s" : strerror(errno));
-		len += n > 0 ? n : 0;
-	} while (n && len <= VPC_AGENT_REPORT_MAX);
-	data[len] = '\0';
-	*ret = data;
-	*ret_len = len;
-	data = NULL;
-	return 0;
-}
 
 static void print_vpc(const struct vpc_agent_report_vpc *vpc)
 {
@@ -122,7 +67,6 @@ static int agent_status(struct ctl *ctl, int argc, char **argv)
 {
 	struct vpc_agent_report report;
 	_cleanup_free_ char *data = NULL;
-	_cleanup_close_ int fd = -1;
 	const char *host = NULL;
 	struct ctl_arg args[] = { { "host", CTL_WORD, &host } };
 	size_t len = 0;
@@ -132,9 +76,7 @@ static int agent_status(struct ctl *ctl, int argc, char **argv)
 	if (!r)
 		r = vpc_config_load(ctl->config_path, &ctl->config, &ctl->err);
 	if (!r)
-		r = connect_to(ctl, host ?: ctl->config.host, &fd);
-	if (!r)
-		r = read_all(ctl, fd, &data, &len);
+		r = agent_ask(ctl->config.run_dir, host ?: ctl->config.host, ANSWER_S, &data, &len, &ctl->err);
 	if (r)
 		return r;
 	r = vpc_agent_report_parse(data, len, &report, &ctl->err);
