@@ -46,7 +46,9 @@ vpc_publisher_SRC := $(wildcard publisher/*.c)
 vpc_reconcile_SRC := $(wildcard reconcile/*.c)
 vpcctl_SRC := $(wildcard ctl/*.c)
 # Unit tests of a program's own modules: test_<name>_SRC := agent/<name>.c
-test_reconcile_SRC := reconcile/content.c reconcile/presence.c reconcile/report.c
+test_reconcile_SRC := $(filter-out reconcile/main.c,$(vpc_reconcile_SRC))
+# The whole audit against a real CDB, and a kernel, ZooKeeper and agent in memory.
+test_audit_SRC := $(test_reconcile_SRC) tests/unit/cdb_rig.c tests/unit/agent_fake_kernel.c
 test_agent_sync_SRC := agent/sync.c
 test_agent_cachefile_SRC := agent/cachefile.c
 test_agent_gate_SRC := agent/gate.c agent/backoff.c
@@ -64,6 +66,7 @@ test_cdb_server_SRC := tests/unit/cdb_rig.c
 test_cdb_change_SRC := tests/unit/cdb_rig.c
 test_cdb_group_SRC := tests/unit/cdb_rig.c
 test_cdb_doc_SRC := tests/unit/cdb_rig.c
+test_cdb_history_SRC := tests/unit/cdb_rig.c
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 # What end-to-end tests look with; not installed.
 TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "../lib/util.h"
+#include "legs.h"
 
 /* Both sides have it now: compare its content. A VPC that only one side has was judged by presence.c. */
 static int audit_vpcs(const struct audit *audit, struct report *report, const struct presence *presence)
@@ -36,10 +37,12 @@ int audit_run(const struct audit *audit, struct report *report)
 	if (!ret)
 		ret = audit_vpcs(audit, report, &presence);
 	else if (ret != -ENOMEM)
-		snprintf(report->reason, sizeof(report->reason), "%s", err.text);
+		snprintf(report->reason, sizeof(report->reason), "%s%s", err.text, failure_advice(ret));
 	if (!ret && audit->only_vni && !report->n_vpcs)
 		snprintf(report->reason, sizeof(report->reason),
 			 "VPC %u is neither in this kernel nor wanted on this host", audit->only_vni);
+	if (!ret && audit->legs)
+		legs_explain(audit->legs, audit, &presence, report);
 	presence_clear(&presence);
 	report->duration_us = now_monotonic_us() - start;
 	return ret == -ENOMEM ? ret : 0;

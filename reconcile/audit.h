@@ -15,6 +15,8 @@
 #include "../lib/kernel.h"
 #include "report.h"
 
+struct legs;
+
 struct audit {
 	struct cdb *cdb;
 	struct kernel *kernel;
@@ -23,6 +25,8 @@ struct audit {
 	bool verify;			/* have the kernel recompute its digests from what forwarding reads */
 	bool full;			/* compare every entry, also where epoch and digest agree */
 	unsigned int settle_ms;
+	uint64_t max_lag_ms;		/* a change that is younger may still be on its way */
+	struct legs *legs;		/* NULL: no leg is named */
 };
 
 /* Fills @report; what could not be compared is in it, with the reason. -ENOMEM only. */
@@ -42,12 +46,12 @@ int audit_compare_states(const struct report *report, struct report_vpc *vpc, co
 			 const struct vpc_state *have);
 
 /*
- * presence.c: the ports and VPCs that are here. @pending: a change of this host's ports is in CDB's outbox, so nothing
- * below CDB can know of it yet.
+ * presence.c: the ports and VPCs that are here. @pending_ms: since when a change of this host's ports is in CDB's
+ * outbox, so that nothing below CDB can know of it yet; 0: none is.
  */
 struct presence {
 	struct vpc_host_ports want;
-	bool pending;
+	uint64_t pending_ms;
 	struct kernel_host have_host;
 	struct kernel_port *have_ports;
 	size_t n_have_ports;
@@ -62,15 +66,27 @@ bool presence_wants_vpc(const struct presence *presence, uint32_t vni);
 bool presence_has_vpc(const struct presence *presence, uint32_t vni);
 
 /* Pure: one thing that differs, by a key that stays the same while it does. @arg is the caller's. */
-typedef int (*presence_fn)(enum finding_class class, uint32_t vni, const char *object, const char *want,
-			   const char *have, void *arg);
+typedef int (*presence_fn)(enum finding_class class, enum finding_what what, uint32_t vni, const char *object,
+			   const char *want, const char *have, void *arg);
 int presence_compare(const struct presence *presence, uint32_t only_vni, presence_fn fn, void *arg);
 
 /*
- * Compares until nothing differs or the settling time is over; adds what differed at every look: as lag while the
- * change is still in the outbox, or waits for its VPC, which the kernel has at an older epoch than CDB; else as drift.
+ * Compares until nothing differs or the settling time is over; adds what differed at every look. It is lag while its
+ * change is known to be on its way (in the outbox, or behind its VPC's content), or is younger than max_lag_ms; else
+ * drift. Ages count from the change in CDB's history.
  */
 int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
 		   struct vpc_err *err);
+
+/* -- blame.c: since when, and by which change ---------------------------------------------------------------------- */
+
+/*
+ * Looks up the changes of the elements among the findings, at the kernel's epoch; what CDB never had becomes foreign.
+ * What cannot be read is said in the findings: they stand all the same. -ENOMEM.
+ */
+int blame_elements(const struct audit *audit, struct report_vpc *vpc);
+/* One of presence: @class may become FINDING_FOREIGN. */
+int blame_presence(const struct audit *audit, const struct presence *presence, enum finding_what what, uint32_t vni,
+		   const char *dev, enum finding_class *class, struct cdb_cause *ret_cause, struct vpc_err *err);
 
 #endif

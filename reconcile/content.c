@@ -38,13 +38,18 @@ static enum finding_class class_of(enum vpc_diff_kind kind)
 static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 {
 	const struct compare *c = arg;
+	struct finding *finding;
+	struct cdb_element element;
 	char object[96], prefix[VPC_PREFIX_STRLEN], want[VPC_NEXTHOP_STRLEN], have[VPC_NEXTHOP_STRLEN];
 	bool has_want = entry->want_nexthop || entry->want_member || entry->want_route;
 	bool has_have = entry->have_nexthop || entry->have_member || entry->have_route;
+	int ret;
 
 	if (entry->want_nexthop || entry->have_nexthop) {
-		snprintf(object, sizeof(object), "nexthop %u",
-			 (entry->want_nexthop ? entry->want_nexthop : entry->have_nexthop)->id);
+		const struct vpc_nl_nexthop *nh = entry->want_nexthop ? entry->want_nexthop : entry->have_nexthop;
+
+		element = (struct cdb_element){ .kind = CDB_ELEMENT_NEXTHOP, .nexthop = *nh };
+		snprintf(object, sizeof(object), "nexthop %u", nh->id);
 		if (has_want)
 			vpc_nexthop_format(entry->want_nexthop, want);
 		if (has_have)
@@ -52,6 +57,7 @@ static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 	} else if (entry->want_member || entry->have_member) {
 		const struct vpc_nl_member *m = entry->want_member ? entry->want_member : entry->have_member;
 
+		element = (struct cdb_element){ .kind = CDB_ELEMENT_MEMBER, .member = *m };
 		snprintf(object, sizeof(object), "member %u of group %u", m->nexthop, m->group);
 		if (has_want)
 			snprintf(want, sizeof(want), "weight %u", entry->want_member->weight);
@@ -60,14 +66,18 @@ static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 	} else {
 		const struct vpc_route *r = entry->want_route ? entry->want_route : entry->have_route;
 
+		element = (struct cdb_element){ .kind = CDB_ELEMENT_ROUTE, .route = *r };
 		snprintf(object, sizeof(object), "route table %u %s", r->table, vpc_prefix_format(&r->prefix, prefix));
 		if (has_want)
 			snprintf(want, sizeof(want), "nexthop %u", entry->want_route->nexthop);
 		if (has_have)
 			snprintf(have, sizeof(have), "nexthop %u", entry->have_route->nexthop);
 	}
-	return report_add(c->report, c->vpc, class_of(entry->kind), object, has_want ? want : NULL,
-			  has_have ? have : NULL);
+	ret = report_add(c->report, c->vpc, class_of(entry->kind), WHAT_ELEMENT, object, has_want ? want : NULL,
+			 has_have ? have : NULL, &finding);
+	if (!ret && finding)
+		finding->element = element;
+	return ret;
 }
 
 static int compare_digest(const struct report *report, struct report_vpc *vpc, const char *object,
@@ -77,8 +87,8 @@ static int compare_digest(const struct report *report, struct report_vpc *vpc, c
 
 	if (vpc_digest_equal(content, stated))
 		return 0;
-	return report_add(report, vpc, FINDING_DIGEST, object, vpc_digest_format(content, want),
-			  vpc_digest_format(stated, have));
+	return report_add(report, vpc, FINDING_DIGEST, WHAT_CONTENT, object, vpc_digest_format(content, want),
+			  vpc_digest_format(stated, have), NULL);
 }
 
 int audit_compare_states(const struct report *report, struct report_vpc *vpc, const struct vpc_state *want,
@@ -105,7 +115,7 @@ static int check_want(const struct vpc_state *want, struct vpc_err *err)
 	if (vpc_digest_equal(&content, &want->digest))
 		return 0;
 	return vpc_err_set(err, -EBADMSG,
-			   "CDB, epoch %" PRIu64 ": its digest is not that of its content (see vpcctl db)",
+			   "CDB, epoch %" PRIu64 ": its digest is not that of its content",
 			   want->epoch);
 }
 
@@ -113,7 +123,7 @@ static int check_want(const struct vpc_state *want, struct vpc_err *err)
 static int locate(const struct audit *audit, struct report_vpc *vpc, uint64_t epoch, struct cdb_epoch *ret_epoch,
 		  struct vpc_err *err)
 {
-	uint64_t now = now_wall_ms();
+	uint64_t now = now_wall_ms(), lag_ms;
 	int ret = cdb_epoch_get(audit->cdb, vpc->vni, epoch, ret_epoch, err);
 
 	if (ret)
@@ -121,7 +131,10 @@ static int locate(const struct audit *audit, struct report_vpc *vpc, uint64_t ep
 	snprintf(vpc->name, sizeof(vpc->name), "%s", ret_epoch->name);
 	vpc->kernel_epoch = epoch;
 	vpc->cdb_epoch = ret_epoch->now;
-	vpc->lag_ms = ret_epoch->newer_ms && ret_epoch->newer_ms < now ? now - ret_epoch->newer_ms : 0;
+	lag_ms = ret_epoch->newer_ms && ret_epoch->newer_ms < now ? now - ret_epoch->newer_ms : 0;
+	/* That of a port or of the VPC itself may be longer. */
+	if (lag_ms > vpc->lag_ms)
+		vpc->lag_ms = lag_ms;
 	return 0;
 }
 
@@ -188,12 +201,32 @@ static int compare_entries(const struct audit *audit, struct report *report, str
 	vpc_state_init(&want, vpc->vni);
 	vpc_state_init(&have, vpc->vni);
 	ret = kernel_dump(audit->kernel, vpc->vni, &have, err);
-	if (!ret)
+	if (!ret) {
+		vpc->kernel_digest = have.digest;
 		ret = load_want(audit, vpc, have.epoch, &want, err);
+	}
 	if (!ret)
 		ret = audit_compare_states(report, vpc, &want, &have);
 	vpc_state_clear(&want);
 	vpc_state_clear(&have);
+	return ret;
+}
+
+static int add_lag(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
+{
+	struct finding *finding;
+	struct cdb_cause cause;
+	char want[32], have[32];
+	int ret;
+
+	ret = cdb_history_epoch(audit->cdb, vpc->vni, vpc->kernel_epoch + 1, &cause, err);
+	if (ret)
+		return ret;
+	snprintf(want, sizeof(want), "epoch %" PRIu64, vpc->cdb_epoch);
+	snprintf(have, sizeof(have), "epoch %" PRIu64, vpc->kernel_epoch);
+	ret = report_add(report, vpc, FINDING_LAG, WHAT_CONTENT, "content", want, have, &finding);
+	if (!ret && finding)
+		finding->cause = cause;
 	return ret;
 }
 
@@ -206,17 +239,18 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 	if (!vpc)
 		return -ENOMEM;
 	vpc->kernel_epoch = kernel->epoch;
+	vpc->kernel_digest = kernel->digest;
 	if (!audit->full)
 		ret = compare_by_digest(audit, vpc, kernel, &err);
 	if (!ret && !vpc->by_digest)
 		ret = compare_entries(audit, report, vpc, &err);
 	if (!ret && audit->verify)
 		ret = verify(audit, report, vpc, &err);
+	if (!ret && vpc->cdb_epoch > vpc->kernel_epoch)
+		ret = add_lag(audit, report, vpc, &err);
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret)
-		report_fail(vpc, err.text);
-	else if (vpc->result == RESULT_CONSISTENT && vpc->cdb_epoch > vpc->kernel_epoch)
-		vpc->result = RESULT_LAG;
-	return 0;
+		report_fail(vpc, ret, err.text);
+	return blame_elements(audit, vpc);
 }

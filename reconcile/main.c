@@ -10,6 +10,7 @@
 #include <string.h>
 #include "../lib/util.h"
 #include "audit.h"
+#include "legs.h"
 
 #define EXIT_COULD_NOT_COMPARE 2
 #define EXIT_LAG 3
@@ -35,7 +36,7 @@ static void usage(FILE *out)
 		     "      --full             compare every entry, also where epoch and digest agree\n"
 		     "      --verify           have the kernel recompute its digests from what forwarding reads\n"
 		     "      --settle MS        how long a port or VPC must differ before it counts (default 3000)\n"
-		     "      --max-lag SECONDS  how long a VPC may be behind CDB (default 60)\n"
+		     "      --max-lag SECONDS  how long a change may be on its way (default 60)\n"
 		     "      --max-findings N   findings printed for each VPC (default 100); all are counted\n"
 		     "  -j, --json             report as JSON       -p, --pretty  indented\n"
 		     "  -v, --verbose          name the consistent VPCs, too\n"
@@ -142,12 +143,16 @@ static int run(const struct options *o, const struct vpc_config *config, struct 
 {
 	_cleanup_(cdb_closep) struct cdb *cdb = NULL;
 	_cleanup_(kernel_closep) struct kernel *kernel = NULL;
+	_cleanup_(legs_freep) struct legs *legs = legs_new(config, report->host);
 	struct audit audit = {
-		.verify = o->verify, .full = o->full, .settle_ms = o->settle_ms, .host = report->host
+		.verify = o->verify, .full = o->full, .settle_ms = o->settle_ms, .host = report->host,
+		.max_lag_ms = o->max_lag_s * UINT64_C(1000), .legs = legs
 	};
 	struct cdb_vpc vpc;
 	int ret;
 
+	if (!legs)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
 	ret = kernel_open(o->netns, &kernel, err);
 	if (!ret)
 		ret = cdb_open(config, &cdb, err);
@@ -198,8 +203,9 @@ int main(int argc, char **argv)
 		return EXIT_COULD_NOT_COMPARE;
 	}
 	report_init(&report, o.host ? o.host : config.host, o.max_findings);
-	if (run(&o, &config, &report, &err))
-		snprintf(report.reason, sizeof(report.reason), "%s", err.text);
+	ret = run(&o, &config, &report, &err);
+	if (ret)
+		snprintf(report.reason, sizeof(report.reason), "%s%s", err.text, failure_advice(ret));
 	status = exit_status(&report, o.max_lag_s);
 	if (o.json ? report_print_json(&report, o.pretty) : report_print_text(&report, o.verbose)) {
 		fprintf(stderr, "vpc_reconcile: the report could not be written: %s\n", strerror(errno));

@@ -16,18 +16,18 @@
 #include "../lib/util.h"
 
 #define LOOK_INTERVAL_MS 250
-#define OUTBOX_PAGE	 1000
 
 /* The differences of one look. */
 struct look {
 	struct look_item {
 		enum finding_class class;
+		enum finding_what what;
 		uint32_t vni;
 		char object[64];
 		char want[256];
 		char have[256];
 		bool has_want, has_have;
-	} *items;
+	} * items;
 	size_t n, cap;
 };
 
@@ -37,24 +37,6 @@ void presence_clear(struct presence *presence)
 	kernel_ports_free(presence->have_ports, presence->n_have_ports);
 	free(presence->have_vpcs);
 	memset(presence, 0, sizeof(*presence));
-}
-
-/* Whether a change of this host's ports waits in the outbox. A full page of it counts: there is more behind. */
-static int load_pending(const struct audit *audit, bool *ret_pending, struct vpc_err *err)
-{
-	_cleanup_free_ struct cdb_outbox *rows = NULL;
-	size_t n = 0;
-	bool pending;
-	int ret;
-
-	ret = cdb_outbox_list(audit->cdb, OUTBOX_PAGE, &rows, &n, err);
-	if (ret)
-		return ret;
-	pending = n == OUTBOX_PAGE;
-	for (size_t i = 0; i < n && !pending; i++)
-		pending = rows[i].kind == CDB_OUTBOX_HOST && !strcmp(rows[i].host, audit->host);
-	*ret_pending = pending;
-	return 0;
 }
 
 /* CDB's side, in one snapshot: what the outbox no longer has was published before what we compare with. */
@@ -68,7 +50,7 @@ static int load_want(const struct audit *audit, struct presence *p, struct vpc_e
 		return ret;
 	ret = cdb_host_ports_load(audit->cdb, audit->host, &p->want, err);
 	if (!ret)
-		ret = load_pending(audit, &p->pending, err);
+		ret = cdb_outbox_waits(audit->cdb, audit->host, 0, &p->pending_ms, err);
 	end = cdb_snapshot_end(audit->cdb, &end_err);
 	return ret ? ret : end ? vpc_err_set(err, end, "%s", end_err.text) : 0;
 }
@@ -163,12 +145,12 @@ static int compare_host(const struct presence *p, presence_fn fn, void *arg)
 
 	host_format(&p->want.vtep4, &p->want.vtep6, p->want.udp_port, want);
 	if (!host->vtep4.family && !host->vtep6.family)
-		return p->want.n_ports ? fn(FINDING_MISSING, 0, "VTEP", want, NULL, arg) : 0;
+		return p->want.n_ports ? fn(FINDING_MISSING, WHAT_HOST, 0, "VTEP", want, NULL, arg) : 0;
 	if (!vpc_addr_cmp(&p->want.vtep4, &host->vtep4) && !vpc_addr_cmp(&p->want.vtep6, &host->vtep6) &&
 	    p->want.udp_port == host->udp_port)
 		return 0;
 	host_format(&host->vtep4, &host->vtep6, host->udp_port, have);
-	return fn(FINDING_DIFFERENT, 0, "VTEP", want, have, arg);
+	return fn(FINDING_DIFFERENT, WHAT_HOST, 0, "VTEP", want, have, arg);
 }
 
 static int compare_vpcs(const struct presence *p, uint32_t only_vni, presence_fn fn, void *arg)
@@ -183,20 +165,21 @@ static int compare_vpcs(const struct presence *p, uint32_t only_vni, presence_fn
 			again = p->want.ports[j].vni == vni;
 		if (again || (only_vni && vni != only_vni) || presence_has_vpc(p, vni))
 			continue;
-		ret = fn(FINDING_MISSING, vni, "VPC", "it, with ports here", NULL, arg);
+		ret = fn(FINDING_MISSING, WHAT_VPC, vni, "VPC", "it, with ports here", NULL, arg);
 	}
 	for (size_t i = 0; i < p->want.n_vpcs && !ret; i++) {
 		uint32_t vni = p->want.vpcs[i];
 
 		if ((!only_vni || vni == only_vni) && !presence_has_vpc(p, vni))
-			ret = fn(FINDING_MISSING, vni, "VPC", "it, as a peer of VPCs with ports here", NULL, arg);
+			ret = fn(FINDING_MISSING, WHAT_VPC, vni, "VPC", "it, as a peer of VPCs with ports here", NULL,
+				 arg);
 	}
 	for (size_t i = 0; i < p->n_have_vpcs && !ret; i++) {
 		uint32_t vni = p->have_vpcs[i].vni;
 
 		if ((only_vni && vni != only_vni) || presence_wants_vpc(p, vni))
 			continue;
-		ret = fn(FINDING_EXCESS, vni, "VPC", NULL, "it, although no port of this host needs it", arg);
+		ret = fn(FINDING_EXCESS, WHAT_VPC, vni, "VPC", NULL, "it, although no port of this host needs it", arg);
 	}
 	return ret;
 }
@@ -218,7 +201,8 @@ int presence_compare(const struct presence *presence, uint32_t only_vni, presenc
 		port_format(w, want, sizeof(want));
 		if (h)
 			port_format(h, have, sizeof(have));
-		ret = fn(h ? FINDING_DIFFERENT : FINDING_MISSING, w->vni, object, want, h ? have : NULL, arg);
+		ret = fn(h ? FINDING_DIFFERENT : FINDING_MISSING, WHAT_PORT, w->vni, object, want, h ? have : NULL,
+			 arg);
 	}
 	for (size_t i = 0; i < p->n_have_ports && !ret; i++) {
 		const struct vpc_port *h = &p->have_ports[i].conf;
@@ -227,13 +211,13 @@ int presence_compare(const struct presence *presence, uint32_t only_vni, presenc
 			continue;
 		snprintf(object, sizeof(object), "port %s", h->dev);
 		port_format(h, have, sizeof(have));
-		ret = fn(FINDING_EXCESS, h->vni, object, NULL, have, arg);
+		ret = fn(FINDING_EXCESS, WHAT_PORT, h->vni, object, NULL, have, arg);
 	}
 	return ret;
 }
 
-static int look_add(enum finding_class class, uint32_t vni, const char *object, const char *want, const char *have,
-		    void *arg)
+static int look_add(enum finding_class class, enum finding_what what, uint32_t vni, const char *object,
+		    const char *want, const char *have, void *arg)
 {
 	struct look *look = arg;
 	struct look_item *item;
@@ -248,7 +232,7 @@ static int look_add(enum finding_class class, uint32_t vni, const char *object, 
 		look->cap = cap;
 	}
 	item = &look->items[look->n++];
-	*item = (struct look_item){ .class = class, .vni = vni, .has_want = want, .has_have = have };
+	*item = (struct look_item){ .class = class, .what = what, .vni = vni, .has_want = want, .has_have = have };
 	snprintf(item->object, sizeof(item->object), "%s", object);
 	snprintf(item->want, sizeof(item->want), "%s", want ? want : "");
 	snprintf(item->have, sizeof(item->have), "%s", have ? have : "");
@@ -290,29 +274,44 @@ static int vpc_is_behind(const struct audit *audit, const struct presence *p, ui
 	return 0;
 }
 
+/* Since when its change is made: that of the history, or what waits in the outbox. 0: not known. */
+static uint64_t lag_of(const struct presence *p, const struct cdb_cause *cause)
+{
+	uint64_t now = now_wall_ms(), since = cause->known ? cause->created_ms : p->pending_ms;
+
+	return since && since < now ? now - since : 0;
+}
+
 static int report_item(const struct audit *audit, struct report *report, const struct presence *p,
 		       const struct look_item *item, struct vpc_err *err)
 {
 	struct report_vpc *vpc = report_vpc(report, item->vni, NULL);
-	char reason[160];
-	bool behind;
+	enum finding_class class = item->class;
+	struct finding *finding;
+	struct cdb_cause cause;
+	bool behind, young, lags;
+	uint64_t lag_ms;
 	int ret;
 
 	if (!vpc)
 		return -ENOMEM;
 	ret = vpc_is_behind(audit, p, item->vni, &behind, err);
+	if (!ret)
+		ret = blame_presence(audit, p, item->what, item->vni,
+				     item->what == WHAT_PORT ? item->object + strlen("port ") : NULL, &class, &cause,
+				     err);
 	if (ret)
 		return ret;
-	if (p->pending || (behind && item->class != FINDING_EXCESS)) {
-		const char *why = p->pending ? "is not published yet" : "waits for the VPC's content";
-
-		snprintf(reason, sizeof(reason), "%s is %s, its change %s", item->object,
-			 finding_class_name(item->class), why);
-		report_lag(vpc, reason);
-		return 0;
-	}
-	return report_add(report, vpc, item->class, item->object, item->has_want ? item->want : NULL,
-			  item->has_have ? item->have : NULL);
+	lag_ms = lag_of(p, &cause);
+	young = cause.known && lag_ms < audit->max_lag_ms;
+	lags = class != FINDING_FOREIGN && (p->pending_ms || (behind && class != FINDING_EXCESS) || young);
+	ret = report_add(report, vpc, lags ? FINDING_LAG : class, item->what, item->object,
+			 item->has_want ? item->want : NULL, item->has_have ? item->have : NULL, &finding);
+	if (!ret && finding)
+		finding->cause = cause;
+	if (lags && lag_ms > vpc->lag_ms)
+		vpc->lag_ms = lag_ms;
+	return ret;
 }
 
 static int report_standing(const struct audit *audit, struct report *report, const struct presence *p,
@@ -325,8 +324,7 @@ static int report_standing(const struct audit *audit, struct report *report, con
 	return ret;
 }
 
-int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
-		   struct vpc_err *err)
+int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence, struct vpc_err *err)
 {
 	uint64_t deadline = now_monotonic_us() + 1000ULL * audit->settle_ms;
 	struct look standing = { 0 }, now = { 0 };

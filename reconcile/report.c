@@ -24,6 +24,7 @@ static void findings_free(struct report_vpc *vpc)
 		free(vpc->findings[i].object);
 		free(vpc->findings[i].want);
 		free(vpc->findings[i].have);
+		free(vpc->findings[i].note);
 	}
 	free(vpc->findings);
 }
@@ -59,8 +60,7 @@ struct report_vpc *report_vpc(struct report *report, uint32_t vni, const char *n
 	return vpc;
 }
 
-static int finding_keep(struct report_vpc *vpc, enum finding_class class, const char *object, const char *want,
-			const char *have)
+static int finding_keep(struct report_vpc *vpc, const struct finding *finding)
 {
 	struct finding *f;
 
@@ -74,11 +74,11 @@ static int finding_keep(struct report_vpc *vpc, enum finding_class class, const 
 		vpc->cap_findings = cap;
 	}
 	f = &vpc->findings[vpc->n_findings];
-	f->class = class;
-	f->object = strdup(object);
-	f->want = want ? strdup(want) : NULL;
-	f->have = have ? strdup(have) : NULL;
-	if (!f->object || (want && !f->want) || (have && !f->have)) {
+	*f = *finding;
+	f->object = strdup(finding->object);
+	f->want = finding->want ? strdup(finding->want) : NULL;
+	f->have = finding->have ? strdup(finding->have) : NULL;
+	if (!f->object || (finding->want && !f->want) || (finding->have && !f->have)) {
 		free(f->object);
 		free(f->want);
 		free(f->have);
@@ -88,29 +88,71 @@ static int finding_keep(struct report_vpc *vpc, enum finding_class class, const 
 	return 0;
 }
 
-int report_add(const struct report *report, struct report_vpc *vpc, enum finding_class class, const char *object,
-	       const char *want, const char *have)
+int report_add(const struct report *report, struct report_vpc *vpc, enum finding_class class, enum finding_what what,
+	       const char *object, const char *want, const char *have, struct finding **ret_finding)
 {
+	enum vpc_result result = class == FINDING_LAG ? RESULT_LAG : RESULT_DRIFT;
+	const struct finding finding = {
+		.class = class, .what = what, .object = (char *)object, .want = (char *)want, .have = (char *)have
+	};
+	bool keep = vpc->n_findings < report->max_findings;
+	int ret = keep ? finding_keep(vpc, &finding) : 0;
+
+	if (ret)
+		return ret;
 	vpc->counts[class]++;
-	if (vpc->result != RESULT_FAILED)
-		vpc->result = RESULT_DRIFT;
-	if (vpc->n_findings >= report->max_findings)
-		return 0;
-	return finding_keep(vpc, class, object, want, have);
+	if (vpc->result < result)
+		vpc->result = result;
+	if (ret_finding)
+		*ret_finding = keep ? &vpc->findings[vpc->n_findings - 1] : NULL;
+	return 0;
 }
 
-void report_lag(struct report_vpc *vpc, const char *reason)
+void report_reclass(struct report_vpc *vpc, struct finding *finding, enum finding_class class)
 {
-	if (vpc->result > RESULT_LAG)
-		return;
-	vpc->result = RESULT_LAG;
-	snprintf(vpc->reason, sizeof(vpc->reason), "%s", reason);
+	vpc->counts[finding->class]--;
+	vpc->counts[class]++;
+	finding->class = class;
 }
 
-void report_fail(struct report_vpc *vpc, const char *reason)
+void finding_note(struct finding *finding, enum finding_leg leg, const char *note)
+{
+	free(finding->note);
+	finding->leg = leg;
+	finding->note = note && *note ? strdup(note) : NULL;
+}
+
+const char *failure_advice(int code)
+{
+	switch (-code) {
+	case ENODEV:
+	case ENOENT:
+		return "; is vpc.ko loaded (modprobe vpc), the host known to CDB (vpcctl host show)?";
+	case EPERM:
+	case EACCES:
+		return "; the kernel wants CAP_NET_ADMIN, CDB the account vpc_auditor (vpcctl db init --accounts)";
+	case EINTR:
+	case EAGAIN:
+	case ESTALE:
+		return "; nothing is wrong with that but too many changes: try again";
+	case EIO:
+	case ETIMEDOUT:
+	case ECONNRESET:
+		return "; is MariaDB up, and [cdb] in the configuration right?";
+	case ERANGE:
+		return "; see \"Epochs never go back\" in doc/operations.md";
+	case EBADMSG:
+		return "; vpcctl db check names what is wrong";
+	case EPROTO:
+		return "; is CDB's schema this program's (vpcctl db init), is it damaged (vpcctl db check)?";
+	}
+	return "";
+}
+
+void report_fail(struct report_vpc *vpc, int code, const char *reason)
 {
 	vpc->result = RESULT_FAILED;
-	snprintf(vpc->reason, sizeof(vpc->reason), "%s", reason);
+	snprintf(vpc->reason, sizeof(vpc->reason), "%s%s", reason, failure_advice(code));
 }
 
 const char *finding_class_name(enum finding_class class)
@@ -122,9 +164,34 @@ const char *finding_class_name(enum finding_class class)
 		return "excess";
 	case FINDING_DIFFERENT:
 		return "different";
+	case FINDING_FOREIGN:
+		return "foreign";
 	case FINDING_DIGEST:
 		return "digest";
+	case FINDING_LAG:
+		return "lag";
 	case FINDING_CLASSES:
+		break;
+	}
+	return "?";
+}
+
+const char *finding_leg_name(enum finding_leg leg)
+{
+	switch (leg) {
+	case LEG_UNKNOWN:
+		return "unknown leg";
+	case LEG_CDB_ZOOKEEPER:
+		return "CDB to ZooKeeper";
+	case LEG_ZOOKEEPER_AGENT:
+		return "ZooKeeper to agent";
+	case LEG_AGENT_KERNEL:
+		return "agent to kernel";
+	case LEG_PORTS:
+		return "ports against CDB";
+	case LEG_KERNEL:
+		return "kernel against itself";
+	case FINDING_LEGS:
 		break;
 	}
 	return "?";
@@ -154,6 +221,11 @@ uint64_t report_findings(const struct report_vpc *vpc)
 	return sum;
 }
 
+uint64_t report_drifts(const struct report_vpc *vpc)
+{
+	return report_findings(vpc) - vpc->counts[FINDING_LAG];
+}
+
 enum vpc_result report_result(const struct report *report)
 {
 	enum vpc_result worst = report->reason[0] ? RESULT_FAILED : RESULT_CONSISTENT;
@@ -161,7 +233,7 @@ enum vpc_result report_result(const struct report *report)
 	for (size_t i = 0; i < report->n_vpcs; i++) {
 		const struct report_vpc *vpc = &report->vpcs[i];
 
-		if (report_findings(vpc))
+		if (report_drifts(vpc))
 			return RESULT_DRIFT;
 		if (vpc->result > worst)
 			worst = vpc->result;

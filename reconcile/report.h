@@ -11,14 +11,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "../lib/model.h"
+#include "../lib/cdb_history.h"
 
 enum finding_class {
 	FINDING_MISSING,	/* CDB has it, the kernel does not */
-	FINDING_EXCESS,		/* the kernel has it, CDB does not */
+	FINDING_EXCESS,		/* the kernel has it, CDB does not (any more) */
 	FINDING_DIFFERENT,	/* both have it, with other values */
+	FINDING_FOREIGN,	/* the kernel has it, CDB never had: it is not ours */
 	FINDING_DIGEST,		/* a digest does not cover what its owner holds */
+	FINDING_LAG,		/* its change may still be on its way: no drift */
 	FINDING_CLASSES,
+};
+
+/* Where on its way a change got stuck, or was spoilt. */
+enum finding_leg {
+	LEG_UNKNOWN,
+	LEG_CDB_ZOOKEEPER,
+	LEG_ZOOKEEPER_AGENT,
+	LEG_AGENT_KERNEL,
+	LEG_PORTS,		/* all upstream says that it is done: the kernel's ports against CDB */
+	LEG_KERNEL,		/* the kernel against itself */
+	FINDING_LEGS,
+};
+
+/* What a finding is about, for who looks for its cause. */
+enum finding_what {
+	WHAT_ELEMENT,
+	WHAT_PORT,
+	WHAT_VPC,
+	WHAT_HOST,
+	WHAT_CONTENT,		/* the epoch of all of it, or its digest */
 };
 
 enum vpc_result {
@@ -31,9 +53,14 @@ enum vpc_result {
 /* @want, @have: NULL where there is no such side. All owned. */
 struct finding {
 	enum finding_class class;
+	enum finding_what what;
 	char *object;		/* "route table 1 10.0.0.0/24", "member 7 of group 3", "port tap1", "VPC" */
 	char *want;
 	char *have;
+	struct cdb_element element;	/* WHAT_ELEMENT: its key */
+	struct cdb_cause cause;		/* the change that should have brought it */
+	enum finding_leg leg;
+	char *note;		/* what the leg is concluded from, or why it is not known; NULL: nothing to say */
 };
 
 struct report_vpc {
@@ -41,10 +68,11 @@ struct report_vpc {
 	char name[64];
 	enum vpc_result result;
 	uint64_t cdb_epoch, kernel_epoch;
-	uint64_t lag_ms;	/* since the first change that the kernel does not have was made */
+	struct vpc_digest kernel_digest;	/* as the kernel states it */
+	uint64_t lag_ms;	/* since the oldest change that is not here was made */
 	bool by_digest;		/* epoch and digest agree with CDB's history; entries were not looked at */
 	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them; by digest: as the kernel has them */
-	char reason[512];		/* RESULT_FAILED, RESULT_LAG */
+	char reason[640];		/* RESULT_FAILED */
 	uint64_t counts[FINDING_CLASSES];
 	struct finding *findings;	/* the first max_findings */
 	size_t n_findings, cap_findings;
@@ -57,7 +85,7 @@ struct report {
 	size_t max_findings;	/* a VPC */
 	struct report_vpc *vpcs;
 	size_t n_vpcs, cap_vpcs;
-	char reason[512];	/* not empty: nothing could be compared at all */
+	char reason[640];	/* not empty: nothing could be compared at all */
 };
 
 void report_init(struct report *report, const char *host, size_t max_findings);
@@ -65,17 +93,26 @@ void report_clear(struct report *report);
 
 /* The entry of @vni, added when it is not there. NULL: out of memory. Valid until the next new VPC. */
 struct report_vpc *report_vpc(struct report *report, uint32_t vni, const char *name);
-/* Counts and, below the limit, keeps a finding; RESULT_DRIFT unless comparing failed. Strings are copied. -ENOMEM. */
-int report_add(const struct report *report, struct report_vpc *vpc, enum finding_class class, const char *object,
-	       const char *want, const char *have);
-/* What differs is still on its way: RESULT_LAG unless something is worse, with @reason. */
-void report_lag(struct report_vpc *vpc, const char *reason);
-/* Marks @vpc as not compared. */
-void report_fail(struct report_vpc *vpc, const char *reason);
+/*
+ * Counts and, below the limit, keeps a finding; RESULT_DRIFT, or RESULT_LAG of that class, unless something is worse.
+ * Strings are copied. *ret_finding (may be NULL): the one kept, until the next is added; NULL: it was only counted.
+ * -ENOMEM.
+ */
+int report_add(const struct report *report, struct report_vpc *vpc, enum finding_class class, enum finding_what what,
+	       const char *object, const char *want, const char *have, struct finding **ret_finding);
+/* It turned out to be of another class; both are drift. */
+void report_reclass(struct report_vpc *vpc, struct finding *finding, enum finding_class class);
+/* @note is copied, may be NULL. */
+void finding_note(struct finding *finding, enum finding_leg leg, const char *note);
+/* Marks @vpc as not compared: the reason, and what to do about @code (-errno). */
+void report_fail(struct report_vpc *vpc, int code, const char *reason);
+const char *failure_advice(int code);	/* "; do this", "" when there is none */
 
 const char *finding_class_name(enum finding_class class);
+const char *finding_leg_name(enum finding_leg leg);
 const char *vpc_result_name(enum vpc_result result);
 uint64_t report_findings(const struct report_vpc *vpc);		/* the sum of counts */
+uint64_t report_drifts(const struct report_vpc *vpc);		/* the same without lag */
 /* The worst of all: failed outranks nothing but consistency and lag, since a found drift is certain. */
 enum vpc_result report_result(const struct report *report);
 /* How far behind the VPC is that is furthest behind. */

@@ -3,8 +3,7 @@
  * The report for programs. The members are the contract, described in doc/operations.md:
  * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name"?,"result","reason"?,"cdb_epoch",
  *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","counts":{class:n},
- *  "findings":[{"class","object","want"?,"have"?}]}]}; VNI 0 is
- * the host itself.
+ *  "findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?}]}]}; VNI 0 is the host itself.
  */
 #include "report.h"
 
@@ -26,6 +25,12 @@ static struct json_object *finding_json(const struct finding *f)
 	add_string(o, "object", f->object);
 	add_string(o, "want", f->want);
 	add_string(o, "have", f->have);
+	add_string(o, "leg", finding_leg_name(f->leg));
+	add_string(o, "note", f->note);
+	if (f->cause.known) {
+		json_object_object_add(o, "since_ms", json_object_new_uint64(f->cause.created_ms));
+		add_string(o, "change", f->cause.change);
+	}
 	return o;
 }
 

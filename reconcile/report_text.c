@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *colour(enum vpc_result result)
@@ -30,7 +31,28 @@ static const char *colour_end(void)
 	return isatty(STDOUT_FILENO) ? "\033[0m" : "";
 }
 
-static void print_findings(const struct report_vpc *vpc)
+/* Below a finding: where it broke, since when, by which change. */
+static void print_cause(const struct report *report, const struct finding *f)
+{
+	uint64_t age = f->cause.created_ms < report->time_ms ? report->time_ms - f->cause.created_ms : 0;
+	time_t seconds = f->cause.created_ms / 1000;
+	char when[32];
+	struct tm tm;
+
+	printf("             %s", finding_leg_name(f->leg));
+	if (f->note)
+		printf(": %s", f->note);
+	if (f->cause.known) {
+		gmtime_r(&seconds, &tm);
+		strftime(when, sizeof(when), "%FT%TZ", &tm);
+		printf("; since %s (%.1f s), change %s", when, age / 1e3, f->cause.change);
+	} else {
+		printf("; no change in the history is known to have brought it");
+	}
+	printf("\n");
+}
+
+static void print_findings(const struct report *report, const struct report_vpc *vpc)
 {
 	for (size_t i = 0; i < vpc->n_findings; i++) {
 		const struct finding *f = &vpc->findings[i];
@@ -43,12 +65,13 @@ static void print_findings(const struct report_vpc *vpc)
 		if (f->have)
 			printf(f->class == FINDING_DIGEST ? " the kernel keeps %s" : " the kernel has %s", f->have);
 		printf("\n");
+		print_cause(report, f);
 	}
 	if (report_findings(vpc) > vpc->n_findings)
 		printf("  and %" PRIu64 " more\n", report_findings(vpc) - vpc->n_findings);
 }
 
-static void print_vpc(const struct report_vpc *vpc)
+static void print_vpc(const struct report *report, const struct report_vpc *vpc)
 {
 	if (vpc->vni)
 		printf("VPC %u%s%s%s: ", vpc->vni, vpc->name[0] ? " (" : "", vpc->name, vpc->name[0] ? ")" : "");
@@ -62,13 +85,11 @@ static void print_vpc(const struct report_vpc *vpc)
 	if (vpc->cdb_epoch > vpc->kernel_epoch && vpc->result != RESULT_FAILED)
 		printf(" of %" PRIu64 " (%" PRIu64 " behind, for %.1f s)", vpc->cdb_epoch,
 		       vpc->cdb_epoch - vpc->kernel_epoch, vpc->lag_ms / 1e3);
-	if (vpc->result == RESULT_LAG && vpc->reason[0])
-		printf(": %s", vpc->reason);
 	if (vpc->n_routes || vpc->n_nexthops)
 		printf(", %zu routes and %zu nexthops compared%s", vpc->n_routes, vpc->n_nexthops,
 		       vpc->by_digest ? " by digest" : "");
 	printf("\n");
-	print_findings(vpc);
+	print_findings(report, vpc);
 }
 
 int report_print_text(const struct report *report, bool verbose)
@@ -79,7 +100,7 @@ int report_print_text(const struct report *report, bool verbose)
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		for (size_t j = 0; j < report->n_vpcs; j++)
 			if (report->vpcs[j].result == order[i] && (verbose || order[i] != RESULT_CONSISTENT))
-				print_vpc(&report->vpcs[j]);
+				print_vpc(report, &report->vpcs[j]);
 	for (size_t i = 0; i < report->n_vpcs; i++) {
 		if (report->vpcs[i].vni)
 			n[report->vpcs[i].result]++;

@@ -84,11 +84,11 @@ cloud() {
 sound() { vpcctl db check "$V"; }
 
 @test "the library against the server, under the sanitizers" {
-	make -s build/san/unit/test_cdb_{server,change,group,doc} 3>&-
+	make -s build/san/unit/test_{cdb_{server,change,group,doc,history},audit} 3>&-
 	local test
 	[[ -S $VPC_CDB_SOCKET ]]
-	for test in test_cdb_server test_cdb_change test_cdb_group test_cdb_doc; do
-		CMOCKA_MESSAGE_OUTPUT=TAP run -0 build/san/unit/$test
+	for test in test_{cdb_{server,change,group,doc,history},audit}; do
+		CMOCKA_MESSAGE_OUTPUT=TAP run -0 "build/san/unit/$test"
 		echo "$output"
 		[[ $output = *"ok 1 "* && $output != *SKIP* ]]
 	done

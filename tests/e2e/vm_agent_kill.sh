@@ -60,7 +60,7 @@ for i in 1 2 3 4; do
 	wait "$changes"
 done
 lab_synced red 100 h1 h2
-wait_until "lab_reconcile h1" 20
+wait_until "lab_reconcile h1 --max-lag 0" 20
 expect 0 '' lab_reconcile h1 --verify
 
 begin "all that time not one packet was lost"

@@ -70,7 +70,7 @@ begin "put right, everything flows again"
 lab_publisher_start
 lab_ctl route add 172.16.0.0/12 vpc red via blackhole
 lab_synced red 100 h1
-wait_until "lab_reconcile h1" 20
+wait_until "lab_reconcile h1 --max-lag 0" 20
 whole ab
 
 begin "a wrong configuration: exit 1 and one line that names file, line and key"

@@ -74,7 +74,7 @@ begin "ZooKeeper is back: what changed meanwhile arrives on top"
 lab_ctl route add 10.77.0.0/24 vpc red via blackhole
 lab_relay_mend zookeeper
 lab_synced red 100 h1 h2
-for host in h1 h2; do wait_until "lab_reconcile $host" 30; done
+for host in h1 h2; do wait_until "lab_reconcile $host --max-lag 0" 30; done
 # From what was restored, not from nothing.
 same "$(log_count agent-h1 'VPC 100: epoch 0 ->')" 1 "times that the whole was read"
 umount -l "$lab_dir/state"

@@ -99,4 +99,4 @@ lab_no_ping a 10.1.0.7
 same "$(flows)" "$both" "the flows"
 
 begin "all hosts hold what CDB says"
-for host in h1 h2 h3; do wait_until "lab_reconcile $host" 20; done
+for host in h1 h2 h3; do wait_until "lab_reconcile $host --max-lag 0" 20; done

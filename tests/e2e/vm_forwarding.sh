@@ -89,7 +89,7 @@ wait_until "lab_ping a 10.0.1.7 1" 20
 lab_ping c 10.0.0.6
 
 begin "all hosts hold what CDB says"
-for host in h1 h2 h3; do wait_until "lab_reconcile $host" 20; done
+for host in h1 h2 h3; do wait_until "lab_reconcile $host --max-lag 0" 20; done
 expect 0 '' lab_reconcile h1 --verify
 
 begin "the daemons end when they are told to, with status 0"

@@ -41,7 +41,7 @@ lab_relay_mend mariadb
 lab_ctl route add 172.16.0.0/12 vpc red via blackhole
 lab_synced red 100 h1
 lab_alive publisher
-wait_until "lab_reconcile h1" 20
+wait_until "lab_reconcile h1 --max-lag 0" 20
 
 begin "cut in the middle of changes, each change is whole or not there"
 for i in 1 2 3; do

@@ -38,5 +38,5 @@ done
 
 begin "afterwards all is as CDB says"
 lab_synced red 100 h1 h2
-for host in h1 h2; do wait_until "lab_reconcile $host" 30; done
+for host in h1 h2; do wait_until "lab_reconcile $host --max-lag 0" 30; done
 lab_traffic_stop ac

@@ -158,5 +158,5 @@ same "$(lab_kernel_epoch h1 100)" "$epoch" "epoch over the quota"
 lab_ping a 10.0.1.7
 lab_ctl vpc set red quota 0
 lab_synced red 100 h1 h2
-wait_until "lab_reconcile h1" 20
+wait_until "lab_reconcile h1 --max-lag 0" 20
 expect 0 '' lab_reconcile h1 --verify

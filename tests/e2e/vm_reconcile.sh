@@ -16,13 +16,14 @@ lab_ctl nexthop add vpc red id 7 type gateway vtep 192.0.2.13
 lab_ctl nexthop add vpc red id 8 type gateway vtep 192.0.2.14
 for i in $(seq 30); do echo "172.16.$i.0/24 7"; done > "$lab_dir/routes"
 lab_ctl route import vpc red file "$lab_dir/routes"
+change=$(lab_ctl -j history red | jq -r 'max_by(.epoch).change')
 lab_synced red 100 h1
 
 # finding VNI "CLASS OBJECT"...: the audit finds these, in this order, in that VPC, and nothing else anywhere.
 finding() {
 	local vni=$1 status=0 found
 	shift
-	lab_reconcile h1 -j --settle 500 > "$lab_dir/report" || status=$?
+	lab_reconcile h1 -j --settle 500 --max-lag 0 > "$lab_dir/report" || status=$?
 	cat "$lab_dir/report"
 	same "$status" 1 "exit status of vpc_reconcile"
 	found=$(jq -r '.vpcs[] | .vni as $vni | .findings[] | "\($vni) \(.class) \(.object)"' "$lab_dir/report")
@@ -47,12 +48,13 @@ expect 0 '' lab_reconcile h1 --verify
 begin "a route that is missing in the kernel"
 lab_kernel route del 100 172.16.3.0/24 table 1 netns h1
 finding 100 "missing route table 1 172.16.3.0/24"
+expect 1 "agent to kernel: ZooKeeper has epoch [0-9]+ right.*; since 20.*, change $change\$" lab_reconcile h1
 lab_kernel route set 100 172.16.3.0/24 nexthop 7 table 1 netns h1
 expect 0 '' lab_reconcile h1
 
 begin "a route that CDB does not have"
 lab_kernel route set 100 192.168.0.0/16 nexthop 8 table 1 netns h1
-finding 100 "excess route table 1 192.168.0.0/16"
+finding 100 "foreign route table 1 192.168.0.0/16"
 lab_kernel route del 100 192.168.0.0/16 table 1 netns h1
 expect 0 '' lab_reconcile h1
 
@@ -68,7 +70,7 @@ tamper nexthop del 100 8
 finding 100 "missing nexthop 8"
 tamper nexthop set 100 8 gateway 192.0.2.14
 tamper nexthop set 100 9 blackhole
-finding 100 "excess nexthop 9"
+finding 100 "foreign nexthop 9"
 tamper nexthop del 100 9
 tamper nexthop set 100 7 gateway 192.0.2.99
 finding 100 "different nexthop 7"
@@ -88,7 +90,7 @@ expect 0 '' lab_reconcile h1 --verify
 
 begin "a VPC that this host should not have"
 tamper vpc add 300
-finding 300 "excess VPC"
+finding 300 "foreign VPC"
 tamper vpc del 300
 expect 0 '' lab_reconcile h1
 
@@ -101,27 +103,28 @@ expect 0 '' lab_reconcile h1
 begin "the kernel is behind: lag, which is no alarm until it has lasted"
 lab_ctl route add 172.17.0.0/16 vpc red via nexthop 7
 expect 0 '1 behind, for [0-9.]+ s' lab_reconcile h1 -v
-expect 3 'lag' lab_reconcile h1 --max-lag 0
+expect 3 'ZooKeeper to agent: HEAD is at [0-9]+; no agent answers; since' lab_reconcile h1 --max-lag 0
 
 begin "drift in a kernel that is also behind is still drift"
 lab_kernel route del 100 172.16.5.0/24 table 1 netns h1
-finding 100 "missing route table 1 172.16.5.0/24"
+finding 100 "missing route table 1 172.16.5.0/24" "lag content"
 lab_kernel route set 100 172.16.5.0/24 nexthop 7 table 1 netns h1
 
 begin "a port whose VPC's content is still on its way is lag, too"
 cloud_guest red b h1 10.0.0.6
-expect 0 'behind.*port t-b' lab_reconcile h1 -v --settle 500
+expect 0 'lag +port t-b' lab_reconcile h1 -v --settle 500
 
 begin "the agent is back and puts everything right"
 lab_kernel route del 100 172.16.6.0/24 table 1 netns h1
 lab_agent_start h1
 lab_synced red 100 h1
-wait_until "lab_reconcile h1" 30
+wait_until "lab_reconcile h1 --max-lag 0" 30
 expect 0 '' lab_reconcile h1 --verify
 
 begin "a port that is not as CDB says, while no change is on its way"
 sql "UPDATE port SET flags = 1 WHERE dev = 't-a'"
-expect 1 'different +port t-a' lab_reconcile h1 --settle 500
+expect 1 'different +port t-a' lab_reconcile h1 --settle 500 --max-lag 0
+expect 1 'CDB to ZooKeeper: ports in ZooKeeper: revision [0-9]+ with something else' lab_reconcile h1 --settle 500 --max-lag 0
 sql "UPDATE port SET flags = 0 WHERE dev = 't-a'"
 expect 0 '' lab_reconcile h1
 
@@ -139,7 +142,7 @@ tamper vpc del 100
 finding 100 "missing VPC" "missing port t-a" "missing port t-b"
 lab_agent_start h1
 lab_synced red 100 h1
-wait_until "lab_reconcile h1" 30
+wait_until "lab_reconcile h1 --max-lag 0" 30
 expect 0 '' lab_reconcile h1 --verify
 
 begin "could not compare: an unknown host, no module's namespace, a wrong option"

@@ -86,7 +86,7 @@ done
 
 begin "the agents take it as it is, and go on"
 lab_synced red 100 h1 h2
-for host in h1 h2; do wait_until "lab_reconcile $host" 30; done
+for host in h1 h2; do wait_until "lab_reconcile $host --max-lag 0" 30; done
 lab_ctl table add 7 vpc red
 lab_synced red 100 h1 h2
 lab_traffic_flows ac

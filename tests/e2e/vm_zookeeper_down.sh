@@ -55,7 +55,7 @@ for i in 1 2 3; do
 done
 lab_synced red 100 h1 h2
 for host in h1 h2; do
-	wait_until "lab_reconcile $host" 20
+	wait_until "lab_reconcile $host --max-lag 0" 20
 	wait_until "[[ \$(lab_agent_state $host) = live ]]"
 done
 

@@ -450,6 +450,16 @@ int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, str
 	return 0;
 }
 
+int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_digest *ret_found,
+		  struct vpc_err *err)
+{
+	int res = kernel_vpc_get(k, vni, ret_vpc, err);
+
+	if (!res)
+		*ret_found = vpc_digest_of_state(fake_kernel_vpc(vni));
+	return res;
+}
+
 int kernel_events_join(struct kernel *k, struct vpc_err *err)
 {
 	k->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

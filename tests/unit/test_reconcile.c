@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <string.h>
 #include <cmocka.h>
+#include <errno.h>
 
 #include "../../lib/digest.h"
 #include "../../lib/util.h"
 #include "../../reconcile/audit.h"
+#include "../../reconcile/legs.h"
 
 static void state_fill(struct vpc_state *state, unsigned int n_routes)
 {
@@ -164,28 +166,39 @@ static void results_outrank(void **state)
 
 			vpc->result = r;
 			if (r == RESULT_DRIFT)
-				assert_int_equal(report_add(&report, vpc, FINDING_EXCESS, "nexthop 1", NULL, "x"), 0);
+				assert_int_equal(report_add(&report, vpc, FINDING_EXCESS, WHAT_ELEMENT, "nexthop 1",
+							    NULL, "x", NULL),
+						 0);
 			if (r == RESULT_FAILED)
-				report_fail(vpc, "dump interrupted");
+				report_fail(vpc, -EINTR, "dump interrupted");
 		}
 		assert_int_equal(report_result(&report), table[i].worst);
 		report_clear(&report);
 	}
 }
 
-static void lag_is_named_and_hides_nothing(void **state)
+static void lag_is_a_finding_and_hides_nothing(void **state)
 {
+	struct finding *finding;
 	struct report report;
 	struct report_vpc *vpc;
 
-	report_init(&report, "h1", 10);
+	report_init(&report, "h1", 2);
 	vpc = report_vpc(&report, 100, NULL);
-	report_lag(vpc, "port tap1 is missing, its change is not published yet");
+	assert_int_equal(report_add(&report, vpc, FINDING_LAG, WHAT_PORT, "port tap1", "x", NULL, &finding), 0);
+	assert_string_equal(finding->object, "port tap1");
 	assert_int_equal(report_result(&report), RESULT_LAG);
-	assert_int_equal(report_add(&report, vpc, FINDING_EXCESS, "port tap2", NULL, "x"), 0);
-	report_lag(vpc, "port tap3 is missing");
+	assert_int_equal(report_drifts(vpc), 0);
+	assert_int_equal(report_add(&report, vpc, FINDING_EXCESS, WHAT_PORT, "port tap2", NULL, "x", &finding), 0);
 	assert_int_equal(report_result(&report), RESULT_DRIFT);
-	assert_null(strstr(vpc->reason, "tap3"));
+	report_reclass(vpc, finding, FINDING_FOREIGN);
+	assert_int_equal(vpc->counts[FINDING_EXCESS], 0);
+	assert_int_equal(vpc->counts[FINDING_FOREIGN], 1);
+	assert_int_equal(report_add(&report, vpc, FINDING_LAG, WHAT_PORT, "port tap3", "x", NULL, &finding), 0);
+	assert_null(finding);
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	assert_int_equal(report_findings(vpc), 3);
+	assert_int_equal(report_drifts(vpc), 1);
 	report_clear(&report);
 }
 
@@ -214,8 +227,8 @@ static void nothing_compared_is_a_failure(void **state)
 
 static char seen[1024];
 
-static int note(enum finding_class class, uint32_t vni, const char *object, const char *want, const char *have,
-		void *arg)
+static int note(enum finding_class class, enum finding_what what, uint32_t vni, const char *object, const char *want,
+		const char *have, void *arg)
 {
 	size_t len = strlen(seen);
 
@@ -238,14 +251,18 @@ static void presence_names_what_differs(void **state)
 	/* VPC 200 has ports on both sides of VPC 100's, and is missing once. */
 	struct vpc_port want[] = { port("tap3", 200, &a[2], 3), port("tap1", 100, &a[0], 1),
 				   port("tap2", 100, &a[1], 2), port("tap4", 200, &a[2], 3) };
-	struct kernel_port have[] = { { .conf = port("tap1", 100, &a[3], 1) }, { .conf = port("tap2", 100, &a[4], 9) },
+	struct kernel_port have[] = { { .conf = port("tap1", 100, &a[3], 1) },
+				      { .conf = port("tap2", 100, &a[4], 9) },
 				      { .conf = port("tap9", 300, &a[2], 3) } };
 	struct kernel_vpc vpcs[] = { { .vni = 100 }, { .vni = 300 } };
 	struct vpc_addr vtep = { .family = AF_INET, .bytes = { 192, 0, 2, 11 } };
 	struct presence p = {
 		.want = { .vtep4 = vtep, .udp_port = 4789, .ports = want, .n_ports = 4 },
 		.have_host = { .vtep4 = vtep, .udp_port = 4789 },
-		.have_ports = have, .n_have_ports = 3, .have_vpcs = vpcs, .n_have_vpcs = 2,
+		.have_ports = have,
+		.n_have_ports = 3,
+		.have_vpcs = vpcs,
+		.n_have_vpcs = 2,
 	};
 
 	seen[0] = 0;
@@ -261,6 +278,72 @@ static void presence_names_what_differs(void **state)
 	assert_string_equal(seen, "different 0 VTEP;different 100 port tap2;");
 }
 
+/* Rows of one table: what is known between CDB and the kernel, and the leg that follows. */
+static void legs_are_named_in_the_order_of_the_way(void **state)
+{
+	static const struct {
+		struct leg_facts facts;
+		enum finding_leg leg;
+		const char *says;
+	} lag[] = {
+		{ { .need = 8 }, LEG_UNKNOWN, "cannot be asked" },
+		{ { .need = 8, .waits = true }, LEG_CDB_ZOOKEEPER, "outbox" },
+		{ { .need = 8, .zookeeper = true }, LEG_CDB_ZOOKEEPER, "no HEAD" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 7 }, LEG_CDB_ZOOKEEPER, "HEAD is at 7" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 9 }, LEG_ZOOKEEPER_AGENT, "no agent" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 9, .agent = true, .agent_knows = 7 },
+		  LEG_ZOOKEEPER_AGENT, "knows of 7" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 9, .agent = true, .agent_knows = 9,
+		    .agent_reason = "quota" },
+		  LEG_AGENT_KERNEL, "quota" },
+	}, drift[] = {
+		{ { .need = 8 }, LEG_UNKNOWN, "cannot be asked" },
+		{ { .need = 8, .waits = true }, LEG_UNKNOWN, "cannot be asked" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 8, .node_differs = true },
+		  LEG_CDB_ZOOKEEPER, "another digest" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 9, .node_unknown = true },
+		  LEG_UNKNOWN, "does not keep" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 8, .agent = true, .agent_differs = true },
+		  LEG_ZOOKEEPER_AGENT, "the agent itself" },
+		{ { .need = 8, .zookeeper = true, .has_node = true, .node = 8 },
+		  LEG_AGENT_KERNEL,
+		  "another one wrote" },
+	}, ports[] = {
+		{ { .need = 3 }, LEG_UNKNOWN, "cannot be asked" },
+		{ { .need = 3, .waits = true }, LEG_CDB_ZOOKEEPER, "outbox" },
+		{ { .need = 3, .zookeeper = true }, LEG_CDB_ZOOKEEPER, "no ports" },
+		{ { .need = 3, .zookeeper = true, .has_node = true, .node = 2 }, LEG_CDB_ZOOKEEPER, "CDB has 3" },
+		{ { .need = 3, .zookeeper = true, .has_node = true, .node = 3, .node_differs = true },
+		  LEG_CDB_ZOOKEEPER, "something else" },
+		{ { .need = 3, .zookeeper = true, .has_node = true, .node = 3 }, LEG_ZOOKEEPER_AGENT, "no agent" },
+		{ { .need = 3, .zookeeper = true, .has_node = true, .node = 3, .agent = true, .agent_knows = 2 },
+		  LEG_ZOOKEEPER_AGENT, "knows of 2" },
+		{ { .need = 3, .zookeeper = true, .has_node = true, .node = 3, .agent = true, .agent_knows = 3,
+		    .agent_reached = 2, .agent_reason = "" },
+		  LEG_AGENT_KERNEL, "no reason" },
+		{ { .need = 3, .zookeeper = true, .has_node = true, .node = 3, .agent = true, .agent_knows = 3,
+		    .agent_reached = 3 },
+		  LEG_PORTS, "revision 3 is in the kernel" },
+	};
+	char note[NOTE_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(lag); i++) {
+		assert_int_equal(leg_of_lag(&lag[i].facts, note), lag[i].leg);
+		assert_non_null(strstr(note, lag[i].says));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(drift); i++) {
+		assert_int_equal(leg_of_drift(&drift[i].facts, false, note), drift[i].leg);
+		assert_non_null(strstr(note, drift[i].says));
+		assert_int_equal(leg_of_drift(&drift[i].facts, true, note), LEG_KERNEL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+		assert_int_equal(leg_of_presence(&ports[i].facts, LEG_PORTS, note), ports[i].leg);
+		assert_non_null(strstr(note, ports[i].says));
+	}
+	assert_int_equal(leg_of_presence(&ports[ARRAY_SIZE(ports) - 1].facts, LEG_AGENT_KERNEL, note),
+			 LEG_AGENT_KERNEL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -270,10 +353,11 @@ int main(void)
 		cmocka_unit_test(kernel_digest_that_does_not_cover_its_dump),
 		cmocka_unit_test(all_are_counted_and_few_kept),
 		cmocka_unit_test(results_outrank),
-		cmocka_unit_test(lag_is_named_and_hides_nothing),
+		cmocka_unit_test(lag_is_a_finding_and_hides_nothing),
 		cmocka_unit_test(lag_is_that_of_the_last_vpc),
 		cmocka_unit_test(nothing_compared_is_a_failure),
 		cmocka_unit_test(presence_names_what_differs),
+		cmocka_unit_test(legs_are_named_in_the_order_of_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
