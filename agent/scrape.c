@@ -23,6 +23,7 @@
 #include "hostports.h"
 #include "klink.h"
 #include "metrics.h"
+#include "status.h"
 #include "timer.h"
 
 #define CONNECTIONS_MAX 16
@@ -115,6 +116,8 @@ static void print_now(FILE *to, const struct agent *a)
 		    hostports_wanted(a->hostports));
 	print_gauge(to, "vpc_agent_ports_revision", "Revision of the node ports that the kernel has.",
 		    hostports_revision(a->hostports));
+	print_gauge(to, "vpc_agent_name_taken", "1 while another host has this one's name in ZooKeeper.",
+		    status_name_taken(a->status));
 	print_gauge(to, "vpc_agent_vpcs", "VPCs that this host must have.", follows_count(a->follows));
 	print_gauge(to, "vpc_agent_vpcs_failing", "VPCs that are not at HEAD, for a reason in the log.",
 		    follows_failing(a->follows));

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The `status` and `alive` nodes; see status.h.
+ * The `status` node; see status.h.
  *
- * Only this agent writes them, so they are set whatever their version, and created when they are not there. Both wait
- * for the publisher to make the host's folder; until then, and after any failure, the next interval tries again.
+ * Only this agent writes it, so it is set whatever its version, and created when it is not there. It waits for the
+ * publisher to make the host's folder; until then, and after any failure, the next interval tries again. While the name
+ * is another host's (agent/alive.c), `status` is that one's.
  */
 #include "status.h"
 
@@ -13,6 +14,7 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 #include "../proto/znode.h"
+#include "alive.h"
 #include "backoff.h"
 #include "follow.h"
 #include "hostports.h"
@@ -24,13 +26,13 @@
 
 struct status {
 	struct agent *agent;
+	struct alive *alive;
 	char boot_id[40];
-	char path[VPC_ZNODE_PATH_MAX], alive_path[VPC_ZNODE_PATH_MAX];
+	char path[VPC_ZNODE_PATH_MAX];
 	bool writing, again; /* a write is under way; something changed since */
 	char *data; /* what is being written */
 	size_t len;
-	bool alive, alive_busy, alive_replace;
-	uint64_t asked_us, alive_asked_us;
+	uint64_t asked_us;
 	struct backoff said;
 	struct vpc_status_change recent[VPC_STATUS_RECENT_MAX]; /* a ring */
 	size_t n_recent; /* ever */
@@ -47,40 +49,6 @@ static void status_said(struct status *st, const char *what, int res)
 	snprintf(text, sizeof(text), "%s: %s", what, zk_strerror(res));
 	if (backoff_is_news(&st->said, text))
 		log_warn("ZooKeeper: %s", text);
-}
-
-/* -- alive --------------------------------------------------------------------------------------------------------- */
-
-static void alive_done(int res, const char *path, void *arg);
-
-static void alive_write(struct status *st, bool replace)
-{
-	const struct zk_op ops[] = {
-		{ .type = ZK_OP_DELETE, .path = st->alive_path, .version = -1 },
-		{ .type = ZK_OP_CREATE, .path = st->alive_path, .data = "", .ephemeral = true },
-	};
-
-	if (st->alive_busy || !zk_connected(agent_zk(st->agent)))
-		return;
-	st->alive_replace = replace;
-	st->alive_asked_us = now_monotonic_us();
-	st->alive_busy = !zk_multi(agent_zk(st->agent), replace ? ops : ops + 1, replace ? 2 : 1, st->agent->timeout_ms,
-				   alive_done, st);
-}
-
-static void alive_done(int res, const char *path, void *arg)
-{
-	struct status *st = arg;
-
-	meter_zookeeper("status", "alive", res, st->alive_asked_us);
-	st->alive_busy = false;
-	st->alive = !res;
-	if (res == -EEXIST)
-		alive_write(st, true); /* of the session before; ours shall not end with it */
-	else if (res == -ENOENT && st->alive_replace)
-		alive_write(st, false); /* it ended just now */
-	else if (res && res != -ENOENT && zk_connected(agent_zk(st->agent)))
-		status_said(st, st->alive_path, res);
 }
 
 /* -- status -------------------------------------------------------------------------------------------------------- */
@@ -164,7 +132,8 @@ static void status_write(struct status *st)
 
 	st->soon = false;
 	/* Before `ports` was read there is nothing to say, and no folder to say it in. */
-	if (!zk_connected(agent_zk(st->agent)) || !hostports_known(st->agent->hostports)) {
+	if (!zk_connected(agent_zk(st->agent)) || !hostports_known(st->agent->hostports) ||
+	    !alive_name_ours(st->alive)) {
 		status_arm(st);
 		return;
 	}
@@ -177,8 +146,7 @@ static void status_write(struct status *st)
 		res = zk_multi(agent_zk(st->agent), &op, 1, st->agent->timeout_ms, status_set, st);
 	if (res)
 		status_end(st, res);
-	if (!st->alive)
-		alive_write(st, false);
+	alive_try(st->alive);
 }
 
 static int status_timer(sd_event_source *source, uint64_t usec, void *arg)
@@ -211,10 +179,7 @@ void status_changed(struct status *st)
 
 void status_connected(struct status *st, bool fresh)
 {
-	if (fresh)
-		st->alive = false;
-	if (!st->alive)
-		alive_write(st, false);
+	alive_connected(st->alive, fresh);
 	status_changed(st);
 }
 
@@ -229,7 +194,11 @@ struct status *status_new(struct agent *a)
 	}
 	st->agent = a;
 	vpc_path_host(a->config.host, "status", st->path);
-	vpc_path_host(a->config.host, "alive", st->alive_path);
+	st->alive = alive_new(a, st->boot_id);
+	if (!st->alive) {
+		free(st);
+		return NULL;
+	}
 	status_arm(st);
 	return st;
 }
@@ -238,8 +207,14 @@ void status_free(struct status *st)
 {
 	if (!st)
 		return;
+	alive_free(st->alive);
 	zk_cancel(agent_zk(st->agent), st);
 	sd_event_source_disable_unref(st->timer);
 	free(st->data);
 	free(st);
+}
+
+bool status_name_taken(const struct status *st)
+{
+	return alive_name_taken(st->alive);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this host has, for others to read: the `status` node, and the ephemeral `alive` that ends with our session.
+ * What this host has, for others to read: the `status` node, and with it `alive` (agent/alive.h).
  */
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
@@ -16,5 +16,6 @@ void status_connected(struct status *st, bool fresh);
 void status_applied(struct status *st, const struct vpc_status_change *change);
 /* Something in it changed: written soon, together with what changes meanwhile. */
 void status_changed(struct status *st);
+bool status_name_taken(const struct status *st); /* by another host: see agent/alive.h */
 
 #endif

@@ -21,6 +21,7 @@
 #define VPC_ZNODE_PORTS_MAX	(512 * 1024)
 #define VPC_ZNODE_STATUS_MAX	(512 * 1024)
 #define VPC_ZNODE_FENCE_MAX	1024
+#define VPC_ZNODE_ALIVE_MAX	1024
 #define VPC_ZNODE_CHUNKS_MAX	4096U		/* of one snapshot, 1 GiB */
 
 struct vpc_fence {
@@ -78,6 +79,15 @@ struct vpc_host_status {
 };
 #define VPC_STATUS_RECENT_MAX	64
 
+/* Who made the ephemeral `alive`: one host is known by its boot and its network namespace. */
+struct vpc_alive {
+	char boot_id[40];
+	uint64_t netns;		/* inode */
+	char token[17];		/* of the process, random */
+	char node[65];		/* the machine's host name, for people */
+	uint32_t pid;
+};
+
 /* Paths into @buf of VPC_ZNODE_PATH_MAX, which is returned. */
 char *vpc_path_vpc(uint32_t vni, char *buf);
 char *vpc_path_snapshot(uint32_t vni, uint64_t epoch, char *buf);
@@ -123,5 +133,8 @@ void vpc_host_ports_clear(struct vpc_host_ports *ports);
 int vpc_host_status_format(const struct vpc_host_status *status, char **ret, size_t *ret_len);
 int vpc_host_status_parse(const char *data, size_t len, struct vpc_host_status *ret, struct vpc_err *err);
 void vpc_host_status_clear(struct vpc_host_status *status);
+
+int vpc_alive_format(const struct vpc_alive *alive, char **ret, size_t *ret_len);
+int vpc_alive_parse(const char *data, size_t len, struct vpc_alive *ret, struct vpc_err *err);
 
 #endif

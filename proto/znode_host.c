@@ -538,3 +538,46 @@ void vpc_host_status_clear(struct vpc_host_status *status)
 	free(status->recent);
 	memset(status, 0, sizeof(*status));
 }
+
+/* -- alive --------------------------------------------------------------------------------------------------------- */
+
+int vpc_alive_format(const struct vpc_alive *alive, char **ret, size_t *ret_len)
+{
+	struct json_writer w;
+
+	vpc_json_init(&w, VPC_ZNODE_ALIVE_MAX);
+	vpc_json_raw(&w, "{\"v\":1,\"boot_id\":");
+	vpc_json_string(&w, alive->boot_id);
+	vpc_json_raw(&w, ",\"netns\":");
+	vpc_json_u64(&w, alive->netns);
+	vpc_json_raw(&w, ",\"token\":");
+	vpc_json_string(&w, alive->token);
+	vpc_json_raw(&w, ",\"node\":");
+	vpc_json_string(&w, alive->node);
+	vpc_json_raw(&w, ",\"pid\":");
+	vpc_json_u64(&w, alive->pid);
+	vpc_json_raw(&w, "}");
+	return vpc_json_finish(&w, ret, ret_len);
+}
+
+int vpc_alive_parse(const char *data, size_t len, struct vpc_alive *ret, struct vpc_err *err)
+{
+	_cleanup_json_ json_object *obj = NULL;
+	struct vpc_alive alive = {};
+	int r;
+
+	r = vpc_json_parse(data, len, VPC_ZNODE_ALIVE_MAX, &obj, err);
+	if (!r)
+		r = vpc_json_get_string(obj, NULL, "boot_id", 1, sizeof(alive.boot_id), alive.boot_id, err);
+	if (!r)
+		r = vpc_json_get_u64(obj, NULL, "netns", 0, INT64_MAX, &alive.netns, err);
+	if (!r)
+		r = vpc_json_get_string(obj, NULL, "token", 16, sizeof(alive.token), alive.token, err);
+	if (!r)
+		r = vpc_json_get_string(obj, NULL, "node", 0, sizeof(alive.node), alive.node, err);
+	if (!r)
+		r = vpc_json_get_u32(obj, NULL, "pid", 0, UINT32_MAX, &alive.pid, err);
+	if (!r)
+		*ret = alive;
+	return r;
+}

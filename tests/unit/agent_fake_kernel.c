@@ -11,7 +11,7 @@
 #include "../../lib/digest.h"
 #include "../../lib/util.h"
 
-#define MAX_VPCS 512
+#define MAX_VPCS 1100
 #define MAX_PORTS 512
 #define MAX_EVENTS 16
 

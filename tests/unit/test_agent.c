@@ -510,6 +510,42 @@ static void test_many_vpcs(void **state)
 	agent_free(a);
 }
 
+/* A thousand watches fire at once: each change is applied once, none is missed, and read no more often than need be. */
+static void test_many_events(void **state)
+{
+	enum { N = 1000 };
+	struct pub *p = calloc(N, sizeof(*p));
+	uint32_t *vnis = calloc(N, sizeof(*vnis));
+	struct agent *a;
+
+	for (unsigned int i = 0; i < N; i++) {
+		vnis[i] = 1000 + i;
+		pub_start(&p[i], vnis[i], 1, true);
+	}
+	host_ports.vpcs = vnis;
+	host_ports.n_vpcs = N;
+	pub_ports();
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	fake_calls = (struct fake_calls){ 0 };
+	for (unsigned int i = 0; i < N; i++)
+		pub_change(&p[i], 10);
+	run_until(a, fake_calls.apply == N);
+	run_idle(a);
+	for (unsigned int i = 0; i < N; i++)
+		assert_true(reached(&p[i]));
+	assert_int_equal(writes(), N);
+	assert_int_equal(fake_log_count("epoch 1 -> 2 (1 delta, "), N);
+	assert_int_equal(fake_zk_gets("/l2"), N);
+	assert_int_equal(a->state, AGENT_LIVE);
+	agent_free(a);
+	for (unsigned int i = 0; i < N; i++)
+		pub_clear(&p[i]);
+	free(p);
+	free(vnis);
+}
+
 struct heard {
 	int fd;
 	unsigned int ready, alive, isolated;
@@ -575,6 +611,7 @@ int main(void)
 		TEST(test_ports_change),
 		TEST(test_port_waits_for_head),
 		TEST(test_many_vpcs),
+		TEST(test_many_events),
 		TEST(test_notify),
 		TEST(test_quota),
 		TEST(test_flags),

@@ -439,6 +439,73 @@ static void test_alive(void **state)
 	finish(a, &p);
 }
 
+static void put_alive(const char *path, const char *boot_id, uint64_t netns)
+{
+	struct vpc_alive other = { .netns = netns, .token = "0123456789abcdef", .node = "elsewhere", .pid = 7 };
+	_cleanup_free_ char *data = NULL;
+	size_t len;
+
+	snprintf(other.boot_id, sizeof(other.boot_id), "%s", boot_id);
+	assert_int_equal(vpc_alive_format(&other, &data, &len), 0);
+	fake_zk_set(path, data, len);
+}
+
+static struct vpc_alive read_alive(const char *path)
+{
+	struct vpc_alive alive;
+	struct vpc_err err;
+
+	assert_int_equal(vpc_alive_parse(fake_zk_data(path), strlen(fake_zk_data(path)), &alive, &err), 0);
+	return alive;
+}
+
+/* The second of two hosts with one name says so, and leaves the first one's nodes alone until that one is gone. */
+static void test_two_hosts(void **state)
+{
+	char alive[VPC_ZNODE_PATH_MAX], status[VPC_ZNODE_PATH_MAX];
+	struct vpc_alive ours;
+	struct agent *a;
+	struct pub p;
+
+	vpc_path_host("h1", "alive", alive);
+	vpc_path_host("h1", "status", status);
+	put_alive(alive, "11111111-2222-3333-4444-555555555555", 4026531840);
+	put_text(status, "the first one's");
+	a = start_live(&p, 100);
+	pub_change(&p, 80);
+	run_until(a, reached(&p));
+	run_idle(a);
+	assert_int_equal(fake_log_count("another host has the name h1: elsewhere, boot 11111111-2222-3333-4444-55555555555"
+					"5, pid 7"),
+			 1);
+	assert_false(fake_zk_session_owns(alive));
+	assert_string_equal(fake_zk_data(status), "the first one's");
+	/* A new session of ours changes nothing. */
+	fake_zk_expire();
+	fake_zk_connect();
+	run_until(a, fake_log_count("new session") == 2);
+	run_idle(a);
+	assert_int_equal(fake_log_count("another host has the name"), 1);
+	assert_string_equal(fake_zk_data(status), "the first one's");
+	fake_zk_del(alive);
+	run_until(a, fake_zk_session_owns(alive) && strstr(fake_zk_data(status), "[[100,2,"));
+	assert_int_equal(fake_log_count("the other host has gone, the name h1 is ours"), 1);
+	/* Another one that does not keep away: neither do we fight. */
+	ours = read_alive(alive);
+	fake_zk_del(alive);
+	put_alive(alive, "11111111-2222-3333-4444-555555555555", 4026531840);
+	run_until(a, fake_log_count("another host has the name") == 2);
+	run_idle(a);
+	assert_false(fake_zk_session_owns(alive));
+	/* One more network namespace of this machine is another host; the agent before us in this one is not. */
+	put_alive(alive, ours.boot_id, ours.netns + 1);
+	run_idle(a);
+	assert_false(fake_zk_session_owns(alive));
+	put_alive(alive, ours.boot_id, ours.netns);
+	run_until(a, fake_zk_session_owns(alive));
+	finish(a, &p);
+}
+
 /* rmmod and insmod under the agent: it comes back by itself and builds everything again. */
 static void test_module_replaced(void **state)
 {
@@ -617,6 +684,7 @@ int main(void)
 		TEST(test_isolated),
 		TEST(test_lost_in_the_middle),
 		TEST(test_alive),
+		TEST(test_two_hosts),
 		TEST(test_module_replaced),
 		TEST(test_dump_interrupted),
 		TEST(test_list_interrupted),
