@@ -42,6 +42,11 @@ struct cdb_vpc {
 
 /* free() the arrays. */
 int cdb_vpc_list(struct cdb *cdb, struct cdb_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err);
+/* In one statement those of @vnis (ascending) that are there, or the next @max behind @after; by VNI. */
+int cdb_vpc_many(struct cdb *cdb, const uint64_t *vnis, size_t n, struct cdb_vpc **ret_vpcs, size_t *ret_n,
+		 struct vpc_err *err);
+int cdb_vpc_after(struct cdb *cdb, uint32_t after, size_t max, struct cdb_vpc **ret_vpcs, size_t *ret_n,
+		  struct vpc_err *err);
 int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);	/* -ENOENT */
 int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);
 /* Every host's name. free() the array. */

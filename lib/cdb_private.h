@@ -7,6 +7,7 @@
 
 #include <mysql.h>
 #include "cdb.h"
+#include "cdb_stmt.h"
 
 struct cdb {
 	MYSQL *mysql;
@@ -20,5 +21,9 @@ struct cdb {
 /* The server's last error as -errno, with its text in @err. */
 int cdb_error(struct cdb *cdb, struct vpc_err *err);
 int cdb_stmt_error(MYSQL_STMT *stmt, struct vpc_err *err);
+
+/* One row of change_op into the delta of its epoch; -EPROTO, naming it, when it is malformed. */
+int cdb_op_add(struct vpc_delta *delta, uint64_t epoch, uint32_t seq, const struct cdb_bin *was,
+	       const struct cdb_bin *is_now, struct vpc_err *err);
 
 #endif

@@ -30,33 +30,6 @@ static int grow(void *array, size_t n, size_t size)
 	return 0;
 }
 
-int cdb_vpc_list(struct cdb *cdb, struct cdb_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err)
-{
-	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
-	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
-	struct cdb_vpc vpc;
-	uint64_t h0, h1;
-	size_t n = 0;
-	bool more;
-	int r;
-
-	r = cdb_query(cdb, &rows, err, "SELECT " VPC_COLS " FROM vpc ORDER BY vni", ">" VPC_FMT, VPC_OUT(&vpc));
-	if (r)
-		return r;
-	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
-		if (grow(&vpcs, n, sizeof(*vpcs)))
-			return vpc_err_set(err, -ENOMEM, "out of memory");
-		vpc.digest = (struct vpc_digest){ { h0, h1 } };
-		vpcs[n++] = vpc;
-	}
-	if (r)
-		return r;
-	*ret_vpcs = vpcs;
-	*ret_n = n;
-	vpcs = NULL;
-	return 0;
-}
-
 int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct vpc_err *err)
 {
 	struct cdb_vpc vpc;
@@ -71,6 +44,69 @@ int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct v
 	vpc.digest = (struct vpc_digest){ { h0, h1 } };
 	*ret_vpc = vpc;
 	return 0;
+}
+
+/* All rows of a query for VPC_COLS. */
+static int collect_vpcs(struct cdb_rows *rows, struct cdb_vpc *vpc, const uint64_t *h0, const uint64_t *h1,
+			struct cdb_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
+	size_t n = 0;
+	bool more;
+	int r;
+
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		if (grow(&vpcs, n, sizeof(*vpcs)))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		vpc->digest = (struct vpc_digest){ { *h0, *h1 } };
+		vpcs[n++] = *vpc;
+	}
+	if (r)
+		return r;
+	*ret_vpcs = vpcs;
+	*ret_n = n;
+	vpcs = NULL;
+	return 0;
+}
+
+int cdb_vpc_list(struct cdb *cdb, struct cdb_vpc **ret_vpcs, size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct cdb_vpc vpc;
+	uint64_t h0, h1;
+	int r;
+
+	r = cdb_query(cdb, &rows, err, "SELECT " VPC_COLS " FROM vpc ORDER BY vni", ">" VPC_FMT, VPC_OUT(&vpc));
+	return r ?: collect_vpcs(rows, &vpc, &h0, &h1, ret_vpcs, ret_n, err);
+}
+
+int cdb_vpc_after(struct cdb *cdb, uint32_t after, size_t max, struct cdb_vpc **ret_vpcs, size_t *ret_n,
+		  struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct cdb_vpc vpc;
+	uint64_t h0, h1;
+	int r;
+
+	r = cdb_stream(cdb, &rows, err, "SELECT " VPC_COLS " FROM vpc WHERE vni > ? ORDER BY vni LIMIT ?",
+		       "uU>" VPC_FMT, after, (uint64_t)max, VPC_OUT(&vpc));
+	return r ?: collect_vpcs(rows, &vpc, &h0, &h1, ret_vpcs, ret_n, err);
+}
+
+int cdb_vpc_many(struct cdb *cdb, const uint64_t *vnis, size_t n, struct cdb_vpc **ret_vpcs, size_t *ret_n,
+		 struct vpc_err *err)
+{
+	_cleanup_free_ char *sql = cdb_sql_repeat("SELECT " VPC_COLS " FROM vpc FORCE INDEX (PRIMARY) WHERE vni IN (",
+						  "?", ",", n, ") ORDER BY vni");
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	struct cdb_vpc vpc;
+	uint64_t h0, h1;
+	int r;
+
+	if (!sql)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	r = cdb_stream_many(cdb, &rows, err, sql, vnis, n, VPC_FMT, VPC_OUT(&vpc));
+	return r ?: collect_vpcs(rows, &vpc, &h0, &h1, ret_vpcs, ret_n, err);
 }
 
 int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_vpc, struct vpc_err *err)

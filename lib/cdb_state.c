@@ -184,25 +184,36 @@ static int delta_add(struct vpc_delta *delta, const struct cdb_element *key, con
 	return 0;
 }
 
+int cdb_op_add(struct vpc_delta *delta, uint64_t epoch, uint32_t seq, const struct cdb_bin *was,
+	       const struct cdb_bin *is_now, struct vpc_err *err)
+{
+	struct op_row row = { .epoch = epoch, .seq = seq, .was = *was, .is_now = *is_now };
+	struct op op;
+	int r;
+
+	r = op_parse(delta->vni, &row, &op, err);
+	if (!r && delta_add(delta, op.has_was ? &op.was : &op.now, op.has_now ? &op.now : NULL))
+		r = vpc_err_set(err, -ENOMEM, "out of memory");
+	return r;
+}
+
 static int delta_ops(struct cdb *cdb, struct vpc_delta *delta, struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
-	struct op_row row = { .epoch = delta->epoch };
-	struct op op;
+	struct cdb_bin was, is_now;
+	uint32_t seq;
 	bool more;
 	int r;
 
 	r = cdb_stream(cdb, &rows, err,
 		       "SELECT seq, was, is_now FROM change_op WHERE vni = ? AND epoch = ? ORDER BY seq", "uU>ubb",
-		       delta->vni, delta->epoch, &row.seq, &row.was, &row.is_now);
+		       delta->vni, delta->epoch, &seq, &was, &is_now);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
-		r = op_parse(delta->vni, &row, &op, err);
+		r = cdb_op_add(delta, delta->epoch, seq, &was, &is_now, err);
 		if (r)
 			return r;
-		if (delta_add(delta, op.has_was ? &op.was : &op.now, op.has_now ? &op.now : NULL))
-			return vpc_err_set(err, -ENOMEM, "out of memory");
 	}
 	return r;
 }

@@ -89,6 +89,19 @@ int cdb_command(struct cdb *cdb, const char *sql, struct vpc_err *err)
 	return 0;
 }
 
+char *cdb_sql_repeat(const char *before, const char *item, const char *between, size_t n, const char *after)
+{
+	char *sql = malloc(strlen(before) + n * (strlen(item) + strlen(between)) + strlen(after) + 1), *end;
+
+	if (!sql)
+		return NULL;
+	end = stpcpy(sql, before);
+	for (size_t i = 0; i < n; i++)
+		end = stpcpy(stpcpy(end, i ? between : ""), item);
+	strcpy(end, after);
+	return sql;
+}
+
 static void bind_in(struct cdb_rows *rows, char type, va_list *ap)
 {
 	unsigned int i = rows->n_in++;
@@ -152,12 +165,27 @@ static void bind_out(struct cdb_rows *rows, char type, va_list *ap)
 	}
 }
 
-/* Prepares, binds and executes. The rows own the statement from here on. */
+/* Prepares, binds and executes. */
+static int rows_execute(struct cdb *cdb, struct cdb_rows *rows, const char *sql, MYSQL_BIND *in, struct vpc_err *err)
+{
+	rows->stmt = mysql_stmt_init(cdb->mysql);
+	if (!rows->stmt)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	if (mysql_stmt_prepare(rows->stmt, sql, strlen(sql)) || mysql_stmt_bind_param(rows->stmt, in) ||
+	    mysql_stmt_execute(rows->stmt))
+		return cdb_stmt_error(rows->stmt, err);
+	if (rows->n_out && mysql_stmt_bind_result(rows->stmt, rows->out))
+		return cdb_stmt_error(rows->stmt, err);
+	return 0;
+}
+
+/* The rows own the statement from here on. */
 static int rows_open(struct cdb *cdb, const char *sql, const char *fmt, va_list *ap, struct cdb_rows **ret_rows,
 		     struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = calloc(1, sizeof(*rows));
 	const char *p;
+	int r;
 
 	if (!rows)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
@@ -166,15 +194,34 @@ static int rows_open(struct cdb *cdb, const char *sql, const char *fmt, va_list 
 	if (*p)
 		for (p++; *p; p++)
 			bind_out(rows, *p, ap);
+	r = rows_execute(cdb, rows, sql, rows->in, err);
+	if (r)
+		return r;
+	*ret_rows = rows;
+	rows = NULL;
+	return 0;
+}
 
-	rows->stmt = mysql_stmt_init(cdb->mysql);
-	if (!rows->stmt)
+/* The client copies what is bound, and reads the parameters when it executes. */
+static int rows_open_many(struct cdb *cdb, const char *sql, const uint64_t *params, size_t n, const char *fmt,
+			  va_list *ap, struct cdb_rows **ret_rows, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = calloc(1, sizeof(*rows));
+	_cleanup_free_ MYSQL_BIND *in = calloc(n, sizeof(*in));
+	int r;
+
+	if (!rows || !in)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
-	if (mysql_stmt_prepare(rows->stmt, sql, strlen(sql)) || mysql_stmt_bind_param(rows->stmt, rows->in) ||
-	    mysql_stmt_execute(rows->stmt))
-		return cdb_stmt_error(rows->stmt, err);
-	if (rows->n_out && mysql_stmt_bind_result(rows->stmt, rows->out))
-		return cdb_stmt_error(rows->stmt, err);
+	for (size_t i = 0; i < n; i++) {
+		in[i].is_unsigned = true;
+		in[i].buffer_type = MYSQL_TYPE_LONGLONG;
+		in[i].buffer = (void *)&params[i];
+	}
+	for (; *fmt; fmt++)
+		bind_out(rows, *fmt, ap);
+	r = rows_execute(cdb, rows, sql, in, err);
+	if (r)
+		return r;
 	*ret_rows = rows;
 	rows = NULL;
 	return 0;
@@ -255,6 +302,16 @@ int cdb_exec(struct cdb *cdb, struct vpc_err *err, const char *sql, const char *
 	return 0;
 }
 
+int cdb_exec_many(struct cdb *cdb, struct vpc_err *err, const char *sql, const uint64_t *params, size_t n)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	int r = rows_open_many(cdb, sql, params, n, "", NULL, &rows, err);
+
+	if (!r)
+		cdb->affected = mysql_stmt_affected_rows(rows->stmt);
+	return r;
+}
+
 uint64_t cdb_affected(const struct cdb *cdb)
 {
 	return cdb->affected;
@@ -290,6 +347,18 @@ int cdb_stream(struct cdb *cdb, struct cdb_rows **ret_rows, struct vpc_err *err,
 
 	va_start(ap, fmt);
 	r = rows_open(cdb, sql, fmt, &ap, ret_rows, err);
+	va_end(ap);
+	return r;
+}
+
+int cdb_stream_many(struct cdb *cdb, struct cdb_rows **ret_rows, struct vpc_err *err, const char *sql,
+		    const uint64_t *params, size_t n, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = rows_open_many(cdb, sql, params, n, fmt, &ap, ret_rows, err);
 	va_end(ap);
 	return r;
 }

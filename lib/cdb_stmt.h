@@ -24,8 +24,13 @@ struct cdb_bin {
 	bool null;
 };
 
+/* "@before@item@between@item ... @after" with @n items, malloc()ed; NULL: out of memory. For *_many() below. */
+char *cdb_sql_repeat(const char *before, const char *item, const char *between, size_t n, const char *after);
+
 /* A statement without result. */
 int cdb_exec(struct cdb *cdb, struct vpc_err *err, const char *sql, const char *fmt, ...);
+/* The same with any number of parameters, all uint64_t. */
+int cdb_exec_many(struct cdb *cdb, struct vpc_err *err, const char *sql, const uint64_t *params, size_t n);
 uint64_t cdb_affected(const struct cdb *cdb); /* rows changed by the last cdb_exec() */
 uint64_t cdb_insert_id(const struct cdb *cdb); /* AUTO_INCREMENT of the last cdb_exec() */
 
@@ -37,6 +42,9 @@ int cdb_get(struct cdb *cdb, struct vpc_err *err, const char *sql, const char *f
 struct cdb_rows;
 int cdb_query(struct cdb *cdb, struct cdb_rows **ret_rows, struct vpc_err *err, const char *sql, const char *fmt, ...);
 int cdb_stream(struct cdb *cdb, struct cdb_rows **ret_rows, struct vpc_err *err, const char *sql, const char *fmt, ...);
+/* As cdb_stream(), with any number of parameters, all uint64_t; the format is the results' alone, without '>'. */
+int cdb_stream_many(struct cdb *cdb, struct cdb_rows **ret_rows, struct vpc_err *err, const char *sql,
+		    const uint64_t *params, size_t n, const char *fmt, ...);
 int cdb_rows_next(struct cdb_rows *rows, bool *ret_more, struct vpc_err *err);
 void cdb_rows_free(struct cdb_rows *rows);
 void cdb_rows_freep(struct cdb_rows **rows);

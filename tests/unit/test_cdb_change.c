@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include "cdb_rig.h"
 #include "../../lib/cdb_change_private.h"
+#include "../../lib/cdb_log.h"
 #include "../../lib/digest.h"
 #include "../../lib/util.h"
 
@@ -126,6 +127,48 @@ static void assert_deltas_lead(struct vpc_state *epochs, uint64_t first, uint64_
 	}
 }
 
+/* Read together, with VPCs before and behind that are not there; of every seventh epoch nobody wants to know. */
+static void assert_log_leads(struct vpc_state *epochs, uint64_t first, uint64_t last)
+{
+	const struct cdb_epochs ranges[] = { { VNI - 1, 1, 9 }, { VNI, first, last + 5 }, { VNI + 1000, 1, 9 } };
+	struct cdb_logged *log;
+	size_t n;
+
+	ok(cdb_log_list(rig_cdb, ranges, ARRAY_SIZE(ranges), &log, &n, &err));
+	assert_int_equal(n, last - first + 1);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(log[i].delta.vni, VNI);
+		assert_int_equal(log[i].delta.epoch, first + i);
+		assert_true(vpc_digest_equal(&log[i].delta.digest, &epochs[first + i].digest));
+		log[i].wanted = i && i % 7;
+	}
+	ok(cdb_log_ops(rig_cdb, log, n, &err));
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(vpc_state_clear) struct vpc_state state;
+
+		assert_false(log[i].bad);
+		if (!log[i].wanted) {
+			assert_int_equal(log[i].delta.n_routes + log[i].delta.n_nexthops + log[i].delta.n_members, 0);
+			continue;
+		}
+		rig_copy(&epochs[first + i - 1], &state);
+		ok(vpc_state_apply(&state, &log[i].delta, &err));
+		rig_assert_same(&state, &epochs[first + i]);
+	}
+	/* A count that the rows do not have is that epoch's fault alone. */
+	for (size_t i = 0; i < n; i++) {
+		vpc_delta_clear(&log[i].delta);
+		log[i].delta.vni = VNI;
+		log[i].delta.epoch = first + i;
+		log[i].wanted = true;
+	}
+	log[n / 2].n_ops++;
+	ok(cdb_log_ops(rig_cdb, log, n, &err));
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(log[i].bad, i == n / 2);
+	cdb_log_free(log, n);
+}
+
 /* The one row that an audit reads says of each epoch what the whole content says. */
 static void assert_epochs(struct vpc_state *epochs, uint64_t first, uint64_t last)
 {
@@ -184,6 +227,7 @@ static void test_random_changes(void **state)
 	}
 	assert_true(last > EPOCHS / 2);
 	assert_deltas_lead(epochs, 1, last);
+	assert_log_leads(epochs, 1, last);
 	assert_rewinds(epochs, 1, last);
 	assert_epochs(epochs, 1, last);
 	for (uint64_t e = 1; e <= last; e++)
