@@ -19,9 +19,14 @@
 
 #define TAKE_TRIES 5
 
+bool pub_zk_lost(int res)
+{
+	return res == -ECONNRESET || res == -ENOTCONN || res == -ETIMEDOUT || res == -EINTR;
+}
+
 int pub_zk_failed(struct publisher *p, int res, const char *path, struct vpc_err *err)
 {
-	p->zk_trouble = res == -ECONNRESET || res == -ENOTCONN || res == -ETIMEDOUT || res == -EINTR;
+	p->zk_trouble = pub_zk_lost(res);
 	return vpc_err_set(err, res, "ZooKeeper: %s: %s", path, zk_strerror(res));
 }
 
@@ -65,24 +70,34 @@ int pub_mkpath(struct publisher *p, const char *path, struct vpc_err *err)
 	return r ? pub_zk_failed(p, r, path, err) : 0;
 }
 
+void pub_fence_op(const struct publisher *p, struct zk_op *ret_op)
+{
+	*ret_op = (struct zk_op){ .type = ZK_OP_CHECK, .path = VPC_ZNODE_FENCE, .version = p->fence_version };
+}
+
+int pub_multi_failed(struct publisher *p, int res, const char *path, struct vpc_err *err)
+{
+	if (!strcmp(path, VPC_ZNODE_FENCE) && (res == -EBADE || res == -ENOENT)) {
+		p->fenced = true;
+		if (res == -ENOENT)
+			return vpc_err_set(err, -EPERM, "%s is gone: was ZooKeeper emptied?", VPC_ZNODE_FENCE);
+		return vpc_err_set(err, -EPERM, "%s has changed: another publisher has taken over", VPC_ZNODE_FENCE);
+	}
+	return pub_zk_failed(p, res, path, err);
+}
+
 int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_failed, struct vpc_err *err)
 {
 	size_t failed;
 	int r;
 
-	ops[0] = (struct zk_op){ .type = ZK_OP_CHECK, .path = VPC_ZNODE_FENCE, .version = p->fence_version };
+	pub_fence_op(p, &ops[0]);
 	r = zk_multi_wait(p->zk, ops, n, p->timeout_ms, &failed);
 	if (!r)
 		return 0;
-	if (failed == 0 && (r == -EBADE || r == -ENOENT)) {
-		p->fenced = true;
-		if (r == -ENOENT)
-			return vpc_err_set(err, -EPERM, "%s is gone: was ZooKeeper emptied?", VPC_ZNODE_FENCE);
-		return vpc_err_set(err, -EPERM, "%s has changed: another publisher has taken over", VPC_ZNODE_FENCE);
-	}
 	if (ret_failed)
 		*ret_failed = failed;
-	return pub_zk_failed(p, r, failed < n ? ops[failed].path : ops[n - 1].path, err);
+	return pub_multi_failed(p, r, failed < n ? ops[failed].path : ops[n - 1].path, err);
 }
 
 char *pub_who_am_i(char *buf)

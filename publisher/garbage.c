@@ -119,27 +119,39 @@ static int add(struct pub_garbage *garbage, uint32_t vni, const char *name)
 	return 0;
 }
 
+bool pub_garbage_knows(const struct publisher *p, uint32_t vni)
+{
+	return p->garbage->touched[vni / 8] & 1 << vni % 8;
+}
+
+int pub_garbage_note(struct publisher *p, const struct pub_head *head, char *const *names, size_t n)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < n && !r; i++)
+		if (!named(&head->head, names[i]))
+			r = add(p->garbage, head->head.vni, names[i]);
+	if (!r)
+		p->garbage->touched[head->head.vni / 8] |= 1 << head->head.vni % 8;
+	return r;
+}
+
 int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err)
 {
-	uint8_t *byte = &p->garbage->touched[head->head.vni / 8], bit = 1 << head->head.vni % 8;
 	char path[VPC_ZNODE_PATH_MAX];
 	char **names;
-	size_t i, n;
+	size_t n;
 	int r;
 
-	if (*byte & bit && !again)
+	if (pub_garbage_knows(p, head->head.vni) && !again)
 		return 0;
 	r = pub_children(p, vpc_path_vpc(head->head.vni, path), &names, &n, err);
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	for (i = 0; i < n && !r; i++)
-		if (!named(&head->head, names[i]))
-			r = add(p->garbage, head->head.vni, names[i]);
+	r = pub_garbage_note(p, head, names, n);
 	zk_names_free(names, n);
-	if (r)
-		return vpc_err_set(err, r, "out of memory");
-	*byte |= bit;
-	return 0;
+	return r ? vpc_err_set(err, r, "out of memory") : 0;
 }
 
 /* Deletes those children of @path that have none themselves, some in one step. */

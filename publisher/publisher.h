@@ -7,6 +7,7 @@
  *   election.c  whose turn it is
  *   fence.c     the right to write, and the one function that writes
  *   round.c     one round: reads the outbox, calls the others, deletes rows that are done
+ *   many.c      many VPCs: deltas and HEADs together            pack.c      several VPCs in a multi, several multis
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
  *   host.c      one host's ports                                garbage.c   what HEAD no longer names, a minute later
  *   retry.c     what failed, and when to try it again
@@ -28,7 +29,7 @@
 #include "../proto/znode.h"
 
 #define PUB_MULTI_MAX	(512 * 1024)	/* bytes of data in one multi; ZooKeeper refuses 1 MiB */
-#define PUB_LOG_MAX	64		/* deltas that HEAD keeps */
+#define PUB_LOG_MAX	64		/* deltas that HEAD keeps beside a new snapshot */
 #define PUB_DELTA_OPS	(VPC_ZNODE_DELTA_MAX / 10)	/* more never fit: the shortest operation is longer */
 
 struct pub_garbage;
@@ -99,6 +100,8 @@ int pub_fence_take(struct publisher *p, struct vpc_err *err);
 /* "host:pid" into @buf, which is returned. */
 #define PUB_WHO_MAX 96
 char *pub_who_am_i(char *buf);
+/* A lost connection or no answer, nothing about the node. */
+bool pub_zk_lost(int res);
 /* Makes zk->errno into a text that names @path, and notes trouble. Returns @res. */
 int pub_zk_failed(struct publisher *p, int res, const char *path, struct vpc_err *err);
 /**
@@ -109,6 +112,9 @@ int pub_zk_failed(struct publisher *p, int res, const char *path, struct vpc_err
  * Return: 0, -EPERM when fenced off, else what the failing step met, with a text.
  */
 int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_failed, struct vpc_err *err);
+/* For who writes without waiting: the first step, and what a failure at @path means. */
+void pub_fence_op(const struct publisher *p, struct zk_op *ret_op);
+int pub_multi_failed(struct publisher *p, int res, const char *path, struct vpc_err *err);
 /* -ENOENT without a text, everything else with. */
 int pub_get(struct publisher *p, const char *path, char **ret_data, size_t *ret_len, int *ret_version,
 	    struct vpc_err *err);
@@ -140,6 +146,19 @@ int pub_head_read(struct publisher *p, uint32_t vni, struct pub_head *ret_head, 
 /* A delta for each epoch from @head's to @epoch; @head moves along. -E2BIG: one of them takes a snapshot. */
 int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err);
 
+/* Quota and flags, which are of no epoch, as in CDB. Whether they were different. */
+bool pub_head_conf(struct vpc_head *head, const struct cdb_vpc *vpc);
+/* So many deltas behind the snapshot that another one is due: 64, or 512 for each of its chunks when it has several,
+ * and 4096 at most, so that writing it costs each of them about as much, however large the VPC is. */
+bool pub_head_is_long(const struct vpc_head *head);
+
+/*
+ * many.c: what has HEADs to go on from, and deltas to add, together. *ret_published (@n): those that are where CDB is,
+ * and need nothing else; the others are pub_vpc()'s. @vnis ascend. An error is a server's that does not answer, or
+ * -EPERM: fenced off; nothing is known of any of them then.
+ */
+int pub_many(struct publisher *p, const uint32_t *vnis, size_t n, bool *ret_published, struct vpc_err *err);
+
 /* snapshot.c: HEAD becomes a snapshot of CDB's current state. @keep_log: @head's deltas stay readable beside it. */
 int pub_snapshot(struct publisher *p, uint32_t vni, struct pub_head *head, bool keep_log, struct vpc_err *err);
 
@@ -151,6 +170,9 @@ int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage);
 void pub_garbage_free(struct pub_garbage *garbage);
 /* Others have written meanwhile: every VPC is looked through again when it is touched. */
 void pub_garbage_forget(struct pub_garbage *garbage);
+/* Whether the VPC has been looked through. pub_garbage_note() is for who has read its children already; -ENOMEM. */
+bool pub_garbage_knows(const struct publisher *p, uint32_t vni);
+int pub_garbage_note(struct publisher *p, const struct pub_head *head, char *const *names, size_t n);
 /* Notes everything below the VPC that HEAD does not name. Once for each VPC, unless @again. */
 int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err);
 /* Deletes some of what is due. What cannot be deleted is reported here; an error means no connection, or fenced off. */

@@ -18,9 +18,21 @@
 
 enum key_state {
 	KEY_LEFT,
+	KEY_MANY, /* with pub_many() */
 	KEY_GONE, /* the VPC is to be removed */
 	KEY_DONE,
 };
+
+/* A server does not answer, or we are fenced off or to stop: the round ends. */
+static void broken(struct publisher *p, const char *text, struct pub_round *round)
+{
+	if (!p->stop && !p->fenced && zk_connected(p->zk))
+		log_warn("%s", text);
+	if (p->cdb_trouble)
+		pub_drop_cdb(p);
+	round->broken = true;
+	strcpy(round->text, text);
+}
 
 /* The rows of one key failed. All but the last are dropped: one is enough to know that something is left to do. */
 static void key_failed(struct publisher *p, const struct cdb_outbox *rows, size_t n, const char *text,
@@ -29,10 +41,7 @@ static void key_failed(struct publisher *p, const struct cdb_outbox *rows, size_
 	struct vpc_err err = {};
 
 	if (p->stop || p->fenced || p->zk_trouble) {
-		if (!p->stop && !p->fenced && zk_connected(p->zk))
-			log_warn("%s", text);
-		round->broken = true;
-		strcpy(round->text, text);
+		broken(p, text, round);
 		return;
 	}
 	round->left++;
@@ -78,20 +87,90 @@ static void key_done(struct publisher *p, const struct cdb_outbox *rows, size_t 
 	round->done++;
 }
 
+/* Where the rows of the next key begin. */
+static size_t next_key(const struct cdb_outbox *rows, size_t n, size_t i)
+{
+	size_t next = i + 1;
+
+	while (next < n && !pub_outbox_cmp(&rows[i], &rows[next]))
+		next++;
+	return next;
+}
+
+/* All rows of what pub_many() has published, in few statements. */
+static int drop_rows(struct publisher *p, const struct cdb_outbox *rows, size_t n, const bool *published,
+		     enum key_state *states, struct pub_round *round, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_outbox *done = calloc(n + 1, sizeof(*done));
+	size_t i, j, next, n_done = 0, k = 0;
+
+	if (!done)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < n; i = next) {
+		next = next_key(rows, n, i);
+		if (states[i] != KEY_MANY)
+			continue;
+		states[i] = KEY_LEFT;
+		if (!published[k++])
+			continue;
+		pub_retry_done(p->retry, &rows[i]);
+		states[i] = KEY_DONE;
+		for (j = i; j < next; j++)
+			done[n_done++] = rows[j];
+		round->done++;
+	}
+	return pub_cdb(p, cdb_outbox_done(p->cdb, done, n_done, err));
+}
+
+/* The VPCs that are due, together. */
+static int publish_many(struct publisher *p, const struct cdb_outbox *rows, size_t n, enum key_state *states,
+			struct pub_round *round, struct vpc_err *err)
+{
+	_cleanup_free_ uint32_t *vnis = calloc(n + 1, sizeof(*vnis));
+	_cleanup_free_ bool *published = calloc(n + 1, sizeof(*published));
+	size_t i, n_vnis = 0;
+	int r;
+
+	if (!vnis || !published)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < n; i = next_key(rows, n, i))
+		if (rows[i].kind == CDB_OUTBOX_VPC && pub_retry_due(p->retry, &rows[i])) {
+			vnis[n_vnis++] = rows[i].vni;
+			states[i] = KEY_MANY;
+		}
+	if (!n_vnis)
+		return 0;
+	p->zk_trouble = false;
+	r = pub_many(p, vnis, n_vnis, published, err);
+	/* Both servers are there, but the work cannot be done together: one by one, each says what is wrong. */
+	if (r && !p->stop && !p->fenced && !p->zk_trouble && !p->cdb_trouble) {
+		memset(published, 0, n_vnis * sizeof(*published));
+		r = 0;
+	}
+	return r ?: drop_rows(p, rows, n, published, states, round, err);
+}
+
 /* First all that exists, then the VPCs that are gone: by then no host's ports speak of them. */
 static void publish_rows(struct publisher *p, const struct cdb_outbox *rows, size_t n, enum key_state *states,
 			 struct pub_round *round)
 {
+	struct vpc_err err = {};
 	size_t i, next;
 	int pass, r;
 
+	r = publish_many(p, rows, n, states, round, &err);
+	if (r) {
+		broken(p, err.text, round);
+		return;
+	}
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < n && !round->broken && !p->stop; i = next) {
-			struct vpc_err err = {};
 			bool gone = false;
 
-			for (next = i + 1; next < n && !pub_outbox_cmp(&rows[i], &rows[next]); next++)
-				;
+			err = (struct vpc_err){};
+			next = next_key(rows, n, i);
+			if (states[i] == KEY_DONE)
+				continue;
 			if (pass ? states[i] != KEY_GONE : !pub_retry_due(p->retry, &rows[i])) {
 				round->left += !pass;
 				continue;

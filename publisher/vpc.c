@@ -159,11 +159,21 @@ static int batch_add(struct publisher *p, struct batch *batch, struct pub_head *
 }
 
 /* Quota and flags are no part of the epoch. */
-static void set_conf(struct vpc_head *head, const struct cdb_vpc *vpc)
+bool pub_head_conf(struct vpc_head *head, const struct cdb_vpc *vpc)
 {
+	bool differs = head->quota != vpc->quota || !head->has_flags || head->flags != vpc->flags;
+
 	head->quota = vpc->quota;
 	head->has_flags = true;
 	head->flags = vpc->flags;
+	return differs;
+}
+
+bool pub_head_is_long(const struct vpc_head *head)
+{
+	uint64_t max = head->chunks > 1 ? head->chunks * 8ULL * PUB_LOG_MAX : PUB_LOG_MAX;
+
+	return head->epoch - head->snapshot > (max < 64 * PUB_LOG_MAX ? max : 64 * PUB_LOG_MAX);
 }
 
 int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err)
@@ -174,7 +184,7 @@ int pub_deltas(struct publisher *p, struct pub_head *head, const struct cdb_vpc 
 
 	if (!batch)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
-	set_conf(&to, vpc);
+	pub_head_conf(&to, vpc);
 	while (to.epoch < vpc->epoch) {
 		struct vpc_delta delta;
 
@@ -228,10 +238,7 @@ static int write_conf(struct publisher *p, struct pub_head *head, const struct c
 	struct vpc_head to = head->head;
 	struct batch batch = {};
 
-	set_conf(&to, vpc);
-	if (head->head.quota == to.quota && head->head.has_flags && head->head.flags == to.flags)
-		return 0;
-	return batch_write(p, &batch, head, &to, err);
+	return pub_head_conf(&to, vpc) ? batch_write(p, &batch, head, &to, err) : 0;
 }
 
 static int bring_forward(struct publisher *p, struct pub_head *head, const struct cdb_vpc *vpc, struct vpc_err *err)
@@ -241,12 +248,10 @@ static int bring_forward(struct publisher *p, struct pub_head *head, const struc
 	r = check_history(p, head, vpc, err);
 	if (r)
 		return r;
-	if (head->head.epoch == vpc->epoch)
-		return write_conf(p, head, vpc, err);
-	r = pub_deltas(p, head, vpc, err);
+	r = head->head.epoch == vpc->epoch ? write_conf(p, head, vpc, err) : pub_deltas(p, head, vpc, err);
 	if (r == -E2BIG)
 		return pub_snapshot(p, vpc->vni, head, false, err);
-	if (!r && head->head.epoch - head->head.snapshot > PUB_LOG_MAX)
+	if (!r && pub_head_is_long(&head->head))
 		r = pub_snapshot(p, vpc->vni, head, true, err);
 	return r;
 }
