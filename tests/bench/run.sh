@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# "make bench": runs every benchmark in User Mode Linux, where timings repeat, and prints what was measured next to what
-# must be reached. Raw results, one fragment a benchmark, and build/bench/results.json, all of them together.
+# "make bench": runs every benchmark in User Mode Linux, where timings repeat, save "publish", and prints what was measured
+# next to what must be reached. Raw results, one fragment a benchmark, and build/bench/results.json, all of them together.
 #
-#   run.sh [PART...]      tables program forward upgrade; all by default. The others' last results are kept.
+#   run.sh [PART...]      tables program forward upgrade publish; all by default. The others' last results are kept.
 #
 # Environment: VPC_TEST_DATA, the folder of real route tables (default: shared/data beside the repository).
 
@@ -13,7 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 cd "$top"
 
-parts=(tables program forward upgrade)
+parts=(tables program forward upgrade publish)
 for part; do
 	[[ " ${parts[*]} " = *" $part "* ]] || { echo "run.sh: unknown part \"$part\": one or more of ${parts[*]}" >&2; exit 2; }
 done
@@ -43,6 +43,7 @@ program() {
 }
 
 forward() { VPC_TEST_DATA=$data scripts/uml.sh --mem 3000 --timeout 1800 -- tests/bench/forward.sh; }
+publish() { tests/bench/publish.sh > "$folder/publish.txt" && fragment publish < "$folder/publish.txt"; }
 upgrade() { scripts/uml.sh --mem 2000 --timeout 600 -- tests/bench/upgrade.sh; }
 
 # Lines "NAME OURS PEER" to NAME.json, with what the goal is. Numbers come multiplied by the third column.
@@ -65,7 +66,7 @@ for part in "${parts[@]}"; do
 	echo "-- $part"
 	"$part"
 done
-jq -s 'add' "$folder"/{tables,program,forward,upgrade}.json 2> /dev/null > "$folder/results.json" || true
+jq -s 'add' "$folder"/{tables,program,forward,upgrade,publish}.json 2> /dev/null > "$folder/results.json" || true
 jq -r '.[] | (.ratio // .ours) as $got |
 	[ .name, (.ours * 1000 | round / 1000), .unit, (if .peer then (.peer * 1000 | round / 1000) else "" end), (.peer_name // ""),
 	  (if .ratio then (.ratio * 100 | round / 100) else "" end), (if .op == "ge" then ">=" else "<=" end), .goal,

@@ -4,10 +4,11 @@
  * deleted is one change, one epoch, one row of the outbox), for a row of VPCs that nobody else changes meanwhile, but
  * many changes in one database transaction, so that CDB takes many more than one at a time.
  *
- *   changes CONF FIRST N RATE SECONDS [BACKLOG]
+ *   changes CONF FIRST N RATE SECONDS [BACKLOG [TOTAL]]
  *
  * The VPCs FIRST to FIRST+N-1 have a table 1 and the nexthops 1 and 2; routes 100.64.x.y/32 there are ours. RATE is per
- * second, 0: as many as keep the outbox at BACKLOG rows. Prints "MADE changes in MS ms, fell behind MS ms".
+ * second, 0: as many as keep the outbox at BACKLOG rows. TOTAL: ends after so many, if SECONDS have not gone before.
+ * Prints "MADE changes in MS ms, fell behind MS ms".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -164,7 +165,7 @@ static int tick(struct cdb *cdb, size_t n, struct vpc_err *err)
 	return r ?: cdb_command(cdb, "COMMIT", err);
 }
 
-static int load(struct cdb *cdb, uint32_t first, struct vpc_err *err)
+static int read_vpcs(struct cdb *cdb, uint32_t first, struct vpc_err *err)
 {
 	size_t i, j;
 	int r = 0;
@@ -198,12 +199,17 @@ static int room(struct cdb *cdb, size_t backlog, size_t *ret_n, struct vpc_err *
 	return r;
 }
 
-static int stream(struct cdb *cdb, uint64_t rate, uint64_t seconds, size_t backlog, struct vpc_err *err)
+struct load {
+	uint64_t rate, seconds, backlog, total;
+};
+
+static int stream(struct cdb *cdb, const struct load *load, struct vpc_err *err)
 {
-	uint64_t start = now_monotonic_us(), now, behind = 0, made = 0, end = start + seconds * 1000000;
+	uint64_t rate = load->rate;
+	uint64_t start = now_monotonic_us(), now, behind = 0, made = 0, end = start + load->seconds * 1000000;
 	int r = 0;
 
-	while (!r && (now = now_monotonic_us()) < end) {
+	while (!r && (now = now_monotonic_us()) < end && made < load->total) {
 		size_t n = 0;
 
 		if (rate) {
@@ -211,10 +217,12 @@ static int stream(struct cdb *cdb, uint64_t rate, uint64_t seconds, size_t backl
 			if (n * 1000000 / rate > behind)
 				behind = n * 1000000 / rate;
 		} else {
-			r = room(cdb, backlog, &n, err);
+			r = room(cdb, load->backlog, &n, err);
 		}
 		if (n > TICK_MAX)
 			n = TICK_MAX;
+		if (n > load->total - made)
+			n = load->total - made;
 		if (!r && n)
 			r = tick(cdb, n, err);
 		made += n;
@@ -229,24 +237,29 @@ static int stream(struct cdb *cdb, uint64_t rate, uint64_t seconds, size_t backl
 int main(int argc, char **argv)
 {
 	_cleanup_(cdb_closep) struct cdb *cdb = NULL;
+	struct load load = { .total = UINT64_MAX };
 	struct vpc_config config = {};
 	struct vpc_err err = {};
 	int r;
 
 	if (argc < 6) {
-		fputs("usage: changes CONF FIRST N RATE SECONDS [BACKLOG]\n", stderr);
+		fputs("usage: changes CONF FIRST N RATE SECONDS [BACKLOG [TOTAL]]\n", stderr);
 		return 1;
 	}
+	load.rate = strtoull(argv[4], NULL, 10);
+	load.seconds = strtoull(argv[5], NULL, 10);
+	load.backlog = argc > 6 ? strtoull(argv[6], NULL, 10) : 0;
+	if (argc > 7)
+		load.total = strtoull(argv[7], NULL, 10);
 	srandom(getpid());
 	n_vpcs = strtoul(argv[3], NULL, 10);
 	r = vpc_config_load(argv[1], &config, &err);
 	if (!r)
 		r = cdb_open(&config, &cdb, &err);
 	if (!r)
-		r = load(cdb, strtoul(argv[2], NULL, 10), &err);
+		r = read_vpcs(cdb, strtoul(argv[2], NULL, 10), &err);
 	if (!r)
-		r = stream(cdb, strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10),
-			   argc > 6 ? strtoul(argv[6], NULL, 10) : 0, &err);
+		r = stream(cdb, &load, &err);
 	if (r)
 		fprintf(stderr, "changes: %s\n", err.text);
 	free(vpcs);

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# How many route changes a second vpc_publisher carries from CDB to ZooKeeper, on this machine with private servers on
+# loopback; called by tests/bench/run.sh, and by hand:
+#
+#   publish.sh [CHANGES [VPCS]]        100000 changes over 100 VPCs by default
+#
+# CHANGES single-route changes, each one epoch and one row of the outbox as vpcctl would write it (tests/tools/changes.c),
+# wait in CDB; then the publisher is started, and the time runs from its "publishing as" until the outbox is empty. Every
+# epoch is published as a delta of its own, logs are compacted, and what HEAD no longer names is deleted after a second in
+# place of a minute, so that deleting is part of what is measured. Who writes the changes is not. Then each HEAD, snapshot
+# and delta in ZooKeeper is read and compared with CDB's history, digests included; a difference is a failure, not a figure.
+#
+# Prints "publish_per_s N -"; on standard error also what CPU time each process took, which a busy machine leaves as it is.
+
+set -euo pipefail
+# shellcheck source=../../scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+cd "$top"
+
+changes=${1:-100000} vpcs=${2:-100} first=6000
+dir=$top/build/bench/publish
+conf=$dir/vpc.conf log=$dir/log
+pub=''
+
+end() {
+	[[ -z $pub ]] || kill "$pub" 2> /dev/null || true
+	scripts/services.sh stop "$dir/svc"
+}
+trap end EXIT
+
+sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h "$VPC_CDB_HOST" -P "$VPC_CDB_PORT" -u "$VPC_CDB_USER" -N -B vpc -e "$1"; }
+fail() { echo "publish.sh: $*" >&2; tail -n 20 "$log" >&2; exit 1; }
+
+# $1: seconds; the rest: a command that must come true meanwhile.
+wait_until() {
+	local until=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < until)) || fail "waited in vain for: $*"
+		kill -0 "$pub" 2> /dev/null || fail "vpc_publisher has ended"
+		sleep 0.02
+	done
+}
+outbox_is_empty() { [[ $(sql 'SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT 1) o') = 0 ]]; }
+leads() { grep -q "publishing as" "$log"; }
+
+publisher() {
+	: > "$log"
+	build/vpc_publisher -c "$conf" --garbage-delay 1 2>> "$log" &
+	pub=$!
+	wait_until 30 leads
+}
+
+# Milliseconds of CPU that a process has taken.
+cpu_ms() {
+	local stat
+	stat=$(< "/proc/$1/stat")
+	read -ra stat <<< "${stat##*) }"
+	echo $(((stat[11] + stat[12]) * 1000 / $(getconf CLK_TCK)))
+}
+
+# Each HEAD is CDB's last epoch, each delta one of its history, and they add up to every digest.
+compare() {
+	sql "SELECT vni, epoch, LOWER(CONCAT(LPAD(HEX(digest0), 16, '0'), LPAD(HEX(digest1), 16, '0'))) FROM change_log
+		WHERE vni >= $first AND vni < $first + $vpcs" | tr '\t' ' ' | sort > "$dir/cdb"
+	build/tools/zkcat log $first "$vpcs" | sort -u > "$dir/zk" || fail "what is in ZooKeeper does not fit together"
+	[[ -z $(comm -13 "$dir/cdb" "$dir/zk") ]] || fail "ZooKeeper has what is not in CDB's history"
+	cmp <(last "$dir/cdb") <(last "$dir/zk") || fail "ZooKeeper's epochs are not CDB's"
+}
+last() { sort -k1,1n -k2,2n "$1" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort; }
+
+[[ ! -d $dir/svc ]] || scripts/services.sh stop "$dir/svc"
+rm -rf "$dir"
+mkdir -p "$dir"
+scripts/services.sh start "$dir/svc"
+set -a
+# shellcheck disable=SC1091
+. "$dir/svc/env"
+set +a
+(umask 077; cat > "$conf" <<-END
+	[zookeeper]
+	hosts = $VPC_ZK_HOSTS
+	[cdb]
+	host = $VPC_CDB_HOST
+	port = $VPC_CDB_PORT
+	user = $VPC_CDB_USER
+	password = $VPC_CDB_PASSWORD
+	END
+)
+build/vpcctl -c "$conf" db init > /dev/null
+for ((vni = first; vni < first + vpcs; vni++)); do
+	printf 'vpc add v%d vni %d range 10.0.0.0/8\nsubnet add s vpc v%d prefix 10.1.0.0/16\n' $vni $vni $vni
+	printf 'nexthop add vpc v%d id 1 type blackhole\nnexthop add vpc v%d id 2 type prohibit\n' $vni $vni
+done > "$dir/vpcs"
+build/vpcctl -c "$conf" -b "$dir/vpcs" > /dev/null
+publisher
+wait_until 120 outbox_is_empty
+kill "$pub"
+wait "$pub"
+build/tools/changes "$conf" $first "$vpcs" 0 600 "$changes" "$changes" >&2
+[[ $(sql 'SELECT COUNT(*) FROM outbox') = "$changes" ]] || fail "the outbox is not full"
+
+db=$(< "$dir/svc/mariadb/pid") zk=$(< "$dir/svc/zookeeper/pid")
+db_ms=$(cpu_ms "$db") zk_ms=$(cpu_ms "$zk")
+publisher
+start=${EPOCHREALTIME/./}
+wait_until 600 outbox_is_empty
+us=$((${EPOCHREALTIME/./} - start))
+printf 'CPU ms: publisher %d, MariaDB %d, ZooKeeper %d, of %d on the clock; load %s\n' "$(cpu_ms "$pub")" \
+	$(($(cpu_ms "$db") - db_ms)) $(($(cpu_ms "$zk") - zk_ms)) $((us / 1000)) "$(cut -d' ' -f1 /proc/loadavg)" >&2
+kill "$pub"
+wait "$pub"
+pub=''
+grep "published" "$log" >&2 || true
+compare
+echo "publish_per_s $((changes * 1000000 / us)) -"
