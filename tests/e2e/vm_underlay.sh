@@ -213,6 +213,7 @@ done
 
 begin "packet sockets see the underlay's packets whole, and nobody writes into them"
 lab_spawn tap ip netns exec h2 tcpdump -i eth-u -w "$lab_dir/tap.pcap"
+wait_until "grep -q 'listening on' $lab_dir/tap.log"
 program_both 4 4
 transfer 10.0.0.6
 lab_stop tap INT || true
