@@ -158,8 +158,8 @@ static int64_t available(void)
 }
 
 /*
- * The same once it stands still, as far as @slack: what was freed, here or by an earlier scenario, comes back only after
- * RCU's readers and works on a queue.
+ * The same once it stands still, as far as @slack: what was freed, here or by an earlier scenario, comes back only
+ * after RCU's readers and works on a queue.
  */
 static int64_t available_settled(int64_t slack)
 {
