@@ -59,7 +59,6 @@ test_agent_control_SRC := $(test_agent_SRC)
 test_agent_scrape_SRC := $(test_agent_SRC)
 test_agent_restore_SRC := $(test_agent_SRC)
 test_agent_reload_SRC := $(test_agent_SRC)
-test_agent_resync_SRC := $(test_agent_SRC)
 test_agent_kports_SRC := agent/kports.c agent/metrics.c tests/unit/agent_fake_kernel.c
 test_ctl_args_SRC := ctl/args.c
 test_kstate_SRC := tests/unit/agent_fake_kernel.c
@@ -71,6 +70,7 @@ test_cdb_history_SRC := tests/unit/cdb_rig.c
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 # What end-to-end tests look with; not installed.
 TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
+simhost_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) tests/unit/agent_fake_kernel.c
 nlcheck_SRC := $(wildcard tests/tools/nlcheck/*.c)
 
 obj = $(patsubst %.c,$(1)/%.o,$(2))

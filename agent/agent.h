@@ -27,7 +27,6 @@ struct follows;
 struct hostports;
 struct klink;
 struct restore;
-struct resync;
 struct scrape;
 struct session;
 struct status;
@@ -64,7 +63,6 @@ struct agent {
 	struct follows *follows;
 	struct status *status;
 	struct control *control;
-	struct resync *resync;
 	struct scrape *scrape;
 	struct cache *cache;
 	struct restore *restore;

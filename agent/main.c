@@ -10,6 +10,7 @@
 #include <string.h>
 #include "../lib/log.h"
 #include "../lib/util.h"
+#include "../lib/zk_auth.h"
 #include "../proto/znode.h"
 #include "agent.h"
 #include "kmodule.h"
@@ -126,6 +127,7 @@ int main(int argc, char **argv)
 	struct options opt = { 0 };
 	struct vpc_config config = { 0 };
 	struct vpc_err err = { "" };
+	char credential[ZK_CREDENTIAL_MAX];
 	struct agent *agent = NULL;
 	int res, status;
 
@@ -133,6 +135,8 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	res = config_read(&opt, &config, &err);
+	if (!res && config.zk_credential_file)
+		res = zk_credential_load(config.zk_credential_file, credential, &err);
 	if (res || opt.check_config) {
 		if (res)
 			fprintf(stderr, "vpc_agent: %s\n", err.text);

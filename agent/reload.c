@@ -29,6 +29,7 @@ static void name_fixed(const struct vpc_config *now, const struct vpc_config *ne
 		const char *key;
 		bool other;
 	} keys[] = {
+		{ "[zookeeper] credential_file", differs(now->zk_credential_file, next->zk_credential_file) },
 		{ "[zookeeper] hosts", differs(now->zk_hosts, next->zk_hosts) },
 		{ "[zookeeper] session_timeout_ms", now->zk_session_ms != next->zk_session_ms },
 		{ "[agent] cache", now->cache != next->cache },

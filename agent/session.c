@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include "../lib/log.h"
 #include "../lib/util.h"
+#include "../lib/zk_auth.h"
 #include "watch.h"
 
 /* @fresh: the ephemerals of the session before, if any, are gone or were never there. */
@@ -82,6 +83,22 @@ static int session_rearm(sd_event_source *source, void *arg)
 	return sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 }
 
+static int session_open(struct session *s, struct vpc_err *err)
+{
+	const struct vpc_config *config = &s->agent->config;
+	char credential[ZK_CREDENTIAL_MAX];
+	int res = 0;
+
+	if (config->zk_credential_file)
+		res = zk_credential_load(config->zk_credential_file, credential, err);
+	if (!res)
+		res = zk_open(config->zk_hosts, config->zk_session_ms, &session_ops, s, &s->zk, err);
+	if (!res && config->zk_credential_file)
+		res = zk_authenticate(s->zk, credential, err);
+	explicit_bzero(credential, sizeof(credential));
+	return res;
+}
+
 int session_new(struct agent *a, struct session **ret_session, struct vpc_err *err)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -91,9 +108,9 @@ int session_new(struct agent *a, struct session **ret_session, struct vpc_err *e
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	s->agent = a;
 	s->fresh = true;
-	res = zk_open(a->config.zk_hosts, a->config.zk_session_ms, &session_ops, s, &s->zk, err);
+	res = session_open(s, err);
 	if (res) {
-		free(s);
+		session_free(s);
 		return res;
 	}
 	res = sd_event_add_io(a->event, &s->io, zk_fd(s->zk), EPOLLIN, session_io, s);

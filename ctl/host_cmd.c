@@ -4,7 +4,10 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include "../lib/cdb_row.h"
+#include "../lib/zk_auth.h"
+#include "../proto/znode.h"
 #include "ctl.h"
 
 static void print_done(struct ctl *ctl, const char *name, const char *what, bool changed)
@@ -165,11 +168,48 @@ static int host_show(struct ctl *ctl, int argc, char **argv)
 	return r;
 }
 
+/* Not from CDB: any name has one, under the publisher's. */
+static int host_credential(struct ctl *ctl, int argc, char **argv)
+{
+	char publisher[ZK_CREDENTIAL_MAX], credential[ZK_CREDENTIAL_MAX];
+	const char *name, *file;
+	struct ctl_arg args[] = { CTL_ARG("NAME", CTL_WORD, &name, .required = true) };
+	struct json_object *object;
+	int r;
+
+	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
+	if (!r && !ctl->cdb)
+		r = vpc_config_load(ctl->config_path, &ctl->config, &ctl->err);
+	if (r)
+		return r;
+	file = ctl->config.zk_credential_file;
+	if (!vpc_host_name_valid(name))
+		return vpc_err_set(&ctl->err, -EINVAL, "'%.80s' is not a host's name", name);
+	if (!file)
+		return vpc_err_set(&ctl->err, -EINVAL,
+				   "[zookeeper] credential_file is not set: name the publisher's there");
+	r = zk_credential_load(file, publisher, &ctl->err);
+	if (r)
+		return r;
+	zk_credential_host(publisher, name, credential);
+	explicit_bzero(publisher, sizeof(publisher));
+	if (!ctl->json) {
+		printf("%s\n", credential);
+		return 0;
+	}
+	object = json_object_new_object();
+	ctl_add_string(object, "host", name);
+	ctl_add_string(object, "credential", credential);
+	ctl_print(ctl, object);
+	return 0;
+}
+
 static const struct ctl_verb verbs[] = {
 	{ "add", host_add, "NAME vtep ADDRESS [udp-port N]", true },
 	{ "set", host_set, "NAME [vtep ADDRESS] [udp-port N]", true },
 	{ "del", host_del, "NAME", true },
 	{ "show", host_show, "[NAME] [vpc VPC]", false },
+	{ "credential", host_credential, "NAME", false },
 };
 
 const struct ctl_object ctl_host = {
@@ -178,5 +218,7 @@ const struct ctl_object ctl_host = {
 	.verbs = verbs,
 	.n_verbs = ARRAY_SIZE(verbs),
 	.notes = "vtep: the host's address in the underlay, where tunnel packets go. It can't change "
-		 "while the host has ports. vpc: hosts with a place of one of its ports.\n",
+		 "while the host has ports. vpc: hosts with a place of one of its ports.\n"
+		 "credential: what the host's agent needs as [zookeeper] credential_file; it is made from the "
+		 "publisher's, which [zookeeper] credential_file must name here.\n",
 };

@@ -25,7 +25,7 @@ enum key_type {
 	KEY_SECRET,	/* any string, never repeated in a message */
 	KEY_SERVERS,	/* host:port,host:port[/chroot] */
 	KEY_NAME,	/* a host's name: it becomes part of a znode path */
-	KEY_DIR,	/* an absolute path */
+	KEY_PATH,	/* an absolute path */
 	KEY_NUMBER,
 	KEY_BOOL,
 	KEY_LEVEL,
@@ -48,6 +48,7 @@ struct config_key {
 static const struct config_key keys[] = {
 	KEY("zookeeper", "hosts", KEY_SERVERS, zk_hosts, "127.0.0.1:2181"),
 	KEY_UINT("zookeeper", "session_timeout_ms", zk_session_ms, 100, 600000, "10000"),
+	KEY("zookeeper", "credential_file", KEY_PATH, zk_credential_file, NULL),
 	KEY("cdb", "host", KEY_STRING, cdb_host, "127.0.0.1"),
 	KEY_UINT("cdb", "port", cdb_port, 1, 65535, "3306"),
 	KEY("cdb", "socket", KEY_STRING, cdb_socket, NULL),
@@ -60,8 +61,8 @@ static const struct config_key keys[] = {
 	KEY_UINT("agent", "status_interval_s", status_interval_s, 1, 86400, "60"),
 	KEY_UINT("agent", "metrics_port", metrics_port, 0, 65535, "9469"),
 	KEY("agent", "cache", KEY_BOOL, cache, "yes"),
-	KEY("agent", "state_dir", KEY_DIR, state_dir, "/var/lib/vpc"),
-	KEY("agent", "run_dir", KEY_DIR, run_dir, "/run/vpc"),
+	KEY("agent", "state_dir", KEY_PATH, state_dir, "/var/lib/vpc"),
+	KEY("agent", "run_dir", KEY_PATH, run_dir, "/run/vpc"),
 	KEY_UINT("publisher", "poll_ms", poll_ms, 1, 60000, "30"),
 	KEY_UINT("publisher", "session_timeout_ms", publisher_session_ms, 100, 600000, "4000"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),
@@ -163,7 +164,7 @@ static int key_store(const struct config_key *key, const char *text, struct vpc_
 					   "'%.80s' is not a host's name (1 to 63 letters, digits, '.', '_', '-')",
 					   text);
 		return string_replace(field, text, err);
-	case KEY_DIR:
+	case KEY_PATH:
 		if (*text != '/')
 			return vpc_err_set(err, -EINVAL, "'%.80s' is not an absolute path", text);
 		return string_replace(field, text, err);
@@ -336,6 +337,7 @@ int vpc_config_load(const char *path, struct vpc_config *ret_config, struct vpc_
 void vpc_config_clear(struct vpc_config *config)
 {
 	free(config->zk_hosts);
+	free(config->zk_credential_file);
 	free(config->cdb_host);
 	free(config->cdb_socket);
 	free(config->cdb_user);

@@ -17,6 +17,7 @@ struct vpc_config {
 	/* [zookeeper] */
 	char *zk_hosts; /* hosts = 127.0.0.1:2181,... */
 	unsigned int zk_session_ms; /* session_timeout_ms = 10000 */
+	char *zk_credential_file; /* credential_file = PATH (lib/zk_auth.h); NULL: none */
 	/* [cdb] */
 	char *cdb_host; /* host = 127.0.0.1 */
 	unsigned int cdb_port; /* port = 3306 */

@@ -56,10 +56,24 @@ struct zk_event {
 	char path[];
 };
 
-/* The one place that says who may do what with the nodes that we create. */
-static const struct ACL_vector *node_acl(void)
+#define ACL_MAX 3
+
+/* Into @list: ours to change ("auth" is whoever makes the request) and everybody's to read, and @perms for @who. */
+static struct ACL_vector acl_make(struct ACL list[ACL_MAX], const char *who, int perms)
 {
-	return &ZOO_OPEN_ACL_UNSAFE;
+	struct ACL_vector acl = { 2, list };
+
+	list[0] = (struct ACL){ ZOO_PERM_ALL, { "auth", "" } };
+	list[1] = (struct ACL){ ZOO_PERM_READ, { "world", "anyone" } };
+	if (who)
+		list[acl.count++] = (struct ACL){ perms, { "digest", (char *)who } };
+	return acl;
+}
+
+/* The one place that says who may do what with the nodes that we create. */
+static const struct ACL_vector *node_acl(const struct zk *zk)
+{
+	return zk->credential ? &zk->acl : &ZOO_OPEN_ACL_UNSAFE;
 }
 
 static int to_errno(int rc)
@@ -330,6 +344,14 @@ static void session_event(struct zk *zk, int state)
 	}
 }
 
+/* The client keeps it, and presents it whenever it connects, before anything that is asked after this. */
+static int present_credential(struct zk *zk)
+{
+	if (!zk->credential)
+		return 0;
+	return to_errno(zoo_add_auth(zk->zh, "digest", zk->credential, strlen(zk->credential), NULL, NULL));
+}
+
 /* Client threads must not take the daemon's signals. */
 static int open_handle(struct zk *zk)
 {
@@ -344,7 +366,7 @@ static int open_handle(struct zk *zk)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!zk->zh)
 		return saved ? -saved : -EINVAL;
-	return 0;
+	return present_credential(zk);
 }
 
 static void take_answer(struct zk *zk, struct zk_req *req)
@@ -480,6 +502,16 @@ fail:
 	return r;
 }
 
+int zk_authenticate(struct zk *zk, const char *credential, struct vpc_err *err)
+{
+	int r;
+
+	zk->credential = strdup(credential);
+	zk->acl = acl_make(zk->acl_list, NULL, 0);
+	r = zk->credential ? present_credential(zk) : -ENOMEM;
+	return r ? vpc_err_set(err, r, "ZooKeeper: the credential cannot be presented: %s", strerror(-r)) : 0;
+}
+
 void zk_close(struct zk *zk)
 {
 	if (!zk)
@@ -490,6 +522,9 @@ void zk_close(struct zk *zk)
 	if (zk->fd >= 0)
 		close(zk->fd);
 	pthread_mutex_destroy(&zk->mutex);
+	if (zk->credential)
+		explicit_bzero(zk->credential, strlen(zk->credential));
+	free(zk->credential);
 	free(zk->hosts);
 	free(zk);
 }
@@ -592,14 +627,14 @@ static int create_flags(const struct zk_op *op)
 	return (op->ephemeral ? ZOO_EPHEMERAL : 0) | (op->sequential ? ZOO_SEQUENCE : 0);
 }
 
-static void op_init(zoo_op_t *to, const struct zk_op *op)
+static void op_init(const struct zk *zk, zoo_op_t *to, const struct zk_op *op)
 {
 	switch (op->type) {
 	case ZK_OP_CHECK:
 		zoo_check_op_init(to, op->path, op->version);
 		break;
 	case ZK_OP_CREATE:
-		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(), create_flags(op), NULL, 0);
+		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(zk), create_flags(op), NULL, 0);
 		break;
 	case ZK_OP_SET:
 		zoo_set_op_init(to, op->path, op->data, op->len, op->version, NULL);
@@ -632,7 +667,7 @@ int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int time
 		req->names[req->n] = strdup(ops[req->n].path);
 		if (!req->names[req->n])
 			goto no_memory;
-		op_init(&zoo_ops[req->n], &ops[req->n]);
+		op_init(zk, &zoo_ops[req->n], &ops[req->n]);
 	}
 	/*
 	 * The client's thread knows of an expired session before we do, and then zoo_amulti() frees a path that it
@@ -648,6 +683,23 @@ no_memory:
 	if (req)
 		req_free(req);
 	return -ENOMEM;
+}
+
+int zk_grant(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms, zk_done_fn fn,
+	     void *arg)
+{
+	struct ACL list[ACL_MAX];
+	struct ACL_vector acl = acl_make(list, who, all ? ZOO_PERM_ALL : ZOO_PERM_CREATE);
+	struct zk_req *req;
+
+	if (!zk_connected(zk))
+		return -ENOTCONN;
+	req = req_new(zk, REQ_MULTI, path, timeout_ms, arg);
+	if (!req)
+		return -ENOMEM;
+	req->fn.done = fn;
+	list_add(&zk->pending, req);
+	return req_sent(zk, req, zoo_aset_acl(zk->zh, path, -1, &acl, multi_completion, req));
 }
 
 void zk_cancel(struct zk *zk, void *arg)

@@ -59,6 +59,11 @@ struct zk_op {
 
 int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops, void *arg, struct zk **ret_zk,
 	    struct vpc_err *err);
+/*
+ * Presents "user:password" (lib/zk_auth.h) in this session and all that follow; at once after zk_open(). Nodes that are
+ * created from then on can be changed by who has it, and read by everybody; without, everybody may do everything.
+ */
+int zk_authenticate(struct zk *zk, const char *credential, struct vpc_err *err);
 /* Pending requests are dropped, their handlers not called. Not from a handler. */
 void zk_close(struct zk *zk);
 void zk_closep(struct zk **zk);
@@ -80,6 +85,13 @@ int zk_exists(struct zk *zk, const char *path, bool watch, unsigned int timeout_
 int zk_children(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_children_fn fn, void *arg);
 int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, zk_done_fn fn, void *arg);
 
+/*
+ * Who may do what with a node that is there: as with a new one, and besides the one whom access lists call @who (NULL:
+ * nobody) may create below it, or, @all, do everything with it.
+ */
+int zk_grant(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms, zk_done_fn fn,
+	     void *arg);
+
 /* Forgets the pending requests whose handlers have this @arg: they will not be called. */
 void zk_cancel(struct zk *zk, void *arg);
 
@@ -94,6 +106,7 @@ int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char *
 int zk_exists_wait(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms);
 int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
 int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, size_t *ret_failed);
+int zk_grant_wait(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms);
 /* Creates @path and what is missing above it, empty; 0 when it was there. */
 int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms);
 void zk_names_free(char **names, size_t n);

@@ -27,6 +27,9 @@ struct zk {
 	zhandle_t *zh; /* NULL: could not be opened, see reopen_us */
 	char *hosts;
 	unsigned int session_ms;
+	char *credential; /* NULL: none */
+	struct ACL acl_list[3];
+	struct ACL_vector acl; /* of nodes that are created, with @credential */
 	struct zk_ops ops;
 	void *arg;
 	int fd; /* eventfd */

@@ -170,6 +170,13 @@ int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int
 	return r;
 }
 
+int zk_grant_wait(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms)
+{
+	struct wait wait = { .zk = zk };
+
+	return wait_done(zk, &wait, zk_grant(zk, path, who, all, timeout_ms, multi_done, &wait));
+}
+
 int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms)
 {
 	struct zk_op op = { .type = ZK_OP_CREATE, .path = path };

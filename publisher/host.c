@@ -81,6 +81,8 @@ static int write_ports(struct publisher *p, const struct vpc_host_ports *ports, 
 	} else if (r == -ENOENT) {
 		*strrchr(path, '/') = '\0';
 		r = pub_mkpath(p, path, err);
+		if (!r)
+			r = pub_protect_host(p, ports->host, path, err);
 		vpc_path_host(ports->host, "ports", path);
 	}
 	if (r)

@@ -190,7 +190,8 @@ static int connect_all(struct publisher *p, struct vpc_err *err)
 			return r;
 		if (!r)
 			r = stand_by(p, err);
-		if (p->once && now_monotonic_us() > end)
+		/* Waiting makes nothing permitted. */
+		if (p->once && (r == -EACCES || now_monotonic_us() > end))
 			return r ?: -EAGAIN;
 		if (r)
 			back_off(p);

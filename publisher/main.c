@@ -28,7 +28,7 @@ enum {
 
 struct options {
 	const char *config;
-	bool once, all, check;
+	bool once, all, check, protect;
 	unsigned int garbage_s;
 };
 
@@ -37,6 +37,7 @@ static const char usage[] = "usage: vpc_publisher [OPTION...]\n"
 			    "  -c, --config FILE           configuration (default " VPC_CONFIG_PATH ")\n"
 			    "      --once                  publish what is pending, then exit\n"
 			    "      --all                   compare every VPC and host with ZooKeeper first\n"
+			    "      --protect               let nobody else write what is there, then exit\n"
 			    "      --check-config          check the configuration, then exit\n"
 			    "      --garbage-delay SECONDS how long old snapshots stay readable (default 60)\n"
 			    "  -h, --help                  -V, --version\n";
@@ -85,11 +86,12 @@ static int parse_seconds(const char *text, unsigned int *ret)
 /* 0: go on; else the process is done with *ret_status. */
 static int parse_options(int argc, char **argv, struct options *opt, int *ret_status)
 {
-	enum { OPT_ONCE = 256, OPT_ALL, OPT_CHECK, OPT_GARBAGE };
+	enum { OPT_ONCE = 256, OPT_ALL, OPT_CHECK, OPT_PROTECT, OPT_GARBAGE };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "once", no_argument, NULL, OPT_ONCE },
 		{ "all", no_argument, NULL, OPT_ALL },
+		{ "protect", no_argument, NULL, OPT_PROTECT },
 		{ "check-config", no_argument, NULL, OPT_CHECK },
 		{ "garbage-delay", required_argument, NULL, OPT_GARBAGE },
 		{ "help", no_argument, NULL, 'h' },
@@ -109,6 +111,9 @@ static int parse_options(int argc, char **argv, struct options *opt, int *ret_st
 			break;
 		case OPT_ALL:
 			opt->all = true;
+			break;
+		case OPT_PROTECT:
+			opt->protect = true;
 			break;
 		case OPT_CHECK:
 			opt->check = true;
@@ -187,9 +192,13 @@ static int run(struct publisher *p, const struct options *opt, struct vpc_err *e
 	if (r)
 		return vpc_err_set(err, r, "out of memory");
 	r = zk_open(p->config->zk_hosts, p->config->publisher_session_ms, &ops, p, &p->zk, err);
+	if (!r && *p->credential)
+		r = zk_authenticate(p->zk, p->credential, err);
 	if (r)
 		return r;
 	catch_signals();
+	if (opt->protect)
+		return pub_protect(p, err);
 	r = pub_run(p, err);
 	sd_notify(0, "STOPPING=1");
 	return r;
@@ -215,6 +224,8 @@ int main(int argc, char **argv)
 		return status;
 	log_init("vpc_publisher", LOG_INFO);
 	r = vpc_config_load(opt.config, &config, &err);
+	if (!r && config.zk_credential_file)
+		r = zk_credential_load(config.zk_credential_file, p->credential, &err);
 	if (r) {
 		fprintf(stderr, "vpc_publisher: %s\n", err.text);
 		return EXIT_USAGE;

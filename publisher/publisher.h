@@ -10,6 +10,7 @@
  *   many.c      many VPCs: deltas and HEADs together            pack.c      several VPCs in a multi, several multis
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
  *   host.c      one host's ports                                garbage.c   what HEAD no longer names, a minute later
+ *   protect.c   who may write what in a tree that is there, and a host's own part
  *   retry.c     what failed, and when to try it again
  *
  * Whatever is done is done again from what CDB and ZooKeeper say, so the process may be killed at any point.
@@ -26,6 +27,7 @@
 #include "../lib/config.h"
 #include "../lib/err.h"
 #include "../lib/zk.h"
+#include "../lib/zk_auth.h"
 #include "../proto/znode.h"
 
 #define PUB_MULTI_MAX	(512 * 1024)	/* bytes of data in one multi; ZooKeeper refuses 1 MiB */
@@ -47,6 +49,7 @@ struct publisher {
 	size_t n_listed;
 	volatile sig_atomic_t stop;
 	struct zk *zk;
+	char credential[ZK_CREDENTIAL_MAX];	/* for ZooKeeper; "": none, the tree is open */
 	struct cdb *cdb;		/* NULL: not connected */
 	unsigned int timeout_ms;	/* of one ZooKeeper request */
 
@@ -189,5 +192,15 @@ bool pub_retry_failed(struct pub_retry *retry, const struct cdb_outbox *key, con
 void pub_retry_done(struct pub_retry *retry, const struct cdb_outbox *key);
 void pub_retry_all_due(struct pub_retry *retry);
 int pub_outbox_cmp(const struct cdb_outbox *a, const struct cdb_outbox *b);	/* by key, not by id */
+
+/* protect.c */
+
+/* The host's own credential may create its nodes in its folder, @path, from now on. Nothing in an open tree. */
+int pub_protect_host(struct publisher *p, const char *host, const char *path, struct vpc_err *err);
+/*
+ * --protect: of all nodes that are there, whoever made them. Safe beside publishers with the same credential, and to
+ * be repeated.
+ */
+int pub_protect(struct publisher *p, struct vpc_err *err);
 
 #endif

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs what building, tests and demo need, from Debian only, as root or through sudo; silent and quick when nothing
-# is missing. Starts no service: the packages are those without one, and a policy-rc.d stands guard meanwhile.
+# is missing. Starts no service: the packages are those without one (stunnel4 has one that is off), and a policy-rc.d
+# stands guard meanwhile.
 # check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux is built from, a large package.
 
 set -euo pipefail
@@ -15,7 +16,7 @@ packages=(
 	libkmod-dev libmicrohttpd-dev libsodium-dev libsystemd-dev libinih-dev zlib1g-dev libcmocka-dev linux-headers-amd64
 	# the virtual machine and the lab in it
 	linux-image-amd64 qemu-system-x86 busybox-static cpio kmod iproute2 iputils-ping iperf3 ethtool tcpdump nftables procps
-	socat util-linux
+	socat util-linux stunnel4 openssl
 	# the private servers
 	mariadb-server-core mariadb-client-core libzookeeper-java libslf4j-java default-jre-headless
 	# tests and checks

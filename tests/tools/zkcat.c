@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A reader for tests: looks into ZooKeeper as an agent does, and says what it finds. The servers come from
- * VPC_ZK_HOSTS.
+ * VPC_ZK_HOSTS; it is the user whose credential file is VPC_ZK_CREDENTIAL, if any.
  *
  *   zkcat get PATH          the node's data
  *   zkcat ls PATH           its children, sorted
@@ -25,6 +25,7 @@
 #include "../../lib/digest.h"
 #include "../../lib/util.h"
 #include "../../lib/zk.h"
+#include "../../lib/zk_auth.h"
 #include "../../proto/znode.h"
 
 #define TIMEOUT_MS 10000
@@ -301,12 +302,18 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const char *hosts = getenv("VPC_ZK_HOSTS");
+	const char *hosts = getenv("VPC_ZK_HOSTS"), *file = getenv("VPC_ZK_CREDENTIAL");
+	char credential[ZK_CREDENTIAL_MAX];
 	struct vpc_err err = {};
 	int r;
 
 	if (!hosts || zk_open(hosts, 10000, NULL, NULL, &zk, &err)) {
 		fprintf(stderr, "zkcat: %s\n", hosts ? err.text : "VPC_ZK_HOSTS is not set");
+		return 1;
+	}
+	if (file && *file && (zk_credential_load(file, credential, &err) || zk_authenticate(zk, credential, &err))) {
+		fprintf(stderr, "zkcat: %s\n", err.text);
+		zk_close(zk);
 		return 1;
 	}
 	r = zk_connect_wait(zk, TIMEOUT_MS);

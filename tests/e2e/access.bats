@@ -1,0 +1,233 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Who may write what in ZooKeeper, through TLS and without, with real servers; the agent is build/tools/simhost, whose
+# kernel is in memory:
+#
+#	vpcctl -> MariaDB -> vpc_publisher -> ZooKeeper [<- stunnel <- stunnel] <- agent, vpcctl --wait
+#
+# Each test has a tree of its own (a chroot), and VPCs and hosts of its own.
+
+# bats runs tests under errexit, and sets stderr; env is written at run time; each test has its own PIDS.
+# shellcheck disable=SC2030,SC2031,SC2164,SC2154,SC1091,SC2206
+
+bats_require_minimum_version 1.5.0
+
+load publisher
+
+# conf NAME TREE [CREDENTIAL]: a configuration for the tree.
+conf() {
+	local to=$BATS_TEST_TMPDIR/$1.conf
+	sed "/^credential_file/d; /^session_timeout_ms = 2000$/{1,4d}; s,^hosts = .*,hosts = $2\nsession_timeout_ms = 2000${3:+\ncredential_file = $3}," "$CONF" > "$to"
+	chmod 600 "$to"
+	echo "$to"
+}
+# tree NAME: an empty one, with everything of this test in it from now on; $PLAIN is its address.
+tree() {
+	zkcat put "/$1" ''
+	PLAIN=$VPC_ZK_HOSTS/$1
+	export VPC_ZK_HOSTS=$PLAIN
+}
+# credential NAME TEXT
+credential() {
+	(umask 077; echo "$2" > "$BATS_TEST_TMPDIR/$1.zk")
+	echo "$BATS_TEST_TMPDIR/$1.zk"
+}
+# as CREDENTIAL COMMAND...: zkcat as who has it.
+as() { VPC_ZK_CREDENTIAL=$1 "${@:2}"; }
+denied() {
+	run -1 --separate-stderr "$@"
+	[[ $stderr = *'not permitted'* ]]
+}
+# agent CONF NAME: in the background; its pid is $AGENT.
+agent() {
+	"$B/tools/simhost" -c "$1" "$2" 2>> "$LOG" 3>&- &
+	AGENT=$!
+	PIDS+=($AGENT)
+}
+# The agent itself, simhost's child, as kill -9 of it would.
+agent_kill() {
+	kill -9 "$(pgrep -P "$AGENT")"
+	wait "$AGENT" || true
+}
+there() { zkcat get "$1" > /dev/null 2>&1; }
+says() { [[ $(zkcat get "$1" 2> /dev/null) = *"$2"* ]]; }
+# Everything but its own two nodes is refused to whoever has the credential $1 (none: ""), of host $2 in folder $3.
+denied_tree() {
+	local head node
+	head=$(head_path "$4")
+	for node in "$head" "$head/$(zkcat ls "$head" | head -n 1)" /vpc/v1/fence "$3/ports" /vpc/v1 /vpc/v1/vpcs; do
+		denied as "$1" zkcat put "$node" x
+	done
+	denied as "$1" zkcat rm "$head/l9"
+	denied as "$1" zkcat rm "$3/ports"
+	denied as "$1" zkcat rm "$head/$(zkcat ls "$head" | head -n 1)"
+	for node in /vpc/v1/election/x "$head/x" /vpc/v1/vpcs/00/1 /vpc/v1/hosts/00 /vpc/v1/x; do
+		denied as "$1" zkcat put "$node" x
+	done
+}
+
+@test "a host's credential writes its own status and nothing else, and nobody's writes nothing" {
+	local admin folder other own
+	tree access
+	admin=$(credential publisher "publisher:$BATS_TEST_NAME")
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	make_vpc 900
+	make_vpc 901
+	once
+	folder=$(host_path h900)
+	other=$(host_path h901)
+	own=$(credential h900 "$(vpcctl host credential h900)")
+	agent "$(conf h900 "$PLAIN" "$own")" h900
+	wait_for says "$folder/status" '"vpcs":[[900,'
+	wait_for there "$folder/alive"
+
+	denied_tree "$own" h900 "$folder" 900
+	denied_tree "" h900 "$folder" 900
+	denied_tree "$(credential h901 "$(vpcctl host credential h901)")" h901 "$folder" 901
+	denied as "$own" zkcat put "$other/status" x
+	denied as "$own" zkcat put "$other/alive" x
+	denied as "$own" zkcat rm "$folder/alive"
+	for who in "" "$BATS_TEST_TMPDIR/h901.zk"; do
+		denied as "$who" zkcat put "$folder/status" x
+		denied as "$who" zkcat put "$folder/x" x
+	done
+	as "$own" zkcat put "$folder/status" '{}'
+
+	# The publisher goes on, and who reads needs no credential. What an agent leaves behind goes with its session.
+	agent_kill
+	vpcctl route add 172.16.0.0/12 vpc v900 via blackhole
+	once
+	in_step 900
+	agent "$BATS_TEST_TMPDIR/h900.conf" h900
+	wait_for says "$folder/status" "\"vpcs\":[[900,$(head_field 900 epoch),"
+	wait_for says "$folder/alive" "\"pid\":$(pgrep -P "$AGENT")"
+	vpcctl --wait=20 route add 172.16.0.0/16 vpc v900 via blackhole &
+	once
+	wait $!
+	vpcctl port del p1 vpc v900
+	vpcctl host del h900
+	kill "$AGENT"
+	wait "$AGENT"
+	once
+	run -2 zkcat get "$folder/ports"
+}
+
+@test "an open tree is protected as it stands, and who has no credential is told" {
+	local admin folder own open
+	tree upgrade
+	open=$(conf open "$PLAIN")
+	CONF=$open
+	make_vpc 910
+	once
+	folder=$(host_path h910)
+	agent "$open" h910
+	wait_for there "$folder/status"
+	zkcat put "$folder/status" x
+	admin=$(credential publisher publisher:upgrade)
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	run -1 --separate-stderr "$B/vpc_publisher" -c "$open" --protect
+	[[ $stderr = *'credential_file is not set'* ]]
+	"$B/vpc_publisher" -c "$CONF" --protect 2>> "$LOG"
+	own=$(credential h910 "$(vpcctl host credential h910)")
+	denied_tree "$own" h910 "$folder" 910
+	denied_tree "" h910 "$folder" 910
+	denied as "" zkcat put "$folder/status" x
+	as "$own" zkcat put "$folder/status" x
+	vpcctl route add 172.16.0.0/12 vpc v910 via blackhole
+	run -2 --separate-stderr "$B/vpc_publisher" -c "$open" --once
+	[[ $stderr = *'not permitted'* ]]
+	once
+	in_step 910
+	# The open agent has the change, and cannot say so.
+	wait_for logged "$folder/status: not permitted"
+	kill "$AGENT"
+	wait "$AGENT"
+	agent "$(conf h910 "$PLAIN" "$own")" h910
+	wait_for says "$folder/status" "[[910,$(head_field 910 epoch),"
+}
+
+@test "a credential that others can read, or that is none, is refused with a line" {
+	local file=$BATS_TEST_TMPDIR/bad.zk config
+	config=$(conf bad "$VPC_ZK_HOSTS" "$file")
+	run -1 --separate-stderr "$B/vpc_publisher" -c "$config" --check-config
+	[[ $stderr = *"bad.zk: No such file"* ]]
+	echo publisher:x > "$file"
+	chmod 644 "$file"
+	for program in vpc_publisher vpc_agent; do
+		run -1 --separate-stderr "$B/$program" -c "$config" --check-config
+		[[ $stderr = *"bad.zk: mode 0644: others may read it"* ]]
+	done
+	run -2 --separate-stderr "$B/vpcctl" -c "$config" host credential h1
+	[[ $stderr = *"mode 0644"* ]]
+	chmod 600 "$file"
+	run -0 "$B/vpc_publisher" -c "$config" --check-config
+	run -0 "$B/vpc_agent" -c "$config" --check-config
+	echo publisher > "$file"
+	run -1 --separate-stderr "$B/vpc_agent" -c "$config" --check-config
+	[[ $stderr = *'one line "user:password"'* ]]
+	run -2 --separate-stderr vpcctl host credential h1
+	[[ $stderr = *'credential_file is not set'* ]]
+}
+
+# certificate NAME [-x509 ...]: NAME.pem and NAME.key, signed by ca unless it is its own.
+certificate() {
+	local at=$BATS_TEST_TMPDIR
+	if [[ $1 = *ca ]]; then
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout "$at/$1.key" -out "$at/$1.pem"
+	else
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$at/$1.key" -out "$at/$1.csr"
+		openssl x509 -req -in "$at/$1.csr" -CA "$at/$2.pem" -CAkey "$at/$2.key" -CAcreateserial -days 2 -out "$at/$1.pem"
+	fi 2>> "$LOG"
+}
+# tunnel NAME ACCEPT CONNECT LINES: a stunnel that accepts there and connects there.
+tunnel() {
+	printf 'foreground = yes\npid =\n[zookeeper]\naccept = %s\nconnect = %s\n%b' "$2" "$3" "$4" > "$BATS_TEST_TMPDIR/$1.stunnel"
+	stunnel "$BATS_TEST_TMPDIR/$1.stunnel" 2>> "$LOG" 3>&- &
+	PIDS+=($!)
+}
+free_port() {
+	local port
+	while port=$((20000 + SRANDOM % 12000)); (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do :; done
+	echo "$port"
+}
+# Whether ZooKeeper answers there.
+reaches() { VPC_ZK_HOSTS=127.0.0.1:$1 timeout 1 "$B/tools/zkcat" ls / > /dev/null 2>&1; }
+
+@test "agent and vpcctl reach ZooKeeper through TLS, whose ends know each other; a stranger does not" {
+	local at=$BATS_TEST_TMPDIR server client stranger folder server_lines zk=$VPC_ZK_HOSTS
+	server=127.0.0.1:$(free_port)
+	client=$(free_port)
+	stranger=$(free_port)
+	certificate ca
+	certificate other-ca
+	certificate server ca
+	certificate host ca
+	certificate stranger other-ca
+	# As doc/operations.md has it.
+	server_lines="cert = $at/server.pem\nkey = $at/server.key\nCAfile = $at/ca.pem\nverifyChain = yes\nsslVersionMin = TLSv1.2\n"
+	tunnel server "$server" "$zk" "$server_lines"
+	tunnel client "127.0.0.1:$client" "$server" \
+		"client = yes\ncert = $at/host.pem\nkey = $at/host.key\nCAfile = $at/ca.pem\nverifyChain = yes\ncheckHost = server\nsslVersionMin = TLSv1.2\n"
+	tunnel stranger "127.0.0.1:$stranger" "$server" "client = yes\ncert = $at/stranger.pem\nkey = $at/stranger.key\n"
+	wait_for reaches "$client"
+	run ! reaches "$stranger"
+	run ! reaches "${server#*:}"
+
+	tree tls
+	CONF=$(conf publisher "$PLAIN")
+	make_vpc 920
+	once
+	folder=$(host_path h920)
+	agent "$(conf h920 "127.0.0.1:$client/tls")" h920
+	wait_for says "$folder/status" '"vpcs":[[920,'
+	publisher
+	"$B/vpcctl" -c "$(conf ctl "127.0.0.1:$client/tls")" --wait=20 route add 172.16.0.0/12 vpc v920 via blackhole
+	# The tunnel breaks: isolated, and live again when it is back, with what came meanwhile.
+	kill "${PIDS[0]}"
+	wait_for logged 'isolated: ZooKeeper:'
+	vpcctl route add 172.17.0.0/16 vpc v920 via blackhole
+	wait_for in_step 920
+	tunnel server "$server" "$zk" "$server_lines"
+	wait_for says "$folder/status" "[[920,$(head_field 920 epoch),"
+}
