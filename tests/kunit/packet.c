@@ -69,6 +69,8 @@ void packet_fill(struct packet *packet)
 		hlen = min((ip[0] & 15) * 4U, packet->len);
 		fill16(ip + 2, packet->len);
 		fill16(ip + 10, packet_checksum(0, ip, hlen));
+		if (ip[9] == IPPROTO_ICMP && !(packet_get16(ip + 6) & 0x3fff) && packet->len >= hlen + 4)
+			fill16(ip + hlen + 2, packet_checksum(0, ip + hlen, packet->len - hlen));
 	} else if (packet->ethertype == ETH_P_IPV6 && packet->len >= 40) {
 		fill16(ip + 4, packet->len - 40);
 		if (ip[6] == IPPROTO_ICMPV6 && packet->len >= 44)

@@ -27,7 +27,7 @@ enum packet_shape {
 
 /*
  * Hex digits in pairs, spaces anywhere between; *N is N bytes that count up. Fails the test when it is anything else.
- * packet_fill() puts in what is 0: IPv4's length and checksum, IPv6's payload length, the checksum of ICMPv6.
+ * packet_fill() puts in what is 0: IPv4's length and checksum, IPv6's payload length, the checksum of ICMP and ICMPv6.
  */
 void packet_parse(struct kunit *test, const char *text, struct packet *ret_packet);
 void packet_fill(struct packet *packet);

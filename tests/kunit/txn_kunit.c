@@ -2,8 +2,9 @@
 /*
  * Transactions on the VPCs of a real network namespace (kmod/tables/txn.c, vpc.c) against a list: what is committed is
  * there at once and whole, what is refused or fails changes nothing, snapshots stay, and nothing leaks, whichever
- * allocation fails. The namespace is the one of insmod; its state is made for each test and given up after it.
+ * allocation fails.
  */
+#include "netns.h"
 #include "rig.h"
 #include "../../kmod/tables/digest.h"
 #include "../../kmod/tables/txn.h"
@@ -15,11 +16,6 @@
 #define OWNER	1
 #define TABLES	3
 #define NEXTHOPS 40		/* as rig_route_random() gives them */
-
-static struct pernet_operations txn_net_ops = {
-	.id = &vpc_net_id,
-	.size = sizeof(struct vpc_net),
-};
 
 /* One VPC, and what must be in it. */
 struct world {
@@ -440,17 +436,9 @@ static int txn_test_init(struct kunit *test)
 	world->test = test;
 	world->list = rig_list_new(test);
 	world->next = rig_list_new(test);
-	world->vnet = vpc_net(&init_net);
-	err = vpc_net_tables_init(world->vnet, &init_net);
+	err = netns_init(VNI, &world->vnet, &world->vpc);
 	if (err)
 		return err;
-	mutex_lock(&world->vnet->lock);
-	err = vpc_new(world->vnet, VNI, 0, &world->vpc);
-	mutex_unlock(&world->vnet->lock);
-	if (err) {
-		vpc_net_tables_exit(world->vnet);
-		return err;
-	}
 	test->priv = world;
 	return 0;
 }
@@ -459,40 +447,8 @@ static void txn_test_exit(struct kunit *test)
 {
 	struct world *world = test->priv;
 
-	if (!world)
-		return;
-	vpc_net_tables_exit(world->vnet);
-	vpc_tables_flush();
-	memset(world->vnet, 0, sizeof(*world->vnet));
-}
-
-static int txn_suite_init(struct kunit_suite *suite)
-{
-	int err;
-
-	err = vpc_trie_init_caches();
-	if (err)
-		return err;
-	err = vpc_tables_init();
-	if (err)
-		goto err_caches;
-	err = register_pernet_subsys(&txn_net_ops);
-	if (err)
-		goto err_tables;
-	return 0;
-
-err_tables:
-	vpc_tables_exit();
-err_caches:
-	vpc_trie_exit_caches();
-	return err;
-}
-
-static void txn_suite_exit(struct kunit_suite *suite)
-{
-	unregister_pernet_subsys(&txn_net_ops);
-	vpc_tables_exit();
-	vpc_trie_exit_caches();
+	if (world)
+		netns_exit(world->vnet);
 }
 
 static struct kunit_case txn_cases[] = {
@@ -507,8 +463,8 @@ static struct kunit_case txn_cases[] = {
 
 static struct kunit_suite txn_suite = {
 	.name = "vpc_txn",
-	.suite_init = txn_suite_init,
-	.suite_exit = txn_suite_exit,
+	.suite_init = netns_suite_init,
+	.suite_exit = netns_suite_exit,
 	.init = txn_test_init,
 	.exit = txn_test_exit,
 	.test_cases = txn_cases,
