@@ -59,6 +59,7 @@ test_agent_control_SRC := $(test_agent_SRC)
 test_agent_scrape_SRC := $(test_agent_SRC)
 test_agent_restore_SRC := $(test_agent_SRC)
 test_agent_reload_SRC := $(test_agent_SRC)
+test_agent_resync_SRC := $(test_agent_SRC)
 test_agent_kports_SRC := agent/kports.c agent/metrics.c tests/unit/agent_fake_kernel.c
 test_ctl_args_SRC := ctl/args.c
 test_kstate_SRC := tests/unit/agent_fake_kernel.c

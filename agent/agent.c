@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "reload.h"
 #include "restore.h"
+#include "resync.h"
 #include "scrape.h"
 #include "session.h"
 #include "status.h"
@@ -282,6 +283,8 @@ static int parts_init(struct agent *a, struct vpc_err *err)
 		res = cache_new(a, &a->cache, err);
 	if (!res)
 		res = restore_new(a, &a->restore, err);
+	if (!res)
+		res = resync_new(a, &a->resync, err);
 	if (res)
 		return res;
 	log_info("connecting to ZooKeeper at %s as host %s", a->config.zk_hosts, a->config.host);
@@ -343,6 +346,7 @@ void agent_free(struct agent *a)
 	restore_free(a->restore);
 	cache_free(a->cache);
 	scrape_free(a->scrape);
+	resync_free(a->resync);
 	control_free(a->control);
 	status_free(a->status);
 	hostports_free(a->hostports);

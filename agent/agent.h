@@ -27,6 +27,7 @@ struct follows;
 struct hostports;
 struct klink;
 struct restore;
+struct resync;
 struct scrape;
 struct session;
 struct status;
@@ -63,6 +64,7 @@ struct agent {
 	struct follows *follows;
 	struct status *status;
 	struct control *control;
+	struct resync *resync;
 	struct scrape *scrape;
 	struct cache *cache;
 	struct restore *restore;

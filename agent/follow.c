@@ -482,6 +482,32 @@ static struct follow *follows_find(const struct follows *fs, uint32_t vni)
 	return found ? *found : NULL;
 }
 
+int follows_resync(struct follows *fs, uint32_t vni, uint64_t epoch, struct vpc_err *err)
+{
+	struct follow *f = follows_find(fs, vni);
+	int res;
+
+	if (!f)
+		return vpc_err_set(err, -ENOENT, "VPC %u is none of this host's", vni);
+	if (!agent_kernel(f->agent))
+		return vpc_err_set(err, -ENODEV, "vpc.ko is not there");
+	if (!zk_connected(agent_zk(f->agent)))
+		return vpc_err_set(err, -ENOTCONN, "there is no connection to ZooKeeper");
+	if (!f->has_head)
+		return vpc_err_set(err, -EAGAIN, "VPC %u: HEAD was not read yet", vni);
+	res = follow_read_kernel(f);
+	if (res)
+		return vpc_err_set(err, res, "%s", f->err.text);
+	if (f->have.epoch != epoch)
+		return vpc_err_set(err, -ESTALE, "VPC %u is at epoch %" PRIu64 " now", vni, f->have.epoch);
+	if (f->phase == FOLLOW_RETRY) {
+		timer_stop(f->timer);
+		f->phase = FOLLOW_IDLE;
+	}
+	follow_step(f);
+	return 0;
+}
+
 uint64_t follows_head_epoch(const struct follows *fs, uint32_t vni)
 {
 	const struct follow *f = follows_find(fs, vni);

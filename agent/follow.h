@@ -28,6 +28,12 @@ void follows_kernel_gone(struct follows *fs);
 /* The module is (back) there, or told something that was lost: compare all again. */
 void follows_step_all(struct follows *fs);
 
+/*
+ * Somebody says that the kernel's VPC at @epoch is not as published: compare it with HEAD now. -ENOENT: not followed;
+ * -ESTALE: it is at another epoch; -ENODEV, -ENOTCONN, -EAGAIN: kernel, ZooKeeper, HEAD is not there. 0: it has begun.
+ */
+int follows_resync(struct follows *fs, uint32_t vni, uint64_t epoch, struct vpc_err *err);
+
 uint64_t follows_head_epoch(const struct follows *fs, uint32_t vni); /* UINT64_MAX: not known */
 bool follows_wanted(const struct follows *fs, uint32_t vni);
 /*

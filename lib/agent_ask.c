@@ -5,6 +5,7 @@
 #include "agent_ask.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -12,15 +13,17 @@
 #include "../proto/agent_report.h"
 #include "util.h"
 
-static int connect_to(const char *run_dir, const char *host, unsigned int timeout_s, int *ret_fd, struct vpc_err *err)
+static int connect_to(const char *run_dir, const char *host, const char *kind, unsigned int timeout_s, int *ret_fd,
+		      struct vpc_err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval limit = { .tv_sec = timeout_s };
 	int fd, res, len;
 
-	len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s.sock", run_dir, host);
+	len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s.%s", run_dir, host, kind);
 	if (len >= (int)sizeof(address.sun_path))
-		return vpc_err_set(err, -ENAMETOOLONG, "%s/%s.sock: the name is too long for a socket", run_dir, host);
+		return vpc_err_set(err, -ENAMETOOLONG, "%s/%s.%s: the name is too long for a socket", run_dir, host,
+				   kind);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return vpc_err_set(err, -errno, "socket: %s", strerror(errno));
@@ -70,7 +73,31 @@ int agent_ask(const char *run_dir, const char *host, unsigned int timeout_s, cha
 	      struct vpc_err *err)
 {
 	_cleanup_close_ int fd = -1;
-	int res = connect_to(run_dir, host, timeout_s, &fd, err);
+	int res = connect_to(run_dir, host, "sock", timeout_s, &fd, err);
 
 	return res ? res : read_all(fd, timeout_s, ret, ret_len, err);
+}
+
+int agent_resync(const char *run_dir, const char *host, uint32_t vni, uint64_t epoch, unsigned int timeout_s,
+		 struct vpc_err *err)
+{
+	_cleanup_free_ char *answer = NULL;
+	_cleanup_close_ int fd = -1;
+	char line[64], *text;
+	size_t len = 0;
+	long code;
+	int res, n = snprintf(line, sizeof(line), "%" PRIu32 " %" PRIu64 "\n", vni, epoch);
+
+	res = connect_to(run_dir, host, "resync", timeout_s, &fd, err);
+	if (!res && send(fd, line, n, MSG_NOSIGNAL) != n)
+		res = vpc_err_set(err, -EIO, "the agent does not take the question");
+	if (!res)
+		res = read_all(fd, timeout_s, &answer, &len, err);
+	if (res)
+		return res;
+	code = strtol(answer, &text, 10);
+	if (text == answer || code > 0 || code < -4095)
+		return vpc_err_set(err, -EPROTO, "the agent's answer is none: '%.60s'", answer);
+	answer[strcspn(answer, "\n")] = '\0';
+	return code ? vpc_err_set(err, code, "%s", *text ? text + 1 : strerror(-code)) : 0;
 }

@@ -67,20 +67,28 @@ int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, s
 /* The VPC's digest at an epoch, as recorded. -ENOENT: the history has no such epoch. */
 int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_digest *ret_digest, struct vpc_err *err);
 /*
- * What the history says of a VPC at one epoch: one row by its key, whatever the VPC's size. -ENOENT: there is no such
- * VPC.
+ * What the history says of a VPC at one epoch: a few rows by their keys, whatever the VPC's size. -ENOENT: there is no
+ * such VPC.
  *
- * @now: CDB's epoch. @known: the history has @epoch, with @digest, and so has the VPC itself where that is its epoch.
- * @newer_ms: when the first change after it was made, by its writer's wall clock, in milliseconds since 1970; 0: none.
+ * @name: empty: there is no such VPC. @now: CDB's epoch. @known: the history has @epoch, with @digest, and so has the
+ * VPC itself where that is its epoch. @now_ms: when @now was made, @newer_ms: the first change after @epoch, both by
+ * their writers' wall clocks, in milliseconds since 1970; 0: not known, none.
  */
 struct cdb_epoch {
 	char name[64];
-	uint64_t now;
+	uint64_t now, now_ms;
 	bool known;
 	struct vpc_digest digest;
 	uint64_t newer_ms;
 };
 int cdb_epoch_get(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct cdb_epoch *ret_epoch, struct vpc_err *err);
+/* The same of many VPCs, in one statement a thousand. A VPC that is not there is no error. */
+struct cdb_epoch_key {
+	uint32_t vni;
+	uint64_t epoch;
+};
+int cdb_epochs_get(struct cdb *cdb, const struct cdb_epoch_key *keys, size_t n, struct cdb_epoch *ret_epochs,
+		   struct vpc_err *err);
 /* The delta of one epoch, as recorded. -E2BIG when it has more than @max_ops operations. -ENOENT. */
 int cdb_delta_load(struct cdb *cdb, uint32_t vni, uint64_t epoch, size_t max_ops, struct vpc_delta *ret_delta,
 		   struct vpc_err *err);

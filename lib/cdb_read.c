@@ -221,31 +221,6 @@ int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_d
 	return 0;
 }
 
-int cdb_epoch_get(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct cdb_epoch *ret_epoch, struct vpc_err *err)
-{
-	struct cdb_epoch found = { .now = 0 };
-	uint64_t h0, h1;
-	uint32_t known;
-	int r;
-
-	r = cdb_get(cdb, err,
-		    "SELECT v.name, v.epoch, c.epoch IS NOT NULL AND (c.epoch <> v.epoch OR "
-		    "(c.digest0 = v.digest0 AND c.digest1 = v.digest1)), COALESCE(c.digest0, 0), "
-		    "COALESCE(c.digest1, 0), COALESCE(newer.created, 0) "
-		    "FROM vpc v LEFT JOIN change_log c ON c.vni = v.vni AND c.epoch = ? "
-		    "LEFT JOIN change_log newer ON newer.vni = v.vni AND newer.epoch = ? WHERE v.vni = ?",
-		    "UUu>sUuUUU", epoch, epoch + 1, vni, found.name, sizeof(found.name), &found.now, &known,
-		    &h0, &h1, &found.newer_ms);
-	if (r == -ENOENT)
-		return vpc_err_set(err, r, "there is no VPC with VNI %u", vni);
-	if (r)
-		return r;
-	found.known = known;
-	found.digest = (struct vpc_digest){ { h0, h1 } };
-	*ret_epoch = found;
-	return 0;
-}
-
 static int load_host(struct cdb *cdb, struct vpc_host_ports *ports, uint32_t *ret_id, struct vpc_err *err)
 {
 	uint32_t id, family, udp_port;

@@ -10,19 +10,35 @@
 #include "../lib/util.h"
 #include "legs.h"
 
-/* Both sides have it now: compare its content. A VPC that only one side has was judged by presence.c. */
-static int audit_vpcs(const struct audit *audit, struct report *report, const struct presence *presence)
+static bool is_asked_for(const struct audit *audit, const struct presence *presence, uint32_t vni)
 {
-	int ret = 0;
+	return (!audit->only_vni || vni == audit->only_vni) && presence_wants_vpc(presence, vni);
+}
 
-	for (size_t i = 0; i < presence->n_have_vpcs && !ret; i++) {
+/* Both sides have it now: compare its content. A VPC that only one side has was judged by presence.c. */
+static int audit_vpcs(const struct audit *audit, struct report *report, const struct presence *presence,
+		      struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_epoch_key *keys = calloc(presence->n_have_vpcs + 1, sizeof(*keys));
+	_cleanup_free_ struct cdb_epoch *found = calloc(presence->n_have_vpcs + 1, sizeof(*found));
+	_cleanup_free_ const struct kernel_vpc **vpcs = calloc(presence->n_have_vpcs + 1, sizeof(*vpcs));
+	size_t n = 0;
+	int ret;
+
+	if (!keys || !found || !vpcs)
+		return -ENOMEM;
+	for (size_t i = 0; i < presence->n_have_vpcs; i++) {
 		const struct kernel_vpc *vpc = &presence->have_vpcs[i];
 
-		if (audit->only_vni && vpc->vni != audit->only_vni)
+		if (!is_asked_for(audit, presence, vpc->vni))
 			continue;
-		if (presence_wants_vpc(presence, vpc->vni))
-			ret = audit_content(audit, report, vpc);
+		keys[n] = (struct cdb_epoch_key){ vpc->vni, vpc->epoch };
+		vpcs[n++] = vpc;
 	}
+	ret = cdb_epochs_get(audit->cdb, keys, n, found, err);
+	for (size_t i = 0; i < n && !ret; i++)
+		if (!audit->since_ms || found[i].now_ms >= audit->since_ms)
+			ret = audit_content(audit, report, vpcs[i], &found[i]);
 	return ret;
 }
 
@@ -35,10 +51,10 @@ int audit_run(const struct audit *audit, struct report *report)
 
 	ret = audit_presence(audit, report, &presence, &err);
 	if (!ret)
-		ret = audit_vpcs(audit, report, &presence);
-	else if (ret != -ENOMEM)
+		ret = audit_vpcs(audit, report, &presence, &err);
+	if (ret && ret != -ENOMEM)
 		snprintf(report->reason, sizeof(report->reason), "%s%s", err.text, failure_advice(ret));
-	if (!ret && audit->only_vni && !report->n_vpcs)
+	if (!ret && audit->only_vni && !report->n_vpcs && !presence_wants_vpc(&presence, audit->only_vni))
 		snprintf(report->reason, sizeof(report->reason),
 			 "VPC %u is neither in this kernel nor wanted on this host", audit->only_vni);
 	if (!ret && audit->legs)

@@ -24,26 +24,40 @@ struct audit {
 	uint32_t only_vni;		/* 0: all */
 	bool verify;			/* have the kernel recompute its digests from what forwarding reads */
 	bool full;			/* compare every entry, also where epoch and digest agree */
+	bool has_table;			/* of entries that differ, only routes of @table are reported */
+	uint32_t table;
+	uint64_t since_ms;		/* only VPCs that CDB changed since, wall clock; 0: all */
+	unsigned int probes;		/* ways asked for, a VPC */
 	unsigned int settle_ms;
 	uint64_t max_lag_ms;		/* a change that is younger may still be on its way */
 	struct legs *legs;		/* NULL: no leg is named */
+};
+
+#define PROBE_TEXT 256
+struct probe_fault {
+	char want[PROBE_TEXT], have[PROBE_TEXT];
+	struct vpc_route route;	/* CDB's, or where it has none the kernel's */
 };
 
 /* Fills @report; what could not be compared is in it, with the reason. -ENOMEM only. */
 int audit_run(const struct audit *audit, struct report *report);
 
 /*
- * content.c: one VPC that both sides have; @kernel: what the kernel said of it, lately. Return: -ENOMEM or 0, all else
- * is in the report.
+ * content.c: one VPC that both sides have; @kernel: what the kernel said of it, lately; @found: what CDB's history says
+ * of that epoch. Return: -ENOMEM or 0, all else is in the report.
  */
-int audit_content(const struct audit *audit, struct report *report, const struct kernel_vpc *kernel);
+int audit_content(const struct audit *audit, struct report *report, const struct kernel_vpc *kernel,
+		  const struct cdb_epoch *found);
 
 /*
  * Pure: @want (CDB at the kernel's epoch) against @have (the kernel), and the kernel's digest against its own content.
  * Adds findings to @vpc; -ENOMEM.
  */
-int audit_compare_states(const struct report *report, struct report_vpc *vpc, const struct vpc_state *want,
-			 const struct vpc_state *have);
+int audit_compare_states(const struct audit *audit, const struct report *report, struct report_vpc *vpc,
+			 const struct vpc_state *want, const struct vpc_state *have);
+/* CDB's state at @epoch, in one snapshot. */
+int audit_load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t epoch, struct vpc_state *ret_want,
+		    struct vpc_err *err);
 
 /*
  * presence.c: the ports and VPCs that are here. @pending_ms: since when a change of this host's ports is in CDB's
@@ -77,6 +91,19 @@ int presence_compare(const struct presence *presence, uint32_t only_vni, presenc
  */
 int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
 		   struct vpc_err *err);
+
+/*
+ * probe.c: the ways to @audit->probes random destinations from a port of the VPC, half of them inside of its routes,
+ * as the kernel's own forwarding code explains them, against the longest prefixes in CDB at the kernel's epoch, looked
+ * for one by one. -EAGAIN: the VPC changes too fast.
+ */
+int audit_probe(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err);
+/*
+ * Pure: what @explain did with a packet to @dst from a port in @table, against @want. Return: whether it is right; else
+ * what should have been and what was as text, and the route concerned.
+ */
+bool probe_is_right(const struct vpc_state *want, uint32_t table, const struct vpc_addr *dst,
+		    const struct kernel_explain *explain, struct probe_fault *ret_fault);
 
 /* -- blame.c: since when, and by which change ---------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One VPC's content. By digest: the kernel's, of its epoch, against the one that CDB's history has for that epoch; one
- * indexed row, whatever the VPC's size. Where they differ, or all entries are asked for: the kernel's snapshot first,
- * then CDB in one consistent snapshot, turned back to the kernel's epoch.
+ * One VPC's content. By digest: the kernel's, of its epoch, against the one that CDB's history has for that epoch; a
+ * few rows by their keys, whatever the VPC's size. Where they differ, or all entries are asked for: the kernel's
+ * snapshot first, then CDB in one consistent snapshot, turned back to the kernel's epoch.
  *
  * In this order CDB is never behind, unless it was restored from a backup, and that is said. The diff is lib/diff.c,
  * the same that the agent uses; nothing else is shared with it.
@@ -18,6 +18,7 @@
 #include "../lib/util.h"
 
 struct compare {
+	const struct audit *audit;
 	const struct report *report;
 	struct report_vpc *vpc;
 };
@@ -35,6 +36,13 @@ static enum finding_class class_of(enum vpc_diff_kind kind)
 	return FINDING_DIFFERENT;
 }
 
+static bool is_asked_for(const struct audit *audit, const struct vpc_diff_entry *entry)
+{
+	const struct vpc_route *route = entry->want_route ? entry->want_route : entry->have_route;
+
+	return !audit->has_table || (route && route->table == audit->table);
+}
+
 static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 {
 	const struct compare *c = arg;
@@ -45,6 +53,8 @@ static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 	bool has_have = entry->have_nexthop || entry->have_member || entry->have_route;
 	int ret;
 
+	if (!is_asked_for(c->audit, entry))
+		return 0;
 	if (entry->want_nexthop || entry->have_nexthop) {
 		const struct vpc_nl_nexthop *nh = entry->want_nexthop ? entry->want_nexthop : entry->have_nexthop;
 
@@ -91,10 +101,10 @@ static int compare_digest(const struct report *report, struct report_vpc *vpc, c
 			  vpc_digest_format(stated, have), NULL);
 }
 
-int audit_compare_states(const struct report *report, struct report_vpc *vpc, const struct vpc_state *want,
-			 const struct vpc_state *have)
+int audit_compare_states(const struct audit *audit, const struct report *report, struct report_vpc *vpc,
+			 const struct vpc_state *want, const struct vpc_state *have)
 {
-	struct compare c = { .report = report, .vpc = vpc };
+	struct compare c = { .audit = audit, .report = report, .vpc = vpc };
 	struct vpc_digest content = vpc_digest_of_state(have);
 	int ret;
 
@@ -120,27 +130,21 @@ static int check_want(const struct vpc_state *want, struct vpc_err *err)
 }
 
 /* Where the kernel's epoch stands in CDB's history: name, epochs and lag. */
-static int locate(const struct audit *audit, struct report_vpc *vpc, uint64_t epoch, struct cdb_epoch *ret_epoch,
-		  struct vpc_err *err)
+static void take_epoch(struct report_vpc *vpc, uint64_t epoch, const struct cdb_epoch *found)
 {
 	uint64_t now = now_wall_ms(), lag_ms;
-	int ret = cdb_epoch_get(audit->cdb, vpc->vni, epoch, ret_epoch, err);
 
-	if (ret)
-		return ret;
-	snprintf(vpc->name, sizeof(vpc->name), "%s", ret_epoch->name);
+	snprintf(vpc->name, sizeof(vpc->name), "%s", found->name);
 	vpc->kernel_epoch = epoch;
-	vpc->cdb_epoch = ret_epoch->now;
-	lag_ms = ret_epoch->newer_ms && ret_epoch->newer_ms < now ? now - ret_epoch->newer_ms : 0;
+	vpc->cdb_epoch = found->now;
+	lag_ms = found->newer_ms && found->newer_ms < now ? now - found->newer_ms : 0;
 	/* That of a port or of the VPC itself may be longer. */
 	if (lag_ms > vpc->lag_ms)
 		vpc->lag_ms = lag_ms;
-	return 0;
 }
 
-/* CDB's state at @epoch, in one snapshot. */
-static int load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t epoch, struct vpc_state *ret_want,
-		     struct vpc_err *err)
+int audit_load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t epoch, struct vpc_state *ret_want,
+		    struct vpc_err *err)
 {
 	struct cdb_epoch found;
 	struct vpc_err end_err;
@@ -149,7 +153,9 @@ static int load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t
 	ret = cdb_snapshot_begin(audit->cdb, err);
 	if (ret)
 		return ret;
-	ret = locate(audit, vpc, epoch, &found, err);
+	ret = cdb_epoch_get(audit->cdb, vpc->vni, epoch, &found, err);
+	if (!ret)
+		take_epoch(vpc, epoch, &found);
 	if (!ret)
 		ret = cdb_state_load(audit->cdb, ret_want->vni, ret_want, err);
 	if (!ret && ret_want->epoch < epoch)
@@ -175,21 +181,15 @@ static int verify(const struct audit *audit, struct report *report, struct repor
 }
 
 /* History never changes, so it does not matter that the kernel was asked a while ago. */
-static int compare_by_digest(const struct audit *audit, struct report_vpc *vpc, const struct kernel_vpc *kernel,
-			     struct vpc_err *err)
+static void compare_by_digest(struct report_vpc *vpc, const struct kernel_vpc *kernel, const struct cdb_epoch *found)
 {
-	struct cdb_epoch found;
-	int ret = locate(audit, vpc, kernel->epoch, &found, err);
-
-	if (ret)
-		return ret;
-	vpc->by_digest = found.known && kernel->epoch <= found.now && vpc_digest_equal(&found.digest, &kernel->digest);
-	if (vpc->by_digest) {
-		vpc->n_routes = kernel->n_routes;
-		vpc->n_nexthops = kernel->n_nexthops;
-		vpc->n_members = kernel->n_members;
-	}
-	return 0;
+	vpc->by_digest = found->known && kernel->epoch <= found->now &&
+			 vpc_digest_equal(&found->digest, &kernel->digest);
+	if (!vpc->by_digest)
+		return;
+	vpc->n_routes = kernel->n_routes;
+	vpc->n_nexthops = kernel->n_nexthops;
+	vpc->n_members = kernel->n_members;
 }
 
 static int compare_entries(const struct audit *audit, struct report *report, struct report_vpc *vpc,
@@ -203,10 +203,10 @@ static int compare_entries(const struct audit *audit, struct report *report, str
 	ret = kernel_dump(audit->kernel, vpc->vni, &have, err);
 	if (!ret) {
 		vpc->kernel_digest = have.digest;
-		ret = load_want(audit, vpc, have.epoch, &want, err);
+		ret = audit_load_want(audit, vpc, have.epoch, &want, err);
 	}
 	if (!ret)
-		ret = audit_compare_states(report, vpc, &want, &have);
+		ret = audit_compare_states(audit, report, vpc, &want, &have);
 	vpc_state_clear(&want);
 	vpc_state_clear(&have);
 	return ret;
@@ -230,7 +230,8 @@ static int add_lag(const struct audit *audit, struct report *report, struct repo
 	return ret;
 }
 
-int audit_content(const struct audit *audit, struct report *report, const struct kernel_vpc *kernel)
+int audit_content(const struct audit *audit, struct report *report, const struct kernel_vpc *kernel,
+		  const struct cdb_epoch *found)
 {
 	struct report_vpc *vpc = report_vpc(report, kernel->vni, NULL);
 	struct vpc_err err = { "" };
@@ -240,12 +241,18 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 		return -ENOMEM;
 	vpc->kernel_epoch = kernel->epoch;
 	vpc->kernel_digest = kernel->digest;
-	if (!audit->full)
-		ret = compare_by_digest(audit, vpc, kernel, &err);
+	if (!found->name[0])
+		ret = vpc_err_set(&err, -ENOENT, "there is no VPC with VNI %u in CDB any more", kernel->vni);
+	else
+		take_epoch(vpc, kernel->epoch, found);
+	if (!ret && !audit->full)
+		compare_by_digest(vpc, kernel, found);
 	if (!ret && !vpc->by_digest)
 		ret = compare_entries(audit, report, vpc, &err);
 	if (!ret && audit->verify)
 		ret = verify(audit, report, vpc, &err);
+	if (!ret && audit->probes)
+		ret = audit_probe(audit, report, vpc, &err);
 	if (!ret && vpc->cdb_epoch > vpc->kernel_epoch)
 		ret = add_lag(audit, report, vpc, &err);
 	if (ret == -ENOMEM)

@@ -18,14 +18,18 @@ void report_init(struct report *report, const char *host, size_t max_findings)
 	report->time_ms = now_wall_ms();
 }
 
+void finding_clear(struct finding *finding)
+{
+	free(finding->object);
+	free(finding->want);
+	free(finding->have);
+	free(finding->note);
+}
+
 static void findings_free(struct report_vpc *vpc)
 {
-	for (size_t i = 0; i < vpc->n_findings; i++) {
-		free(vpc->findings[i].object);
-		free(vpc->findings[i].want);
-		free(vpc->findings[i].have);
-		free(vpc->findings[i].note);
-	}
+	for (size_t i = 0; i < vpc->n_findings; i++)
+		finding_clear(&vpc->findings[i]);
 	free(vpc->findings);
 }
 
@@ -34,6 +38,10 @@ void report_clear(struct report *report)
 	for (size_t i = 0; i < report->n_vpcs; i++)
 		findings_free(&report->vpcs[i]);
 	free(report->vpcs);
+	free(report->repairs);
+	if (report->before)
+		report_clear(report->before);
+	free(report->before);
 	memset(report, 0, sizeof(*report));
 }
 
@@ -126,8 +134,9 @@ const char *failure_advice(int code)
 {
 	switch (-code) {
 	case ENODEV:
+		return "; load it with modprobe vpc";
 	case ENOENT:
-		return "; is vpc.ko loaded (modprobe vpc), the host known to CDB (vpcctl host show)?";
+		return "; lsmod shows the module, vpcctl host show the hosts that CDB knows";
 	case EPERM:
 	case EACCES:
 		return "; the kernel wants CAP_NET_ADMIN, CDB the account vpc_auditor (vpcctl db init --accounts)";
@@ -248,4 +257,19 @@ uint64_t report_lag_ms(const struct report *report)
 	for (size_t i = 0; i < report->n_vpcs; i++)
 		worst = report->vpcs[i].lag_ms > worst ? report->vpcs[i].lag_ms : worst;
 	return worst;
+}
+
+int report_exit_status(const struct report *report, uint64_t max_lag_ms)
+{
+	switch (report_result(report)) {
+	case RESULT_CONSISTENT:
+		return 0;
+	case RESULT_LAG:
+		return report_lag_ms(report) > max_lag_ms ? 3 : 0;
+	case RESULT_DRIFT:
+		return 1;
+	case RESULT_FAILED:
+		break;
+	}
+	return 2;
 }

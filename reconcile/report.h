@@ -71,11 +71,21 @@ struct report_vpc {
 	struct vpc_digest kernel_digest;	/* as the kernel states it */
 	uint64_t lag_ms;	/* since the oldest change that is not here was made */
 	bool by_digest;		/* epoch and digest agree with CDB's history; entries were not looked at */
+	size_t n_probes;	/* ways that were asked for */
 	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them; by digest: as the kernel has them */
 	char reason[640];		/* RESULT_FAILED */
 	uint64_t counts[FINDING_CLASSES];
 	struct finding *findings;	/* the first max_findings */
 	size_t n_findings, cap_findings;
+};
+
+/* What the agent was asked to put right. */
+struct report_repair {
+	uint32_t vni;		/* 0: the host itself */
+	uint64_t epoch;		/* it was to be at, or nothing was to be done */
+	uint64_t drifts;	/* before */
+	bool asked;
+	char answer[256];	/* why not */
 };
 
 struct report {
@@ -85,6 +95,10 @@ struct report {
 	size_t max_findings;	/* a VPC */
 	struct report_vpc *vpcs;
 	size_t n_vpcs, cap_vpcs;
+	struct report *before;	/* owned: what the agent was asked to repair, of which this is the end; NULL: nothing */
+	struct report_repair *repairs;	/* asked for, in vain or not */
+	size_t n_repairs;
+	char repair[160];	/* why the agent was not even asked; "": it was, or there was nothing */
 	char reason[640];	/* not empty: nothing could be compared at all */
 };
 
@@ -102,6 +116,7 @@ int report_add(const struct report *report, struct report_vpc *vpc, enum finding
 	       const char *object, const char *want, const char *have, struct finding **ret_finding);
 /* It turned out to be of another class; both are drift. */
 void report_reclass(struct report_vpc *vpc, struct finding *finding, enum finding_class class);
+void finding_clear(struct finding *finding);	/* frees what is in it */
 /* @note is copied, may be NULL. */
 void finding_note(struct finding *finding, enum finding_leg leg, const char *note);
 /* Marks @vpc as not compared: the reason, and what to do about @code (-errno). */
@@ -117,6 +132,13 @@ uint64_t report_drifts(const struct report_vpc *vpc);		/* the same without lag *
 enum vpc_result report_result(const struct report *report);
 /* How far behind the VPC is that is furthest behind. */
 uint64_t report_lag_ms(const struct report *report);
+
+/* What vpc_reconcile ends with: 0 consistent, 1 drift, 2 could not compare, 3 behind for longer than the limit. */
+int report_exit_status(const struct report *report, uint64_t max_lag_ms);
+
+/* One line, without its end: "h1: consistent: VPCs: ...". */
+#define SUMMARY_MAX 256
+const char *report_summary(const struct report *report, bool colours, char *buf);
 
 /* Both print to standard output; @verbose: consistent VPCs too. Return: 0, -EIO when writing failed. */
 int report_print_text(const struct report *report, bool verbose);

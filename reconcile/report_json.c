@@ -2,8 +2,10 @@
 /*
  * The report for programs. The members are the contract, described in doc/operations.md:
  * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name"?,"result","reason"?,"cdb_epoch",
- *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","counts":{class:n},
- *  "findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?}]}]}; VNI 0 is the host itself.
+ *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","probes","counts":{class:n},
+ *  "findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?}]}],
+ *  "no_repair"?,"repairs"?:[{"vni","epoch","drifts","asked","answer"?}],"before"?}; VNI 0 is the host itself,
+ * "before" the report that asked for the repairs.
  */
 #include "report.h"
 
@@ -50,6 +52,7 @@ static struct json_object *vpc_json(const struct report_vpc *vpc)
 	json_object_object_add(o, "routes", json_object_new_uint64(vpc->n_routes));
 	json_object_object_add(o, "nexthops", json_object_new_uint64(vpc->n_nexthops));
 	json_object_object_add(o, "members", json_object_new_uint64(vpc->n_members));
+	json_object_object_add(o, "probes", json_object_new_uint64(vpc->n_probes));
 	for (int i = 0; i < FINDING_CLASSES; i++)
 		json_object_object_add(counts, finding_class_name(i), json_object_new_uint64(vpc->counts[i]));
 	json_object_object_add(o, "counts", counts);
@@ -59,11 +62,27 @@ static struct json_object *vpc_json(const struct report_vpc *vpc)
 	return o;
 }
 
-int report_print_json(const struct report *report, bool pretty)
+static struct json_object *repairs_json(const struct report *report)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < report->n_repairs; i++) {
+		const struct report_repair *repair = &report->repairs[i];
+		struct json_object *o = json_object_new_object();
+
+		json_object_object_add(o, "vni", json_object_new_int64(repair->vni));
+		json_object_object_add(o, "epoch", json_object_new_uint64(repair->epoch));
+		json_object_object_add(o, "drifts", json_object_new_uint64(repair->drifts));
+		json_object_object_add(o, "asked", json_object_new_boolean(repair->asked));
+		add_string(o, "answer", repair->answer);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+static struct json_object *report_json(const struct report *report)
 {
 	struct json_object *o = json_object_new_object(), *vpcs = json_object_new_array();
-	int flags = JSON_C_TO_STRING_NOSLASHESCAPE | (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : 0);
-	int ret;
 
 	json_object_object_add(o, "v", json_object_new_int(1));
 	add_string(o, "host", report->host);
@@ -74,7 +93,20 @@ int report_print_json(const struct report *report, bool pretty)
 	for (size_t i = 0; i < report->n_vpcs; i++)
 		json_object_array_add(vpcs, vpc_json(&report->vpcs[i]));
 	json_object_object_add(o, "vpcs", vpcs);
-	ret = puts(json_object_to_json_string_ext(o, flags)) < 0 || fflush(stdout) ? -EIO : 0;
+	add_string(o, "no_repair", report->repair);
+	if (report->n_repairs)
+		json_object_object_add(o, "repairs", repairs_json(report));
+	if (report->before)
+		json_object_object_add(o, "before", report_json(report->before));
+	return o;
+}
+
+int report_print_json(const struct report *report, bool pretty)
+{
+	int flags = JSON_C_TO_STRING_NOSLASHESCAPE | (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : 0);
+	struct json_object *o = report_json(report);
+	int ret = puts(json_object_to_json_string_ext(o, flags)) < 0 || fflush(stdout) ? -EIO : 0;
+
 	json_object_put(o);
 	return ret;
 }

@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *colour(enum vpc_result result)
+static const char *colour(enum vpc_result result, bool colours)
 {
-	if (!isatty(STDOUT_FILENO))
+	if (!colours)
 		return "";
 	switch (result) {
 	case RESULT_CONSISTENT:
@@ -26,9 +26,9 @@ static const char *colour(enum vpc_result result)
 	return "";
 }
 
-static const char *colour_end(void)
+static const char *colour_end(bool colours)
 {
-	return isatty(STDOUT_FILENO) ? "\033[0m" : "";
+	return colours ? "\033[0m" : "";
 }
 
 /* Below a finding: where it broke, since when, by which change. */
@@ -77,7 +77,8 @@ static void print_vpc(const struct report *report, const struct report_vpc *vpc)
 		printf("VPC %u%s%s%s: ", vpc->vni, vpc->name[0] ? " (" : "", vpc->name, vpc->name[0] ? ")" : "");
 	else
 		printf("this host: ");
-	printf("%s%s%s", colour(vpc->result), vpc_result_name(vpc->result), colour_end());
+	printf("%s%s%s", colour(vpc->result, isatty(STDOUT_FILENO)), vpc_result_name(vpc->result),
+	       colour_end(isatty(STDOUT_FILENO)));
 	if (vpc->result == RESULT_FAILED)
 		printf(": %s", vpc->reason);
 	else if (vpc->vni && vpc->kernel_epoch)
@@ -88,29 +89,64 @@ static void print_vpc(const struct report *report, const struct report_vpc *vpc)
 	if (vpc->n_routes || vpc->n_nexthops)
 		printf(", %zu routes and %zu nexthops compared%s", vpc->n_routes, vpc->n_nexthops,
 		       vpc->by_digest ? " by digest" : "");
+	if (vpc->n_probes)
+		printf(", %zu ways probed", vpc->n_probes);
 	printf("\n");
 	print_findings(report, vpc);
 }
 
-int report_print_text(const struct report *report, bool verbose)
+const char *report_summary(const struct report *report, bool colours, char *buf)
 {
-	static const enum vpc_result order[] = { RESULT_DRIFT, RESULT_FAILED, RESULT_LAG, RESULT_CONSISTENT };
 	size_t n[4] = { 0 }, routes = 0;
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		for (size_t j = 0; j < report->n_vpcs; j++)
-			if (report->vpcs[j].result == order[i] && (verbose || order[i] != RESULT_CONSISTENT))
-				print_vpc(report, &report->vpcs[j]);
 	for (size_t i = 0; i < report->n_vpcs; i++) {
 		if (report->vpcs[i].vni)
 			n[report->vpcs[i].result]++;
 		routes += report->vpcs[i].n_routes;
 	}
+	snprintf(buf, SUMMARY_MAX,
+		 "%s: %s%s%s: VPCs: %zu consistent, %zu lagging, %zu drifted, %zu not compared; %zu routes in %.1f s",
+		 report->host, colour(report_result(report), colours), vpc_result_name(report_result(report)),
+		 colour_end(colours), n[RESULT_CONSISTENT], n[RESULT_LAG], n[RESULT_DRIFT], n[RESULT_FAILED], routes,
+		 report->duration_us / 1e6);
+	return buf;
+}
+
+static void print_repairs(const struct report *report)
+{
+	if (report->repair[0])
+		printf("no repair: %s\n", report->repair);
+	for (size_t i = 0; i < report->n_repairs; i++) {
+		const struct report_repair *repair = &report->repairs[i];
+
+		if (repair->vni)
+			printf("repair of VPC %u", repair->vni);
+		else
+			printf("repair of this host");
+		printf(" at epoch %" PRIu64 ", %" PRIu64 " differences: %s%s\n", repair->epoch, repair->drifts,
+		       repair->asked ? "the agent was asked" : "refused: ", repair->answer);
+	}
+	if (report->before)
+		printf("afterwards:\n");
+}
+
+int report_print_text(const struct report *report, bool verbose)
+{
+	static const enum vpc_result order[] = { RESULT_DRIFT, RESULT_FAILED, RESULT_LAG, RESULT_CONSISTENT };
+	char summary[SUMMARY_MAX];
+
+	if (report->before) {
+		report_print_text(report->before, verbose);
+		print_repairs(report);
+	}
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		for (size_t j = 0; j < report->n_vpcs; j++)
+			if (report->vpcs[j].result == order[i] && (verbose || order[i] != RESULT_CONSISTENT))
+				print_vpc(report, &report->vpcs[j]);
 	if (report->reason[0])
 		printf("nothing compared: %s\n", report->reason);
-	printf("%s: %s%s%s: VPCs: %zu consistent, %zu lagging, %zu drifted, %zu not compared; %zu routes in %.1f s\n",
-	       report->host, colour(report_result(report)), vpc_result_name(report_result(report)), colour_end(),
-	       n[RESULT_CONSISTENT], n[RESULT_LAG], n[RESULT_DRIFT], n[RESULT_FAILED], routes,
-	       report->duration_us / 1e6);
+	if (!report->before)
+		print_repairs(report);
+	printf("%s\n", report_summary(report, isatty(STDOUT_FILENO), summary));
 	return fflush(stdout) || ferror(stdout) ? -EIO : 0;
 }

@@ -41,10 +41,12 @@ done
 # The working configuration, with its passwords, is the operator's own and is never overwritten.
 install -D -m 644 scripts/systemd/vpc.conf.example "$destdir/etc/vpc/vpc.conf.example"
 install -D -m 644 scripts/systemd/agent.conf.example "$destdir/etc/vpc/agent.conf.example"
+install -D -m 644 scripts/systemd/reconcile.conf.example "$destdir/etc/vpc/reconcile.conf.example"
 install -D -m 644 scripts/systemd/vpc-agent.sysusers "$destdir/usr/lib/sysusers.d/vpc-agent.conf"
+install -D -m 644 scripts/systemd/vpc-reconcile.sysusers "$destdir/usr/lib/sysusers.d/vpc-reconcile.conf"
 
 if [[ -z $destdir ]]; then
 	depmod "$KVER"
-	! command -v systemd-sysusers > /dev/null || systemd-sysusers vpc-agent.conf
-	echo "Installed. Next: write /etc/vpc/vpc.conf and agent.conf after the examples beside them, \"systemctl daemon-reload\", and start the units."
+	! command -v systemd-sysusers > /dev/null || systemd-sysusers vpc-agent.conf vpc-reconcile.conf
+	echo "Installed. Next: write /etc/vpc/vpc.conf, agent.conf and reconcile.conf after the examples beside them, \"systemctl daemon-reload\", and start the units."
 fi

@@ -121,6 +121,26 @@ lab_synced red 100 h1
 wait_until "lab_reconcile h1 --max-lag 0" 30
 expect 0 '' lab_reconcile h1 --verify
 
+begin "ways to random destinations are those that CDB says"
+expect 0 ', [1-9][0-9]* ways probed$' lab_reconcile h1 -v --probe 40
+
+begin "a repair goes through the agent, is capped, and checked"
+lab_kernel route set 100 172.16.7.0/24 nexthop 8 table 1 netns h1
+expect 1 'no repair: 1 differences are more than --max-repairs 0: nothing was touched' lab_reconcile h1 --repair --max-repairs 0
+expect 1 '172.16.7.0/24' lab_reconcile h1 --table 1
+expect 0 'repair of VPC 100 at epoch [0-9]+, 1 differences: the agent was asked' lab_reconcile h1 --repair
+expect 0 '' lab_reconcile h1 --verify
+
+begin "a watch says what changes, and ends in order"
+lab_spawn watch vpc_reconcile -c "$(lab_conf)" -H h1 -n h1 --watch=1 --settle 500
+wait_until "(( \$(log_count watch '^h1: consistent') > 1 ))"
+lab_kernel route del 100 172.16.8.0/24 table 1 netns h1
+log_since watch 'missing +route table 1 172.16.8.0/24' 0
+same "$(log_count watch 'missing')" 1 "reports of one difference"
+expect 0 'afterwards' lab_reconcile h1 --repair
+wait_until "tail -n 1 $lab_dir/watch.log | grep -q '^h1: consistent'"
+lab_stop watch
+
 begin "a port that is not as CDB says, while no change is on its way"
 sql "UPDATE port SET flags = 1 WHERE dev = 't-a'"
 expect 1 'different +port t-a' lab_reconcile h1 --settle 500 --max-lag 0

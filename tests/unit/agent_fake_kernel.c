@@ -460,6 +460,47 @@ int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, st
 	return res;
 }
 
+/* Tables as they are, one lookup after the other, as far as a nexthop that is not local. */
+int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct kernel_explain *ret,
+		   struct vpc_err *err)
+{
+	const struct vpc_port *port = fake_kernel_port(lookup->ifname);
+	const struct vpc_state *state = port ? fake_kernel_vpc(port->vni) : NULL;
+	const struct vpc_nl_nexthop *nh = NULL;
+	uint32_t table;
+
+	if (!present || !state)
+		return present ? vpc_err_set(err, -ENOENT, "no port %s", lookup->ifname) : gone(err);
+	*ret = (struct kernel_explain){ .verdict = VPC_VERDICT_DROP, .reason = VPC_DROP_NO_ROUTE };
+	table = port->table;
+	do {
+		struct kernel_step *step = &ret->steps[ret->n_steps++];
+		const struct vpc_route *best = NULL;
+
+		*step = (struct kernel_step){ .step = VPC_STEP_ROUTE, .has_table = true, .table = table };
+		for (size_t i = 0; i < state->n_routes; i++)
+			if (state->routes[i].table == table &&
+			    vpc_prefix_has_addr(&state->routes[i].prefix, &lookup->dst) &&
+			    (!best || best->prefix.plen < state->routes[i].prefix.plen))
+				best = &state->routes[i];
+		if (!best)
+			return 0;
+		step->has_prefix = step->ok = true;
+		step->prefix = best->prefix;
+		nh = vpc_state_find_nexthop(state, best->nexthop);
+		ret->steps[ret->n_steps++] = (struct kernel_step){
+			.step = VPC_STEP_NEXTHOP, .ok = true, .has_nexthop = true, .nexthop = *nh
+		};
+		if (!table)
+			break;
+		table = 0;
+	} while (nh->type == VPC_NEXTHOP_LOCAL);
+	ret->reason = nh->type == VPC_NEXTHOP_BLACKHOLE ? VPC_DROP_BLACKHOLE :
+		      nh->type == VPC_NEXTHOP_PROHIBIT	? VPC_DROP_PROHIBIT :
+							  VPC_DROP_NO_UNDERLAY;
+	return 0;
+}
+
 int kernel_events_join(struct kernel *k, struct vpc_err *err)
 {
 	k->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

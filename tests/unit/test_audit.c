@@ -12,6 +12,7 @@
 #include "../../proto/agent_report.h"
 #include "../../reconcile/audit.h"
 #include "../../reconcile/legs.h"
+#include "../../reconcile/round.h"
 
 #define VNI 100
 #define DAY_S 86400
@@ -77,6 +78,28 @@ int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char *
 	if (!strcmp(path, vpc_path_host(HOST, "status", of)))
 		return vpc_host_status_format(&world.status, ret_data, ret_len);
 	return -ENOENT;
+}
+
+/* The agent does what it is asked for, at once. */
+static struct {
+	unsigned int asked;
+	uint32_t vni;
+	uint64_t epoch;
+	bool refuse;
+} resync;
+
+static void arrive(void);
+
+int agent_resync(const char *run_dir, const char *host, uint32_t vni, uint64_t epoch, unsigned int timeout_s,
+		 struct vpc_err *err)
+{
+	resync.asked++;
+	resync.vni = vni;
+	resync.epoch = epoch;
+	if (resync.refuse)
+		return vpc_err_set(err, -ESTALE, "VPC %u is at another epoch", vni);
+	arrive();
+	return 0;
 }
 
 int agent_ask(const char *run_dir, const char *host, unsigned int timeout_s, char **ret, size_t *ret_len,
@@ -210,13 +233,29 @@ static int teardown(void **state)
 
 struct how {
 	bool full, verify;
-	unsigned int max_lag_s;
+	unsigned int max_lag_s, probes;
+	uint64_t since_ms;
+	const char *table;
 };
+
+static struct audit audit_of(struct how how)
+{
+	return (struct audit){ .cdb = rig_cdb,
+			       .kernel = kernel,
+			       .host = HOST,
+			       .verify = how.verify,
+			       .full = how.full,
+			       .probes = how.probes,
+			       .since_ms = how.since_ms,
+			       .has_table = how.table,
+			       .table = how.table ? atoi(how.table) : 0,
+			       .max_lag_ms = how.max_lag_s * 1000ULL,
+			       .legs = legs };
+}
 
 static void look(struct how how)
 {
-	const struct audit audit = { .cdb = rig_cdb, .kernel = kernel, .host = HOST, .verify = how.verify,
-				     .full = how.full, .max_lag_ms = how.max_lag_s * 1000ULL, .legs = legs };
+	const struct audit audit = audit_of(how);
 
 	report_clear(&report);
 	report_init(&report, HOST, 100);
@@ -548,6 +587,81 @@ static void what_waits_in_the_outbox_is_lag_of_any_age(void **state)
 	assert_true(report_lag_ms(&report) > 1000ULL * DAY_S * 365);
 }
 
+static void probes_see_what_digests_do_not(void **state)
+{
+	make_world();
+	arrive();
+	look((struct how){ .probes = 200 });
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	assert_true(report.vpcs[0].n_probes > 50);
+	/* All routes of the table, so that the next probe inside of one meets it. */
+	for (size_t i = 0; i < fake_kernel_vpc(VNI)->n_routes; i++)
+		if (fake_kernel_vpc(VNI)->routes[i].nexthop == 7)
+			fake_kernel_vpc(VNI)->routes[i].nexthop = 8;
+	look((struct how){ 0 });
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	look((struct how){ .probes = 200 });
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	assert_int_equal(report.vpcs[0].findings[0].leg, LEG_KERNEL);
+	assert_true(report.vpcs[0].findings[0].cause.known);
+	assert_non_null(strstr(report.vpcs[0].findings[0].object, "way from tap1 to 172.16."));
+}
+
+static void one_table_and_since(void **state)
+{
+	make_world();
+	arrive();
+	kernel_route("172.16.7.0/24")->table = 2;
+	kernel_seal();
+	look((struct how){ .table = "2" });
+	assert_int_equal(only_finding()->class, FINDING_FOREIGN);
+	look((struct how){ .table = "1" });
+	assert_int_equal(only_finding()->class, FINDING_MISSING);
+	look((struct how){ .table = "3" });
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	look((struct how){ .since_ms = now_wall_ms() + 1000 });
+	assert_int_equal(report.n_vpcs, 0);
+	look((struct how){ .since_ms = now_wall_ms() - 600000 });
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+}
+
+static void repairs_are_asked_for_and_checked(void **state)
+{
+	const struct audit audit = audit_of((struct how){ 0 });
+	uint64_t epoch;
+
+	make_world();
+	arrive();
+	memset(&resync, 0, sizeof(resync));
+	look((struct how){ 0 });
+	assert_int_equal(repair_run(&audit, &config, 100, &report), 0);
+	assert_int_equal(resync.asked, 0);
+	assert_null(report.before);
+	wrong_nexthop();
+	epoch = fake_kernel_vpc(VNI)->epoch;
+	look((struct how){ 0 });
+	/* More than may be. */
+	assert_int_equal(repair_run(&audit, &config, 0, &report), 0);
+	assert_int_equal(resync.asked, 0);
+	assert_non_null(strstr(report.repair, "nothing was touched"));
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	/* The agent does not want to. */
+	resync.refuse = true;
+	look((struct how){ 0 });
+	assert_int_equal(repair_run(&audit, &config, 1, &report), 0);
+	assert_int_equal(resync.asked, 1);
+	assert_int_equal(resync.epoch, epoch);
+	assert_false(report.repairs[0].asked);
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	resync.refuse = false;
+	look((struct how){ 0 });
+	assert_int_equal(repair_run(&audit, &config, 1, &report), 0);
+	assert_int_equal(resync.vni, VNI);
+	assert_true(report.repairs[0].asked);
+	assert_int_equal(report_result(report.before), RESULT_DRIFT);
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+}
+
 /* Says why, and finds nothing: neither drift nor consistency. */
 static void not_compared(const char *says)
 {
@@ -608,6 +722,9 @@ int main(void)
 		cmocka_unit_test(the_kernel_against_itself),
 		cmocka_unit_test(a_missing_vpc),
 		cmocka_unit_test(what_waits_in_the_outbox_is_lag_of_any_age),
+		cmocka_unit_test(probes_see_what_digests_do_not),
+		cmocka_unit_test(one_table_and_since),
+		cmocka_unit_test(repairs_are_asked_for_and_checked),
 		cmocka_unit_test(what_cannot_be_compared_says_why),
 	};
 

@@ -13,6 +13,8 @@
 #include "../../lib/util.h"
 #include "../../reconcile/audit.h"
 #include "../../reconcile/legs.h"
+#include "../../reconcile/options.h"
+#include "../../reconcile/watch.h"
 
 static void state_fill(struct vpc_state *state, unsigned int n_routes)
 {
@@ -44,7 +46,7 @@ static struct outcome compare(const struct vpc_state *want, const struct vpc_sta
 
 	report_init(&report, "h1", max_findings);
 	vpc = report_vpc(&report, 100, "red");
-	assert_int_equal(audit_compare_states(&report, vpc, want, have), 0);
+	assert_int_equal(audit_compare_states(&(struct audit){ 0 }, &report, vpc, want, have), 0);
 	memcpy(o.counts, vpc->counts, sizeof(o.counts));
 	o.result = report_result(&report);
 	o.kept = vpc->n_findings;
@@ -344,6 +346,185 @@ static void legs_are_named_in_the_order_of_the_way(void **state)
 			 LEG_AGENT_KERNEL);
 }
 
+static void times_are_parsed(void **state)
+{
+	static const struct {
+		const char *text;
+		int ret;
+		uint64_t ms;
+	} table[] = {
+		{ "90s", 0, 1000000 - 90000 },	{ "2m", 0, 1000000 - 120000 }, { "1970-01-01T00:10:00Z", 0, 600000 },
+		{ "0s", 0, 1000000 },		{ "1d", -EINVAL, 0 },	       { "90", -EINVAL, 0 },
+		{ "s", -EINVAL, 0 },		{ "-5s", -EINVAL, 0 },	       { "5sx", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },		{ "yesterday", -EINVAL, 0 },   { "1970-01-01", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		uint64_t ms = 0;
+
+		assert_int_equal(options_time(table[i].text, 1000000, &ms), table[i].ret);
+		assert_int_equal(ms, table[i].ms);
+	}
+}
+
+static void options_are_parsed_and_refused(void **state)
+{
+	static const struct {
+		const char *argv[4];
+		int ret;
+	} table[] = {
+		{ { "x" }, 0 },
+		{ { "x", "--watch" }, 0 },
+		{ { "x", "--watch=3" }, 0 },
+		{ { "x", "--watch=0" }, -EINVAL },
+		{ { "x", "--probe", "0" }, -EINVAL },
+		{ { "x", "--table", "1024" }, -EINVAL },
+		{ { "x", "--max-repairs", "1x" }, -EINVAL },
+		{ { "x", "--since", "soon" }, -EINVAL },
+		{ { "x", "left" }, -EINVAL },
+		{ { "x", "--nonsense" }, -EINVAL },
+	};
+	struct options o;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		int argc = 0;
+
+		while (argc < 4 && table[i].argv[argc])
+			argc++;
+		assert_int_equal(options_parse(argc, (char **)table[i].argv, &o), table[i].ret);
+	}
+	assert_int_equal(options_parse(2, (char *[]){ "x", "--watch" }, &o), 0);
+	assert_int_equal(o.watch_s, 10);
+	assert_int_equal(o.max_repairs, 100);
+	assert_false(o.repair);
+	assert_int_equal(options_parse(3, (char *[]){ "x", "--table", "0" }, &o), 0);
+	assert_true(o.has_table);
+}
+
+/* The same as long as the same is wrong, in whatever order; young lag is not wrong. */
+static uint64_t signature_of(int what)
+{
+	struct report report;
+	struct report_vpc *vpc;
+	uint64_t signature;
+
+	report_init(&report, "h1", 10);
+	for (int i = 0; i < 2; i++) {
+		vpc = report_vpc(&report, 100 + (what == 1 ? 1 - i : i), NULL);
+		if (what)
+			report_add(&report, vpc, FINDING_MISSING, WHAT_PORT, what == 3 ? "port b" : "port a", "x", NULL,
+				   NULL);
+		if (what == 4 || what == 5) {
+			report_add(&report, vpc, FINDING_LAG, WHAT_CONTENT, "content", "x", "y", NULL);
+			vpc->lag_ms = what == 5 ? 70000 : 10;
+		}
+	}
+	report.duration_us = what * 1000;
+	signature = watch_signature(&report, 60000);
+	report_clear(&report);
+	return signature;
+}
+
+static void reports_are_printed_when_something_else_is_wrong(void **state)
+{
+	assert_int_equal(signature_of(1), signature_of(2));
+	assert_int_equal(signature_of(2), signature_of(4));
+	assert_int_not_equal(signature_of(0), signature_of(2));
+	assert_int_not_equal(signature_of(2), signature_of(3));
+}
+
+static void late_lag_is_news(void **state)
+{
+	struct report report;
+	struct report_vpc *vpc;
+	uint64_t young;
+
+	report_init(&report, "h1", 10);
+	young = watch_signature(&report, 1000);
+	vpc = report_vpc(&report, 100, NULL);
+	report_add(&report, vpc, FINDING_LAG, WHAT_CONTENT, "content", "x", "y", NULL);
+	assert_int_equal(report_exit_status(&report, 1000), 0);
+	assert_int_equal(watch_signature(&report, 1000), young);
+	vpc->lag_ms = 1001;
+	assert_int_equal(report_exit_status(&report, 1000), 3);
+	assert_int_not_equal(watch_signature(&report, 1000), young);
+	report_clear(&report);
+}
+
+static void rounds_are_spread_by_a_fifth(void **state)
+{
+	assert_int_equal(watch_delay_us(1000000, 0), 800000);
+	assert_int_equal(watch_delay_us(1000000, 1023), 1200000);
+	assert_in_range(watch_delay_us(1000000, 0xdeadbeef), 800000, 1200000);
+}
+
+/* Table 1 has 10/8 to 7 (blackhole) and 10.1/16 to 5 (local); the mapping 10.1.2.3 to 8 (a host). */
+static void probes_are_judged_step_by_step(void **state)
+{
+	static const struct vpc_nl_nexthop nexthops[] = {
+		{ .id = 5, .type = VPC_NEXTHOP_LOCAL },
+		{ .id = 7, .type = VPC_NEXTHOP_BLACKHOLE },
+		{ .id = 8, .type = VPC_NEXTHOP_GATEWAY, .family = AF_INET, .addr = { 192, 0, 2, 1 } },
+	};
+	static const struct vpc_route routes[] = {
+		{ 0, 8, { AF_INET, 32, { 10, 1, 2, 3 } } },
+		{ 1, 7, { AF_INET, 8, { 10 } } },
+		{ 1, 5, { AF_INET, 16, { 10, 1 } } },
+	};
+	struct vpc_addr mapped = { AF_INET, { 10, 1, 2, 3 } }, black = { AF_INET, { 10, 2, 0, 1 } },
+			nowhere = { AF_INET, { 11, 0, 0, 1 } };
+	struct kernel_step way[] = {
+		{ .step = VPC_STEP_ROUTE, .has_table = true, .table = 1, .has_prefix = true,
+		  .prefix = routes[2].prefix },
+		{ .step = VPC_STEP_NEXTHOP, .has_nexthop = true, .nexthop = nexthops[0] },
+		{ .step = VPC_STEP_ROUTE, .has_table = true, .table = 0, .has_prefix = true,
+		  .prefix = routes[0].prefix },
+		{ .step = VPC_STEP_NEXTHOP, .has_nexthop = true, .nexthop = nexthops[2] },
+	};
+	struct kernel_explain right = { .verdict = VPC_VERDICT_ENCAP, .n_steps = 4 }, e;
+	struct probe_fault fault;
+	struct vpc_state want;
+
+	vpc_state_init(&want, 100);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(vpc_state_add_nexthop(&want, &nexthops[i]), 0);
+		assert_int_equal(vpc_state_add_route(&want, &routes[i]), 0);
+	}
+	memcpy(right.steps, way, sizeof(way));
+	assert_true(probe_is_right(&want, 1, &mapped, &right, &fault));
+	/* The shorter prefix was found. */
+	e = right;
+	e.steps[0].prefix = routes[1].prefix;
+	assert_false(probe_is_right(&want, 1, &mapped, &e, &fault));
+	assert_non_null(strstr(fault.want, "10.1.0.0/16"));
+	assert_non_null(strstr(fault.have, "10.0.0.0/8"));
+	assert_int_equal(fault.route.nexthop, 5);
+	/* The mapping's nexthop is another one. */
+	e = right;
+	e.steps[3].nexthop.addr[3] = 9;
+	assert_false(probe_is_right(&want, 1, &mapped, &e, &fault));
+	assert_non_null(strstr(fault.have, "192.0.2.9"));
+	/* It ended before the mapping. */
+	e = right;
+	e.n_steps = 2;
+	assert_false(probe_is_right(&want, 1, &mapped, &e, &fault));
+	/* A blackhole drops, and for that reason. */
+	e = (struct kernel_explain){ .verdict = VPC_VERDICT_DROP, .reason = VPC_DROP_BLACKHOLE, .n_steps = 2 };
+	e.steps[0] = way[0];
+	e.steps[0].prefix = routes[1].prefix;
+	e.steps[1] = way[1];
+	e.steps[1].nexthop = nexthops[1];
+	assert_true(probe_is_right(&want, 1, &black, &e, &fault));
+	e.verdict = VPC_VERDICT_ENCAP;
+	assert_false(probe_is_right(&want, 1, &black, &e, &fault));
+	/* Without a route. */
+	e = (struct kernel_explain){ .verdict = VPC_VERDICT_DROP, .reason = VPC_DROP_NO_ROUTE, .n_steps = 1 };
+	e.steps[0] = (struct kernel_step){ .step = VPC_STEP_ROUTE, .has_table = true, .table = 1 };
+	assert_true(probe_is_right(&want, 1, &nowhere, &e, &fault));
+	assert_false(probe_is_right(&want, 1, &black, &e, &fault));
+	vpc_state_clear(&want);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -358,6 +539,12 @@ int main(void)
 		cmocka_unit_test(nothing_compared_is_a_failure),
 		cmocka_unit_test(presence_names_what_differs),
 		cmocka_unit_test(legs_are_named_in_the_order_of_the_way),
+		cmocka_unit_test(times_are_parsed),
+		cmocka_unit_test(options_are_parsed_and_refused),
+		cmocka_unit_test(reports_are_printed_when_something_else_is_wrong),
+		cmocka_unit_test(late_lag_is_news),
+		cmocka_unit_test(rounds_are_spread_by_a_fifth),
+		cmocka_unit_test(probes_are_judged_step_by_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

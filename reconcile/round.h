@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One audit after the other with the same connections: opened when they are needed, closed after a failure and opened
+ * again. Used by main.c once and by watch.c again and again.
+ */
+#ifndef VPC_RECONCILE_ROUND_H
+#define VPC_RECONCILE_ROUND_H
+
+#include "audit.h"
+#include "legs.h"
+#include "options.h"
+
+struct round {
+	const struct options *options;
+	const struct vpc_config *config;
+	const char *host;
+	struct cdb *cdb;
+	struct kernel *kernel;
+	struct legs *legs;
+};
+
+/* An audit, with repairs where they are asked for. What could not be compared is in the report; -ENOMEM only. */
+int round_run(struct round *round, struct report *ret_report);
+void round_close(struct round *round);
+
+/*
+ * repair.c: has the agent put right what @report found, looks again until it is or some time is over, and makes
+ * *@report what is found then, with what was before. Touches nothing when it is more than max_repairs. -ENOMEM only.
+ */
+int repair_run(const struct audit *audit, const struct vpc_config *config, unsigned int max_repairs,
+	       struct report *report);
+
+#endif
