@@ -8,6 +8,8 @@
 #   scripts/services.sh start DIR [mariadb] [zookeeper]     both by default; data of an earlier start is kept
 #   scripts/services.sh stop DIR [mariadb] [zookeeper]      waits until they are gone
 #   scripts/services.sh env DIR                             prints DIR/env: where they are, as shell assignments
+#
+# VPC_SERVICES_BIND=0.0.0.0 lets them be reached from elsewhere too: for a machine whose network namespace is its own.
 
 set -euo pipefail
 
@@ -23,6 +25,7 @@ for service; do
 done
 PATH=$PATH:/usr/sbin:/sbin
 deadline_s=60
+bind=${VPC_SERVICES_BIND:-127.0.0.1}
 
 # -- processes and ports -----------------------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ mariadb_prepare() {
 
 mariadb_spawn() {
 	TMPDIR="$dir/mariadb/tmp" spawn mariadb mariadbd --no-defaults --datadir="$dir/mariadb/data" --user="$(id -un)" \
-		--bind-address=127.0.0.1 --port="$1" --socket="$dir/mariadb/socket" --init-file="$dir/mariadb/init.sql" \
+		--bind-address="$bind" --port="$1" --socket="$dir/mariadb/socket" --init-file="$dir/mariadb/init.sql" \
 		--skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-allowed-packet=64M \
 		--innodb-buffer-pool-size=256M --innodb-log-file-size=128M --innodb-flush-log-at-trx-commit=2 \
 		--innodb-use-native-aio=0
@@ -130,7 +133,7 @@ zookeeper_spawn() {
 	cat > "$dir/zookeeper/zoo.cfg" <<-END
 		dataDir=$dir/zookeeper/data
 		clientPort=$1
-		clientPortAddress=127.0.0.1
+		clientPortAddress=$bind
 		tickTime=1000
 		maxClientCnxns=0
 		admin.enableServer=false
