@@ -366,6 +366,8 @@ static int open_handle(struct zk *zk)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!zk->zh)
 		return saved ? -saved : -EINVAL;
+	/* Else it looks the servers' names up each time before it waits for the socket, and not only to connect. */
+	zoo_set_servers_resolution_delay(zk->zh, -1);
 	return present_credential(zk);
 }
 

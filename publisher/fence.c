@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,16 @@ char *pub_who_am_i(char *buf)
 	gethostname(name, sizeof(name) - 1);
 	snprintf(buf, PUB_WHO_MAX, "%s:%ld", name, (long)getpid());
 	return buf;
+}
+
+int pub_wait(struct publisher *p)
+{
+	struct pollfd pfd = { .fd = zk_fd(p->zk), .events = POLLIN };
+	uint64_t until = zk_next_deadline_us(p->zk), now = now_monotonic_us();
+
+	poll(&pfd, 1, until <= now ? 0 : until - now > 1000000 ? 1000 : (int)((until - now + 999) / 1000));
+	zk_dispatch(p->zk);
+	return p->stop ? -EINTR : 0;
 }
 
 /* Once: read and write under its version. -EBADE, -EEXIST: somebody else was quicker. */

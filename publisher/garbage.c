@@ -1,42 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Old snapshots and deltas. Readers follow HEAD and may still be reading what it named a moment ago, so what it
- * names no longer is deleted after a delay. What is due is known in memory only: the first time that a publisher
- * touches a VPC, and after each new snapshot, it looks at the VPC's children, so that nothing is left over for
- * good when it is killed. A node is due once, however often it is seen; one that cannot be deleted lets the others
- * go first and is tried again later.
+ * Old snapshots and deltas: what is due when. Readers follow HEAD and may still be reading what it named a moment ago,
+ * so what it names no longer is deleted after a delay (collect.c). That is known in memory only: the first time that a
+ * publisher touches a VPC it looks at the VPC's children, so that nothing is left over for good when it is killed. A
+ * node is due once, however often it is seen.
  */
-#include "publisher.h"
+#include "garbage.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "../lib/log.h"
 #include "../lib/util.h"
 
-#define DELETE_AT_ONCE 100 /* nodes in one multi */
-#define COLLECT_MAX 16 /* nodes in one round: publishing goes on in between */
 #define AGAIN_US 1000000 /* no sooner is a deletion that failed tried again */
+#define NODES_MAX 100000 /* that wait: with more of them the delay is shortened, ZooKeeper has them in memory */
 
-struct node {
-	TAILQ_ENTRY(node) link;
-	uint64_t due_us;
-	uint32_t vni;
-	int failed; /* how the last try ended, and has been reported */
-	char name[24]; /* "s7", "l9" */
-};
-
-TAILQ_HEAD(queue, node);
+TAILQ_HEAD(queue, garbage_node);
 
 struct pub_garbage {
 	struct queue queue; /* by due_us */
-	void *tree; /* tsearch(3): the same entries, by VPC and name */
+	void *tree; /* tsearch(3): the same entries and those taken, by VPC and first node */
 	uint64_t delay_us;
+	uint64_t n_nodes; /* in the queue; a snapshot's chunks are not counted */
 	uint8_t touched[(VPC_VNI_MAX + 1) / 8];
 };
 
@@ -52,11 +40,15 @@ int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage)
 	return 0;
 }
 
-static int entry_cmp(const void *a, const void *b)
+static int node_cmp(const void *a, const void *b)
 {
-	const struct node *x = a, *y = b;
+	const struct garbage_node *x = a, *y = b;
 
-	return x->vni != y->vni ? (x->vni < y->vni ? -1 : 1) : strcmp(x->name, y->name);
+	if (x->vni != y->vni)
+		return x->vni < y->vni ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind - y->kind;
+	return x->from < y->from ? -1 : x->from > y->from;
 }
 
 void pub_garbage_free(struct pub_garbage *garbage)
@@ -71,52 +63,99 @@ void pub_garbage_forget(struct pub_garbage *garbage)
 	memset(garbage->touched, 0, sizeof(garbage->touched));
 }
 
-/* From the end: only entries that failed have another delay than the rest. */
-static void enqueue(struct pub_garbage *garbage, struct node *entry, uint64_t delay_us)
+static uint64_t count(const struct garbage_node *node)
 {
-	struct node *before = TAILQ_LAST(&garbage->queue, queue);
-
-	entry->due_us = now_monotonic_us() + delay_us;
-	while (before && before->due_us > entry->due_us)
-		before = TAILQ_PREV(before, queue, link);
-	if (before)
-		TAILQ_INSERT_AFTER(&garbage->queue, before, entry, link);
-	else
-		TAILQ_INSERT_HEAD(&garbage->queue, entry, link);
+	return node->to - node->from + 1;
 }
 
-/* Is the child part of what HEAD offers? Names that are none of ours count as named: they are left alone. */
-static bool named(const struct vpc_head *head, const char *name)
+/* From the end: only entries that failed have another delay than the rest. */
+static void enqueue(struct pub_garbage *garbage, struct garbage_node *node, uint64_t delay_us)
 {
-	uint64_t epoch;
+	struct garbage_node *before = TAILQ_LAST(&garbage->queue, queue);
+
+	node->due_us = now_monotonic_us() + delay_us;
+	while (before && before->due_us > node->due_us)
+		before = TAILQ_PREV(before, queue, link);
+	if (before)
+		TAILQ_INSERT_AFTER(&garbage->queue, before, node, link);
+	else
+		TAILQ_INSERT_HEAD(&garbage->queue, node, link);
+	garbage->n_nodes += count(node);
+}
+
+struct garbage_node *garbage_due(const struct pub_garbage *garbage)
+{
+	struct garbage_node *node = TAILQ_FIRST(&garbage->queue);
+
+	if (!node || (node->due_us > now_monotonic_us() && (node->failed || garbage->n_nodes <= NODES_MAX)))
+		return NULL;
+	return node;
+}
+
+void garbage_take(struct pub_garbage *garbage, struct garbage_node *node)
+{
+	TAILQ_REMOVE(&garbage->queue, node, link);
+	garbage->n_nodes -= count(node);
+}
+
+void garbage_gone(struct pub_garbage *garbage, struct garbage_node *node)
+{
+	tdelete(node, &garbage->tree, node_cmp);
+	free(node);
+}
+
+void garbage_again(struct pub_garbage *garbage, struct garbage_node *node, bool at_once)
+{
+	enqueue(garbage, node, at_once ? 0 : garbage->delay_us > AGAIN_US ? garbage->delay_us : AGAIN_US);
+}
+
+bool garbage_named(const struct vpc_head *head, const struct garbage_node *node)
+{
+	if (node->kind == 's')
+		return node->from == head->snapshot;
+	return node->to >= head->oldest && node->from <= head->epoch;
+}
+
+/* Names that are none of ours are left alone. */
+static bool parse(const char *name, struct garbage_node *ret_node)
+{
 	char *end;
 
 	if ((*name != 's' && *name != 'l') || name[1] < '0' || name[1] > '9')
-		return true;
-	epoch = strtoull(name + 1, &end, 10);
-	if (*end)
-		return true;
-	return *name == 's' ? epoch == head->snapshot : epoch >= head->oldest && epoch <= head->epoch;
+		return false;
+	ret_node->kind = *name;
+	ret_node->from = strtoull(name + 1, &end, 10);
+	ret_node->to = ret_node->from;
+	return !*end;
 }
 
-static int add(struct pub_garbage *garbage, uint32_t vni, const char *name)
+static int add_one(struct pub_garbage *garbage, const struct garbage_node *what)
 {
-	struct node *entry, **found;
+	struct garbage_node *node = malloc(sizeof(*node)), **found;
 
-	if (strlen(name) >= sizeof(entry->name))
-		return 0;
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
+	if (!node)
 		return -ENOMEM;
-	entry->vni = vni;
-	strcpy(entry->name, name);
-	found = tsearch(entry, &garbage->tree, entry_cmp);
-	if (!found || *found != entry) {
-		free(entry);
+	*node = *what;
+	found = tsearch(node, &garbage->tree, node_cmp);
+	if (!found || *found != node) {
+		free(node);
 		return found ? 0 : -ENOMEM;
 	}
-	enqueue(garbage, entry, garbage->delay_us);
+	enqueue(garbage, node, garbage->delay_us);
 	return 0;
+}
+
+/* In pieces that are deleted at once. */
+static int add(struct pub_garbage *garbage, const struct garbage_node *what)
+{
+	struct garbage_node piece = *what;
+	int r = 0;
+
+	for (; !r && piece.from <= what->to; piece.from = piece.to + 1) {
+		piece.to = what->to - piece.from < GARBAGE_ROW_MAX ? what->to : piece.from + GARBAGE_ROW_MAX - 1;
+		r = add_one(garbage, &piece);
+	}
+	return r;
 }
 
 bool pub_garbage_knows(const struct publisher *p, uint32_t vni)
@@ -126,15 +165,41 @@ bool pub_garbage_knows(const struct publisher *p, uint32_t vni)
 
 int pub_garbage_note(struct publisher *p, const struct pub_head *head, char *const *names, size_t n)
 {
-	size_t i;
+	_cleanup_free_ struct garbage_node *nodes = calloc(n + 1, sizeof(*nodes));
+	size_t i, j, found = 0;
 	int r = 0;
 
-	for (i = 0; i < n && !r; i++)
-		if (!named(&head->head, names[i]))
-			r = add(p->garbage, head->head.vni, names[i]);
+	if (!nodes)
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		struct garbage_node node = { .vni = head->head.vni };
+
+		if (parse(names[i], &node) && !garbage_named(&head->head, &node))
+			nodes[found++] = node;
+	}
+	qsort(nodes, found, sizeof(*nodes), node_cmp);
+	for (i = 0; i < found && !r; i = j) {
+		for (j = i + 1; j < found && nodes[i].kind == 'l' && nodes[j].kind == 'l' &&
+				nodes[j].from <= nodes[i].to + 1; j++)
+			nodes[i].to = nodes[j].to;
+		r = add(p->garbage, &nodes[i]);
+	}
 	if (!r)
 		p->garbage->touched[head->head.vni / 8] |= 1 << head->head.vni % 8;
 	return r;
+}
+
+int pub_garbage_past(struct publisher *p, const struct vpc_head *was, const struct vpc_head *is, struct vpc_err *err)
+{
+	struct garbage_node snapshot = { .vni = is->vni, .kind = 's', .from = was->snapshot, .to = was->snapshot };
+	struct garbage_node deltas = { .vni = is->vni, .kind = 'l', .from = was->oldest, .to = is->oldest - 1 };
+	int r = 0;
+
+	if (was->snapshot != is->snapshot)
+		r = add(p->garbage, &snapshot);
+	if (!r && deltas.from <= deltas.to)
+		r = add(p->garbage, &deltas);
+	return r ? vpc_err_set(err, r, "out of memory") : 0;
 }
 
 int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err)
@@ -152,96 +217,4 @@ int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool aga
 	r = pub_garbage_note(p, head, names, n);
 	zk_names_free(names, n);
 	return r ? vpc_err_set(err, r, "out of memory") : 0;
-}
-
-/* Deletes those children of @path that have none themselves, some in one step. */
-static int delete_leaves(struct publisher *p, const char *path, char **names, size_t n, struct vpc_err *err)
-{
-	_cleanup_free_ char(*paths)[VPC_ZNODE_PATH_MAX] = calloc(DELETE_AT_ONCE, sizeof(*paths));
-	struct zk_op ops[DELETE_AT_ONCE + 1];
-	size_t i, some = 0;
-	int r = 0;
-
-	if (!paths)
-		return vpc_err_set(err, -ENOMEM, "out of memory");
-	for (i = 0; i < n && !r; i++) {
-		if (*names[i] != 's') {
-			snprintf(paths[some], sizeof(paths[some]), "%s/%s", path, names[i]);
-			ops[some + 1] = (struct zk_op){ .type = ZK_OP_DELETE, .path = paths[some], .version = -1 };
-			some++;
-		}
-		if (some == DELETE_AT_ONCE || (some && i == n - 1)) {
-			r = pub_multi(p, ops, some + 1, NULL, err);
-			some = 0;
-		}
-	}
-	return r;
-}
-
-int pub_delete_tree(struct publisher *p, const char *path, struct vpc_err *err)
-{
-	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = path, .version = -1 } };
-	char child[VPC_ZNODE_PATH_MAX];
-	char **names;
-	size_t i, n;
-	int r;
-
-	r = pub_children(p, path, &names, &n, err);
-	if (r)
-		return r == -ENOENT ? 0 : r;
-	for (i = 0; i < n && !r; i++) {
-		if (*names[i] != 's')
-			continue;
-		snprintf(child, sizeof(child), "%s/%s", path, names[i]);
-		r = pub_delete_tree(p, child, err);
-	}
-	if (!r)
-		r = delete_leaves(p, path, names, n, err);
-	zk_names_free(names, n);
-	return r ? r : pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
-}
-
-/* Deletes it, if HEAD still does not name it. */
-static int collect_one(struct publisher *p, const struct node *entry, struct vpc_err *err)
-{
-	char path[VPC_ZNODE_PATH_MAX + 32];
-	struct pub_head head;
-	int r;
-
-	r = pub_head_read(p, entry->vni, &head, err);
-	if (r || head.state != PUB_HEAD_GOOD || named(&head.head, entry->name))
-		return r;
-	vpc_path_vpc(entry->vni, path);
-	snprintf(path + strlen(path), sizeof(path) - strlen(path), "/%s", entry->name);
-	r = pub_delete_tree(p, path, err);
-	if (!r)
-		log_debug("%s: deleted", path);
-	return r;
-}
-
-int pub_garbage_collect(struct publisher *p, struct vpc_err *err)
-{
-	struct pub_garbage *garbage = p->garbage;
-	struct node *entry;
-	int r, i;
-
-	for (i = 0; i < COLLECT_MAX; i++) {
-		entry = TAILQ_FIRST(&garbage->queue);
-		if (!entry || entry->due_us > now_monotonic_us())
-			break;
-		r = collect_one(p, entry, err);
-		if (r && (p->stop || p->fenced || p->zk_trouble))
-			return r;
-		TAILQ_REMOVE(&garbage->queue, entry, link);
-		if (!r) {
-			tdelete(entry, &garbage->tree, entry_cmp);
-			free(entry);
-			continue;
-		}
-		if (r != entry->failed)
-			log_warn("%s: it is not deleted, trying again later", err->text);
-		entry->failed = r;
-		enqueue(garbage, entry, garbage->delay_us > AGAIN_US ? garbage->delay_us : AGAIN_US);
-	}
-	return 0;
 }

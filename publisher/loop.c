@@ -23,6 +23,7 @@
 #define ONCE_TRIES 3
 #define STAND_BY_MS 2000 /* between two looks at CDB, and at the candidates should a watch be lost */
 #define SUMMARY_US 10000000
+#define COALESCE_US 45000 /* from one round to the next; with the rest of a round 50 ms */
 
 /* Sleeps, with ZooKeeper's client served; ends early when we are to stop, or something happened. */
 static void pause_ms(struct publisher *p, unsigned int ms)
@@ -201,15 +202,28 @@ static int connect_all(struct publisher *p, struct vpc_err *err)
 	return r;
 }
 
+/*
+ * Something was published: what else the same VPCs are changed by meanwhile is published together. A change after a
+ * time without any does not wait, and nothing does that waits already.
+ */
+static void coalesce(struct publisher *p, uint64_t start_us)
+{
+	uint64_t took_us = now_monotonic_us() - start_us;
+
+	if (took_us < COALESCE_US)
+		pause_ms(p, (COALESCE_US - took_us) / 1000);
+}
+
 int pub_run(struct publisher *p, struct vpc_err *err)
 {
-	uint64_t good_us = now_monotonic_us();
+	uint64_t good_us = now_monotonic_us(), start_us;
 	struct pub_round round;
 	int r = 0, tries = 0;
 
 	p->wait_ms = WAIT_FIRST_MS;
 	while (!p->stop) {
 		r = connect_all(p, err);
+		start_us = now_monotonic_us();
 		if (!r && !p->emptied)
 			r = pub_round(p, &round, err);
 		if (r || p->stop || p->emptied)
@@ -239,6 +253,8 @@ int pub_run(struct publisher *p, struct vpc_err *err)
 		}
 		if (!round.done)
 			pause_ms(p, p->config->poll_ms);
+		else if (!p->once && !round.full)
+			coalesce(p, start_us);
 	}
 	summary(p, true);
 	return p->stop || p->emptied ? 0 : r;

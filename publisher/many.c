@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,15 +39,7 @@ int many_failed(struct many *many, int res, const char *path)
 
 int many_wait(struct many *many)
 {
-	struct publisher *p = many->p;
-	struct pollfd pfd = { .fd = zk_fd(p->zk), .events = POLLIN };
-	uint64_t until = zk_next_deadline_us(p->zk), now = now_monotonic_us();
-
-	if (many->res)
-		return many->res;
-	poll(&pfd, 1, until <= now ? 0 : until - now > 1000000 ? 1000 : (int)((until - now + 999) / 1000));
-	zk_dispatch(p->zk);
-	if (p->stop && !many->res) {
+	if (!many->res && pub_wait(many->p)) {
 		many->res = -EINTR;
 		strcpy(many->text, "stopped");
 	}

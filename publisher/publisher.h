@@ -9,9 +9,9 @@
  *   round.c     one round: reads the outbox, calls the others, deletes rows that are done
  *   many.c      many VPCs: deltas and HEADs together            pack.c      several VPCs in a multi, several multis
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
- *   host.c      one host's ports                                garbage.c   what HEAD no longer names, a minute later
+ *   host.c      one host's ports                                retry.c     what failed, and when to try it again
+ *   garbage.c   what HEAD no longer names                       collect.c   deletes it, a minute later
  *   protect.c   who may write what in a tree that is there, and a host's own part
- *   retry.c     what failed, and when to try it again
  *
  * Whatever is done is done again from what CDB and ZooKeeper say, so the process may be killed at any point.
  */
@@ -93,6 +93,7 @@ void pub_election_leave(struct publisher *p);
 /* round.c */
 struct pub_round {
 	size_t done, left; /* keys */
+	bool full; /* there may be more rows than were read */
 	bool broken; /* a server went away in the middle, or we were fenced off */
 	char text[sizeof(((struct vpc_err *)NULL)->text)]; /* how */
 };
@@ -118,6 +119,8 @@ int pub_multi(struct publisher *p, struct zk_op *ops, size_t n, size_t *ret_fail
 /* For who writes without waiting: the first step, and what a failure at @path means. */
 void pub_fence_op(const struct publisher *p, struct zk_op *ret_op);
 int pub_multi_failed(struct publisher *p, int res, const char *path, struct vpc_err *err);
+/* Serves ZooKeeper's client once something has come, or is late. -EINTR: we are to stop. */
+int pub_wait(struct publisher *p);
 /* -ENOENT without a text, everything else with. */
 int pub_get(struct publisher *p, const char *path, char **ret_data, size_t *ret_len, int *ret_version,
 	    struct vpc_err *err);
@@ -176,8 +179,11 @@ void pub_garbage_forget(struct pub_garbage *garbage);
 /* Whether the VPC has been looked through. pub_garbage_note() is for who has read its children already; -ENOMEM. */
 bool pub_garbage_knows(const struct publisher *p, uint32_t vni);
 int pub_garbage_note(struct publisher *p, const struct pub_head *head, char *const *names, size_t n);
+/* What HEAD has let go of from @was to @is, all of which is there. */
+int pub_garbage_past(struct publisher *p, const struct vpc_head *was, const struct vpc_head *is, struct vpc_err *err);
 /* Notes everything below the VPC that HEAD does not name. Once for each VPC, unless @again. */
 int pub_garbage_sweep(struct publisher *p, const struct pub_head *head, bool again, struct vpc_err *err);
+/* collect.c */
 /* Deletes some of what is due. What cannot be deleted is reported here; an error means no connection, or fenced off. */
 int pub_garbage_collect(struct publisher *p, struct vpc_err *err);
 /* Deletes a node, its children, and the children of snapshots among them. */

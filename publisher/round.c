@@ -225,7 +225,8 @@ static int list_all(struct publisher *p, struct vpc_err *err)
 }
 
 /* The outbox, and what is left of --all's list. */
-static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err)
+static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, bool *ret_full,
+		     struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
 	struct cdb_outbox *both;
@@ -246,6 +247,7 @@ static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *
 	qsort(both, n + p->n_listed, sizeof(*both), row_cmp);
 	*ret_rows = both;
 	*ret_n = n + p->n_listed;
+	*ret_full = n == ROWS_MAX;
 	return 0;
 }
 
@@ -272,7 +274,7 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	int r;
 
 	*round = (struct pub_round){};
-	r = read_rows(p, &rows, &n, err);
+	r = read_rows(p, &rows, &n, &round->full, err);
 	if (r) {
 		pub_trouble(p, "CDB cannot be read", err->text);
 		pub_drop_cdb(p);

@@ -259,7 +259,7 @@ static int bring_forward(struct publisher *p, struct pub_head *head, const struc
 int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
 {
 	struct pub_head head;
-	uint64_t snapshot;
+	struct vpc_head was;
 	struct cdb_vpc vpc;
 	int r;
 
@@ -268,14 +268,17 @@ int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
 		r = pub_cdb(p, cdb_vpc_get(p->cdb, vni, &vpc, err));
 	if (r)
 		return r;
-	snapshot = head.head.snapshot;
+	was = head.head;
 	if (head.state == PUB_HEAD_GOOD)
 		r = bring_forward(p, &head, &vpc, err);
 	else
 		r = pub_snapshot(p, vni, &head, false, err);
 	if (r)
 		return r;
-	return pub_garbage_sweep(p, &head, head.head.snapshot != snapshot, err);
+	/* A log that was kept has no hole: no need to look what is there. */
+	if (head.head.oldest <= head.head.epoch && pub_garbage_knows(p, vni))
+		return pub_garbage_past(p, &was, &head.head, err);
+	return pub_garbage_sweep(p, &head, head.head.snapshot != was.snapshot, err);
 }
 
 int pub_vpc_gone(struct publisher *p, uint32_t vni, struct vpc_err *err)

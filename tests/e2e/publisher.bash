@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What publisher.bats works with: private servers for the file, publishers in the background, and what CDB and ZooKeeper
-# say of a VPC.
+# What publisher.bats and publisher_many.bats work with: private servers for the file, publishers in the background, and
+# what CDB and ZooKeeper say of a VPC.
 
 # bats runs all of it under errexit; env is written at run time; pids have no blanks.
 # shellcheck disable=SC2164,SC1091,SC2206,SC2013
@@ -118,4 +118,32 @@ import() {
 	file=$(mktemp -p "$BATS_TEST_TMPDIR")
 	awk -v n="$2" -v b="$3" 'BEGIN { for (i = 0; i < n; i++) printf "100.%d.%d.%d/32 1\n", b + int(i / 65536), int(i / 256) % 256, i % 256 }' > "$file"
 	vpcctl route import vpc "v$1" table 1 file "$file"
+}
+
+# VPCs FIRST to FIRST+N-1, for build/tools/changes: vpcs FIRST N
+vpcs() {
+	local vni
+	for ((vni = $1; vni < $1 + $2; vni++)); do
+		printf 'vpc add v%d vni %d range 10.0.0.0/8\nsubnet add s vpc v%d prefix 10.1.0.0/16\n' $vni $vni $vni
+		printf 'nexthop add vpc v%d id 1 type blackhole\nnexthop add vpc v%d id 2 type prohibit\n' $vni $vni
+	done > "$BATS_TEST_TMPDIR/vpcs"
+	vpcctl -b "$BATS_TEST_TMPDIR/vpcs"
+}
+
+# All that CDB's history says of these VPCs, "VNI EPOCH DIGEST"
+history() {
+	sql "SELECT vni, epoch, LOWER(CONCAT(LPAD(HEX(digest0), 16, '0'), LPAD(HEX(digest1), 16, '0'))) FROM change_log
+		WHERE vni >= $1 AND vni < $1 + $2" | tr '\t' ' ' | sort
+}
+
+# What ZooKeeper has of them, exactly as CDB: each HEAD is CDB's epoch, each delta is the history's, written once, and they
+# add up to every digest. exactly FIRST N
+exactly() {
+	local cdb=$BATS_TEST_TMPDIR/cdb zk=$BATS_TEST_TMPDIR/zk
+	history "$1" "$2" > "$cdb"
+	zkcat log "$1" "$2" > "$zk.log" || return
+	sort -u "$zk.log" > "$zk"
+	[[ -z $(comm -13 "$cdb" "$zk") ]] || { echo "not in CDB's history:"; comm -13 "$cdb" "$zk" | head; return 1; }
+	diff <(sort -k1,1n -k2,2n "$cdb" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort) \
+		<(sort -k1,1n -k2,2n "$zk" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort)
 }

@@ -236,34 +236,6 @@ logged_twice() { (($(grep -c -e "$1" "$LOG") >= 2)); }
 	[[ $(grep -c "publishing as" "$LOG") = 2 ]]
 }
 
-# VPCs FIRST to FIRST+N-1, for build/tools/changes: vpcs FIRST N
-vpcs() {
-	local vni
-	for ((vni = $1; vni < $1 + $2; vni++)); do
-		printf 'vpc add v%d vni %d range 10.0.0.0/8\nsubnet add s vpc v%d prefix 10.1.0.0/16\n' $vni $vni $vni
-		printf 'nexthop add vpc v%d id 1 type blackhole\nnexthop add vpc v%d id 2 type prohibit\n' $vni $vni
-	done > "$BATS_TEST_TMPDIR/vpcs"
-	vpcctl -b "$BATS_TEST_TMPDIR/vpcs"
-}
-
-# All that CDB's history says of these VPCs, "VNI EPOCH DIGEST"
-history() {
-	sql "SELECT vni, epoch, LOWER(CONCAT(LPAD(HEX(digest0), 16, '0'), LPAD(HEX(digest1), 16, '0'))) FROM change_log
-		WHERE vni >= $1 AND vni < $1 + $2" | tr '\t' ' ' | sort
-}
-
-# What ZooKeeper has of them, exactly as CDB: each HEAD is CDB's epoch, each delta is the history's, written once, and they
-# add up to every digest. exactly FIRST N
-exactly() {
-	local cdb=$BATS_TEST_TMPDIR/cdb zk=$BATS_TEST_TMPDIR/zk
-	history "$1" "$2" > "$cdb"
-	zkcat log "$1" "$2" > "$zk.log" || return
-	sort -u "$zk.log" > "$zk"
-	[[ -z $(comm -13 "$cdb" "$zk") ]] || { echo "not in CDB's history:"; comm -13 "$cdb" "$zk" | head; return 1; }
-	diff <(sort -k1,1n -k2,2n "$cdb" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort) \
-		<(sort -k1,1n -k2,2n "$zk" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort)
-}
-
 # For SECONDS, under RATE changes a second in N VPCs from FIRST on, the leader of three publishers is killed or stopped at
 # random: chaos FIRST N RATE SECONDS
 chaos() {
@@ -519,54 +491,6 @@ connections() { sql "SHOW GLOBAL STATUS LIKE 'Connections'" | cut -f 2; }
 	vpcctl route del 100.66.0.7/32 vpc v121
 	wait_for in_step 121
 	[[ $(grep -c "s$first: deleted" "$LOG") = 1 ]]
-}
-
-@test "many VPCs are written together; those with something in the way are not, and keep no other from it" {
-	local vni good
-	vpcs 5300 40
-	once
-	good=$(zkcat get "$(head_path 5320)")
-	for ((vni = 5300; vni < 5340; vni++)); do echo "route add 172.16.0.0/12 vpc v$vni via blackhole"; done > "$BATS_TEST_TMPDIR/routes"
-	vpcctl -b "$BATS_TEST_TMPDIR/routes"
-	# A delta in the way; no HEAD; one that cannot be read; another history's; a history that ends in another digest.
-	zkcat put "$(head_path 5305)/l$(($(head_field 5305 epoch) + 1))" 'half of a del'
-	zkcat put "$(head_path 5310)" ''
-	zkcat put "$(head_path 5315)" '{"v":1,"vni":5315,"epoch":"nine"}'
-	zkcat put "$(head_path 5320)" "${good/\"digest\":\"????/\"digest\":\"0bad}"
-	sql 'UPDATE vpc SET digest0 = digest0 + 1 WHERE vni = 5325'
-	run -2 once
-	for ((vni = 5300; vni < 5340; vni++)); do
-		[[ $vni = 5320 || $vni = 5325 ]] || in_step $vni
-	done
-	outbox_is 2
-	logged "VPC 5320: .* not in CDB's history"
-	logged "VPC 5325, epoch .* have different digests"
-	logged "$(head_path 5315): epoch: string"
-	logged "$(head_path 5305)/l.* is in the way"
-	zkcat put "$(head_path 5320)" "$good"
-	sql 'UPDATE vpc SET digest0 = digest0 - 1 WHERE vni = 5325'
-	sed -i 's/add/del/; s/ via.*//' "$BATS_TEST_TMPDIR/routes"
-	vpcctl -b "$BATS_TEST_TMPDIR/routes"
-	: > "$LOG"
-	once
-	for ((vni = 5300; vni < 5340; vni++)); do in_step $vni; done
-	logged "one multi: 40 VPCs, 42 deltas"
-}
-
-@test "a long history is published in order, through several multis, and a change of the quota with it" {
-	vpcs 5400 2
-	once
-	"$B/tools/changes" "$CONF" 5400 2 0 60 3000 3000
-	vpcctl vpc set v5401 quota 1000000
-	once
-	in_step 5400
-	in_step 5401
-	exactly 5400 2
-	[[ $(head_field 5401 quota) = 1000000 ]]
-	(($(grep -c "one multi: " "$LOG") > 5))
-	vpcctl vpc set v5401 quota 2000000
-	once
-	[[ $(head_field 5401 quota) = 2000000 ]]
 }
 
 @test "a missing table is an error, not the end of a VPC or a host" {

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# vpc_publisher and many VPCs, or many changes of one: as publisher.bats, which has the rest of it.
+
+# As in publisher.bats.
+# shellcheck disable=SC2030,SC2031,SC2164,SC2154,SC1091,SC2013,SC2206
+
+bats_require_minimum_version 1.5.0
+
+load publisher
+
+@test "many VPCs are written together; those with something in the way are not, and keep no other from it" {
+	local vni good
+	vpcs 5300 40
+	once
+	good=$(zkcat get "$(head_path 5320)")
+	for ((vni = 5300; vni < 5340; vni++)); do echo "route add 172.16.0.0/12 vpc v$vni via blackhole"; done > "$BATS_TEST_TMPDIR/routes"
+	vpcctl -b "$BATS_TEST_TMPDIR/routes"
+	# A delta in the way; no HEAD; one that cannot be read; another history's; a history that ends in another digest.
+	zkcat put "$(head_path 5305)/l$(($(head_field 5305 epoch) + 1))" 'half of a del'
+	zkcat put "$(head_path 5310)" ''
+	zkcat put "$(head_path 5315)" '{"v":1,"vni":5315,"epoch":"nine"}'
+	zkcat put "$(head_path 5320)" "${good/\"digest\":\"????/\"digest\":\"0bad}"
+	sql 'UPDATE vpc SET digest0 = digest0 + 1 WHERE vni = 5325'
+	run -2 once
+	for ((vni = 5300; vni < 5340; vni++)); do
+		[[ $vni = 5320 || $vni = 5325 ]] || in_step $vni
+	done
+	outbox_is 2
+	logged "VPC 5320: .* not in CDB's history"
+	logged "VPC 5325, epoch .* have different digests"
+	logged "$(head_path 5315): epoch: string"
+	logged "$(head_path 5305)/l.* is in the way"
+	zkcat put "$(head_path 5320)" "$good"
+	sql 'UPDATE vpc SET digest0 = digest0 - 1 WHERE vni = 5325'
+	sed -i 's/add/del/; s/ via.*//' "$BATS_TEST_TMPDIR/routes"
+	vpcctl -b "$BATS_TEST_TMPDIR/routes"
+	: > "$LOG"
+	once
+	for ((vni = 5300; vni < 5340; vni++)); do in_step $vni; done
+	logged "one multi: 40 VPCs, 42 deltas"
+}
+
+@test "a long history is published in order, through several multis, and a change of the quota with it" {
+	vpcs 5400 2
+	once
+	"$B/tools/changes" "$CONF" 5400 2 0 60 3000 3000
+	vpcctl vpc set v5401 quota 1000000
+	once
+	in_step 5400
+	in_step 5401
+	exactly 5400 2
+	[[ $(head_field 5401 quota) = 1000000 ]]
+	(($(grep -c "one multi: " "$LOG") > 5))
+	vpcctl vpc set v5401 quota 2000000
+	once
+	[[ $(head_field 5401 quota) = 2000000 ]]
+	# What is left over is deleted, many at once, also where some of it is gone already.
+	zkcat rm "$(head_path 5400)/l700"
+	(($(zkcat ls "$(head_path 5400)" | wc -l) > 1400))
+	publisher --garbage-delay 0
+	wait_for logged "publishing as"
+	printf 'route add 172.16.0.0/12 vpc v%d via blackhole\n' 5400 5401 > "$BATS_TEST_TMPDIR/routes"
+	vpcctl -b "$BATS_TEST_TMPDIR/routes"
+	wait_for only_named 5400
+	wait_for only_named 5401
+	exactly 5400 2
+	# And so is what this one has left over.
+	"$B/tools/changes" "$CONF" 5400 2 0 60 600 600
+	wait_for outbox_is 0
+	wait_for only_named 5400
+	exactly 5400 2
+}
+
+# Below its node there is one snapshot, and the deltas that HEAD names.
+only_named() { [[ $(zkcat ls "$(head_path "$1")" | wc -l) = $(($(head_field "$1" epoch) - $(head_field "$1" oldest) + 2)) ]]; }
+
+@test "changes of one VPC that follow each other closely share one HEAD" {
+	vpcs 5500 1
+	publisher
+	wait_for in_step 5500
+	local before
+	before=$(zkcat version "$(head_path 5500)")
+	"$B/tools/changes" "$CONF" 5500 1 200 2
+	wait_for outbox_is 0
+	exactly 5500 1
+	(($(zkcat version "$(head_path 5500)") - before < 80))
+}
