@@ -13,6 +13,7 @@
 #define VPC_ZNODE_ROOT		"/vpc/v1"
 #define VPC_ZNODE_FENCE		VPC_ZNODE_ROOT "/fence"
 #define VPC_ZNODE_ELECTION	VPC_ZNODE_ROOT "/election"
+#define VPC_ZNODE_COMPARE	VPC_ZNODE_ROOT "/compare"
 #define VPC_HOST_NAME_MAX	63
 #define VPC_ZNODE_PATH_MAX	256
 #define VPC_ZNODE_HEAD_MAX	(4 * 1024)

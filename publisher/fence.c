@@ -123,7 +123,9 @@ int pub_wait(struct publisher *p)
 /* Once: read and write under its version. -EBADE, -EEXIST: somebody else was quicker. */
 static int take_once(struct publisher *p, struct vpc_err *err)
 {
-	struct zk_op op = { .type = ZK_OP_CREATE, .path = VPC_ZNODE_FENCE };
+	struct zk_op ops[] = { { .type = ZK_OP_CREATE, .path = VPC_ZNODE_FENCE },
+			       { .type = ZK_OP_CREATE, .path = VPC_ZNODE_COMPARE } };
+	bool asked = false;
 	_cleanup_free_ char *old = NULL, *data = NULL;
 	struct vpc_fence fence = {};
 	int r, version = -1;
@@ -133,19 +135,23 @@ static int take_once(struct publisher *p, struct vpc_err *err)
 	if (r && r != -ENOENT)
 		return r;
 	if (!r) {
-		op.type = ZK_OP_SET;
-		op.version = version;
+		ops[0].type = ZK_OP_SET;
+		ops[0].version = version;
 		r = vpc_fence_parse(old, len, &fence, err);
 		if (r)
 			return vpc_err_prefix(err, r, "%s", VPC_ZNODE_FENCE);
 	}
 	fence.term++;
 	pub_who_am_i(fence.publisher);
-	r = vpc_fence_format(&fence, &data, &op.len);
+	r = vpc_fence_format(&fence, &data, &ops[0].len);
 	if (r)
 		return vpc_err_set(err, r, "%s: %s", VPC_ZNODE_FENCE, strerror(-r));
-	op.data = data;
-	r = zk_multi_wait(p->zk, &op, 1, p->timeout_ms, NULL);
+	ops[0].data = data;
+	/* A fence that is new: the tree may be, too, and nobody may lead without knowing that. */
+	r = pub_compare_asked(p, false, &asked, err);
+	if (r)
+		return r;
+	r = zk_multi_wait(p->zk, ops, (version < 0 || p->all) && !asked ? 2 : 1, p->timeout_ms, NULL);
 	if (r)
 		return pub_zk_failed(p, r, VPC_ZNODE_FENCE, err);
 	p->fence_version = version + 1;
@@ -153,10 +159,12 @@ static int take_once(struct publisher *p, struct vpc_err *err)
 	p->fenced = false;
 	log_info("publishing as %s, term %" PRIu64, fence.publisher, fence.term);
 	pub_notify(p, "READY=1\nSTATUS=publishing, term %" PRIu64, fence.term);
-	if (version < 0 && !p->all) {
+	if (version < 0)
 		log_info("%s is new: every VPC and host is compared", VPC_ZNODE_FENCE);
-		p->all = true;
-	}
+	else if (asked)
+		log_info("%s is there: every VPC and host is compared", VPC_ZNODE_COMPARE);
+	p->all = false;
+	p->compare.look = true;
 	return 0;
 }
 

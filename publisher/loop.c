@@ -143,8 +143,11 @@ static int lead(struct publisher *p, struct vpc_err *err)
 	r = pub_election_ask(p, &first, err);
 	if (!r && first)
 		r = pub_fence_take(p, err);
-	if (p->has_fence)
+	if (p->has_fence) {
 		pub_garbage_forget(p->garbage);
+		p->compare.under_way = false;
+		p->compare.n = 0;
+	}
 	if (r == -EINVAL || r == -EPROTONOSUPPORT || r == -E2BIG)
 		return -EINVAL;
 	if (r && !p->stop && zk_connected(p->zk))
@@ -156,6 +159,7 @@ static int lead(struct publisher *p, struct vpc_err *err)
 static int stand_by(struct publisher *p, struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
+	bool asked = false;
 	size_t n;
 	int r;
 
@@ -165,10 +169,16 @@ static int stand_by(struct publisher *p, struct vpc_err *err)
 		pub_drop_cdb(p);
 		return r;
 	}
-	p->emptied = p->once && !p->all && !n;
+	if (p->once && p->all)
+		r = pub_compare_request(p, err);
+	if (!r && p->compare.requested)
+		r = pub_compare_asked(p, false, &asked, err);
+	if (r)
+		return r;
+	p->emptied = p->once && !n && !asked;
 	if (!p->emptied)
 		pause_ms(p, p->once ? WAIT_FIRST_MS : STAND_BY_MS);
-	vpc_err_set(err, -EAGAIN, "another publisher leads, and has not emptied the outbox");
+	vpc_err_set(err, -EAGAIN, "another publisher leads, and has not done what there is to do");
 	return 0;
 }
 

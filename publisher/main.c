@@ -170,11 +170,13 @@ static void on_state(struct zk *zk, enum zk_state state, void *arg)
 	p->wake = true;
 }
 
-/* The candidate before us has gone: the only watch there is. */
+/* The candidate before us has gone, or something is to be compared: there are no other watches. */
 static void on_changed(struct zk *zk, const char *path, void *arg)
 {
 	struct publisher *p = arg;
 
+	if (!strcmp(path, VPC_ZNODE_COMPARE))
+		p->compare.look = true;
 	p->wake = true;
 }
 
@@ -244,7 +246,7 @@ int main(int argc, char **argv)
 		zk_close(zk);
 		pub_retry_free(p->retry);
 		pub_garbage_free(p->garbage);
-		free(p->listed);
+		pub_compare_forget(p);
 	}
 	vpc_config_clear(&config);
 	return status;

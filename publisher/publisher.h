@@ -7,6 +7,7 @@
  *   election.c  whose turn it is
  *   fence.c     the right to write, and the one function that writes
  *   round.c     one round: reads the outbox, calls the others, deletes rows that are done
+ *   compare.c   everything once, when that is asked for         sweep.c     everything, slowly, all the time
  *   many.c      many VPCs: deltas and HEADs together            pack.c      several VPCs in a multi, several multis
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
  *   host.c      one host's ports                                retry.c     what failed, and when to try it again
@@ -32,6 +33,7 @@
 
 #define PUB_MULTI_MAX	(512 * 1024)	/* bytes of data in one multi; ZooKeeper refuses 1 MiB */
 #define PUB_LOG_MAX	64		/* deltas that HEAD keeps beside a new snapshot */
+#define PUB_ROWS_MAX	10000		/* of the outbox in one round */
 #define PUB_DELTA_OPS	(VPC_ZNODE_DELTA_MAX / 10)	/* more never fit: the shortest operation is longer */
 
 struct pub_garbage;
@@ -44,9 +46,14 @@ struct pub_counts {
 struct publisher {
 	const struct vpc_config *config;
 	bool once;
-	bool all;			/* --all: every VPC and host is still to be listed */
-	struct cdb_outbox *listed;	/* and these of them are still to be compared */
-	size_t n_listed;
+	bool all;			/* --all: still to be asked for */
+	struct pub_compare {
+		bool look;		/* whether it is asked for may have changed */
+		bool under_way;		/* it is */
+		bool requested;		/* by us, of another one */
+		struct cdb_outbox *rows; /* still to be compared */
+		size_t n;
+	} compare;
 	volatile sig_atomic_t stop;
 	struct zk *zk;
 	char credential[ZK_CREDENTIAL_MAX];	/* for ZooKeeper; "": none, the tree is open */
@@ -61,7 +68,7 @@ struct publisher {
 	bool has_fence;			/* we lead */
 	bool fenced;			/* another publisher has taken over */
 	int fence_version;
-	bool emptied;			/* --once: stood by, and whoever leads has emptied the outbox */
+	bool emptied;			/* --once: stood by, and whoever leads has done what there was */
 
 	bool zk_trouble;		/* the last failure was ZooKeeper's: no connection, no answer */
 	bool cdb_trouble;		/* the last failure was the connection to CDB */
@@ -98,6 +105,19 @@ struct pub_round {
 	char text[sizeof(((struct vpc_err *)NULL)->text)]; /* how */
 };
 int pub_round(struct publisher *p, struct pub_round *ret_round, struct vpc_err *err);
+
+/* compare.c */
+/* Whoever leads shall compare everything, for --all. */
+int pub_compare_request(struct publisher *p, struct vpc_err *err);
+int pub_compare_asked(struct publisher *p, bool watch, bool *ret_asked, struct vpc_err *err);
+/* The leader's: what there is to compare, if that may have changed. */
+int pub_compare_look(struct publisher *p, struct vpc_err *err);
+/* What this round shall compare; then what of it is left to do. */
+size_t pub_compare_rows(const struct publisher *p, const struct cdb_outbox **ret_rows);
+void pub_compare_done(struct publisher *p, size_t n, const struct cdb_outbox *left, size_t n_left);
+/* Says so, in ZooKeeper, when all of it is done. */
+int pub_compare_finish(struct publisher *p, struct vpc_err *err);
+void pub_compare_forget(struct publisher *p);
 
 /* fence.c */
 int pub_fence_take(struct publisher *p, struct vpc_err *err);

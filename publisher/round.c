@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One round of the leader: reads the outbox, publishes each VPC and host that it names once, deletes the rows that
- * this covers. Never "rows after the last one": ids are given out before they are committed. --all adds a list of all
- * VPCs and hosts, made once, to the rows. Called by publisher/loop.c.
+ * this covers. Never "rows after the last one": ids are given out before they are committed. What compare.c has listed
+ * is added to the rows. Called by publisher/loop.c.
  */
 #include "publisher.h"
 
@@ -13,8 +13,6 @@
 
 #include "../lib/log.h"
 #include "../lib/util.h"
-
-#define ROWS_MAX 10000 /* of the outbox in one round */
 
 enum key_state {
 	KEY_LEFT,
@@ -195,94 +193,74 @@ static int row_cmp(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* --all: as if every VPC and host were in the outbox, in rows without an id: the ids there begin with 1. */
-static int list_all(struct publisher *p, struct vpc_err *err)
-{
-	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
-	_cleanup_free_ char(*hosts)[64] = NULL;
-	size_t i, n_vpcs, n_hosts;
-	struct cdb_outbox *rows;
-	int r;
-
-	r = cdb_vpc_list(p->cdb, &vpcs, &n_vpcs, err);
-	if (!r)
-		r = cdb_host_list(p->cdb, &hosts, &n_hosts, err);
-	if (r)
-		return r;
-	rows = calloc(n_vpcs + n_hosts + 1, sizeof(*rows));
-	if (!rows)
-		return vpc_err_set(err, -ENOMEM, "out of memory");
-	for (i = 0; i < n_vpcs; i++)
-		rows[i] = (struct cdb_outbox){ .kind = CDB_OUTBOX_VPC, .vni = vpcs[i].vni };
-	for (i = 0; i < n_hosts; i++) {
-		rows[n_vpcs + i].kind = CDB_OUTBOX_HOST;
-		strcpy(rows[n_vpcs + i].host, hosts[i]);
-	}
-	p->listed = rows;
-	p->n_listed = n_vpcs + n_hosts;
-	p->all = false;
-	return 0;
-}
-
-/* The outbox, and what is left of --all's list. */
-static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, bool *ret_full,
+/* The outbox, and a part of what is to be compared (*ret_compared). */
+static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, size_t *ret_compared,
 		     struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
+	const struct cdb_outbox *compared;
 	struct cdb_outbox *both;
-	size_t n;
+	size_t n, n_compared;
 	int r;
 
-	r = cdb_outbox_list(p->cdb, ROWS_MAX, &rows, &n, err);
-	if (!r && p->all)
-		r = list_all(p, err);
+	r = cdb_outbox_list(p->cdb, PUB_ROWS_MAX, &rows, &n, err);
 	if (r)
 		return r;
-	both = reallocarray(rows, n + p->n_listed + 1, sizeof(*both));
+	n_compared = pub_compare_rows(p, &compared);
+	both = reallocarray(rows, n + n_compared + 1, sizeof(*both));
 	if (!both)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	rows = NULL;
-	if (p->n_listed)
-		memcpy(both + n, p->listed, p->n_listed * sizeof(*both));
-	qsort(both, n + p->n_listed, sizeof(*both), row_cmp);
+	if (n_compared)
+		memcpy(both + n, compared, n_compared * sizeof(*both));
+	qsort(both, n + n_compared, sizeof(*both), row_cmp);
 	*ret_rows = both;
-	*ret_n = n + p->n_listed;
-	*ret_full = n == ROWS_MAX;
+	*ret_n = n + n_compared;
+	*ret_compared = n_compared;
 	return 0;
 }
 
-/* Of the list stays what is not done; the row without an id is its key's first. */
-static void keep_listed(struct publisher *p, const struct cdb_outbox *rows, size_t n, const enum key_state *states)
+/* Of what was to be compared stays what is not done; the row without an id is its key's first. */
+static void keep_compared(struct publisher *p, struct cdb_outbox *rows, size_t n, size_t n_compared,
+			  const enum key_state *states)
 {
-	size_t i;
+	size_t i, left = 0;
 
-	p->n_listed = 0;
-	for (i = 0; p->listed && i < n; i++)
+	for (i = 0; n_compared && i < n; i++)
 		if (!rows[i].id && states[i] != KEY_DONE)
-			p->listed[p->n_listed++] = rows[i];
-	if (p->n_listed)
-		return;
-	free(p->listed);
-	p->listed = NULL;
+			rows[left++] = rows[i];
+	pub_compare_done(p, n_compared, rows, left);
+}
+
+static int cannot_read(struct publisher *p, struct pub_round *round, const char *text)
+{
+	if (p->zk_trouble) {
+		broken(p, text, round);
+		return 0;
+	}
+	pub_trouble(p, "CDB cannot be read", text);
+	pub_drop_cdb(p);
+	p->cdb_good = false;
+	round->broken = true;
+	strcpy(round->text, text);
+	return 0;
 }
 
 int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 {
 	_cleanup_free_ enum key_state *states = NULL;
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
-	size_t n = 0;
+	size_t n = 0, n_compared = 0;
 	int r;
 
 	*round = (struct pub_round){};
-	r = read_rows(p, &rows, &n, &round->full, err);
-	if (r) {
-		pub_trouble(p, "CDB cannot be read", err->text);
-		pub_drop_cdb(p);
-		p->cdb_good = false;
-		round->broken = true;
-		strcpy(round->text, err->text);
-		return 0;
-	}
+	p->zk_trouble = false;
+	r = pub_compare_look(p, err);
+	if (!r)
+		r = read_rows(p, &rows, &n, &n_compared, err);
+	if (r)
+		return cannot_read(p, round, err->text);
+	round->full = n - n_compared == PUB_ROWS_MAX || n_compared == PUB_ROWS_MAX;
 	if (!p->cdb_good)
 		log_info("connected to CDB");
 	p->cdb_good = true;
@@ -291,10 +269,14 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	if (!states)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	publish_rows(p, rows, n, states, round);
-	keep_listed(p, rows, n, states);
-	if (!round->broken && !p->stop && !p->once) {
-		p->zk_trouble = false;
-		pub_garbage_collect(p, err);
-	}
+	keep_compared(p, rows, n, n_compared, states);
+	p->zk_trouble = false;
+	if (!round->broken && !p->stop)
+		r = pub_compare_finish(p, err);
+	if (!r && !round->broken && !p->stop && !p->once)
+		r = pub_garbage_collect(p, err);
+	/* What failed there is seen again: by the next round, if it is not a lost connection. */
+	if (r && (p->fenced || p->zk_trouble))
+		broken(p, err->text, round);
 	return 0;
 }

@@ -87,3 +87,61 @@ only_named() { [[ $(zkcat ls "$(head_path "$1")" | wc -l) = $(($(head_field "$1"
 	exactly 5500 1
 	(($(zkcat version "$(head_path 5500)") - before < 80))
 }
+
+asked_to_compare() { zkcat get /vpc/v1/compare; }
+not_asked_to_compare() { ! zkcat get /vpc/v1/compare 2> /dev/null; }
+
+@test "a comparison of everything whose leader ends in the middle is completed by the next one" {
+	local vni
+	vpcs 5600 3
+	once
+	# ZooKeeper is emptied; of one VPC CDB cannot be believed, so that the comparison is not completed.
+	sql 'UPDATE vpc SET digest0 = digest0 + 1 WHERE vni = 5601'
+	zkcat rm /vpc/v1/fence
+	for vni in 5600 5601 5602; do zkcat put "$(head_path $vni)" ''; done
+	: > "$LOG"
+	publisher
+	wait_for logged "VPC 5601, epoch .*digest"
+	in_step 5600
+	in_step 5602
+	asked_to_compare
+	kill -9 "$PUB"
+	wait "$PUB" || true
+	sql 'UPDATE vpc SET digest0 = digest0 - 1 WHERE vni = 5601'
+	zkcat put "$(head_path 5602)" ''
+	outbox_is 0
+	: > "$LOG"
+	publisher
+	wait_for in_step 5601
+	wait_for in_step 5602
+	wait_for not_asked_to_compare
+	logged "every VPC and host is compared"
+	# The one after that has nothing to compare.
+	kill "$PUB"
+	wait "$PUB"
+	zkcat put "$(head_path 5602)" ''
+	: > "$LOG"
+	once
+	[[ -z $(zkcat get "$(head_path 5602)") ]]
+	once --all
+	in_step 5602
+	not_asked_to_compare
+}
+
+@test "--once --all beside a leader: the leader compares everything, and it waits for that" {
+	vpcs 5610 2
+	publisher
+	wait_for in_step 5611
+	wait_for outbox_is 0
+	zkcat put "$(head_path 5610)" ''
+	once
+	[[ -z $(zkcat get "$(head_path 5610)") ]]
+	once --all
+	in_step 5610
+	not_asked_to_compare
+	[[ $(grep -c "publishing as" "$LOG") = 1 ]]
+	# And again: the watch was renewed.
+	zkcat put "$(head_path 5611)" ''
+	once --all
+	in_step 5611
+}
