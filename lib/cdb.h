@@ -51,6 +51,13 @@ int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct v
 int cdb_vpc_find(struct cdb *cdb, const char *name_or_vni, struct cdb_vpc *ret_vpc, struct vpc_err *err);
 /* Every host's name. free() the array. */
 int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err);
+/* The next @max hosts behind the name @after, and the revisions of what they must have. free() the array. */
+struct cdb_host {
+	char name[64];
+	uint64_t revision;
+};
+int cdb_host_after(struct cdb *cdb, const char *after, size_t max, struct cdb_host **ret_hosts, size_t *ret_n,
+		   struct vpc_err *err);
 /* The hosts that must have the VPC: those with ports in it, or in a VPC whose packets may come by. free() the array. */
 int cdb_vpc_hosts(struct cdb *cdb, uint32_t vni, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err);
 /* For those who delete what is not there any more: "no" is an answer of the table's, never a table that is missing. */

@@ -160,6 +160,33 @@ int cdb_host_list(struct cdb *cdb, char (**ret_names)[64], size_t *ret_n, struct
 	return r ?: collect_names(rows, name, ret_names, ret_n, err);
 }
 
+int cdb_host_after(struct cdb *cdb, const char *after, size_t max, struct cdb_host **ret_hosts, size_t *ret_n,
+		   struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	_cleanup_free_ struct cdb_host *hosts = NULL;
+	struct cdb_host host;
+	size_t n = 0;
+	bool more;
+	int r;
+
+	r = cdb_query(cdb, &rows, err, "SELECT name, ports_revision FROM host WHERE name > ? ORDER BY name LIMIT ?",
+		      "sU>sU", after, (uint64_t)max, host.name, sizeof(host.name), &host.revision);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		if (grow(&hosts, n, sizeof(host)))
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		hosts[n++] = host;
+	}
+	if (r)
+		return r;
+	*ret_hosts = hosts;
+	*ret_n = n;
+	hosts = NULL;
+	return 0;
+}
+
 int cdb_vpc_hosts(struct cdb *cdb, uint32_t vni, char (**ret_names)[64], size_t *ret_n, struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;

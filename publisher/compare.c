@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Comparing everything: every VPC and host once, as if all of them were in the outbox. That is asked for by a node,
- * /vpc/v1/compare, and not by anybody's memory: whoever begins to lead with a fence that is new makes it in the same step
- * (ZooKeeper was emptied), as does --all, also beside another one that leads; the leader watches it, and deletes it when
- * the last of the list is done. So a comparison whose leader ends in the middle is begun anew by the next one.
+ * /vpc/v1/compare, and not by anybody's memory: whoever begins to lead with a fence that is new makes it in the same
+ * step (ZooKeeper was emptied), as does --all, also beside another one that leads; the leader watches it, and deletes
+ * it when the last of the list is done. So a comparison whose leader ends in the middle is begun anew by the next.
  *
  * Called by publisher/round.c, loop.c and fence.c.
  */

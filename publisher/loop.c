@@ -145,6 +145,7 @@ static int lead(struct publisher *p, struct vpc_err *err)
 		r = pub_fence_take(p, err);
 	if (p->has_fence) {
 		pub_garbage_forget(p->garbage);
+		pub_sweep_begin(p);
 		p->compare.under_way = false;
 		p->compare.n = 0;
 	}

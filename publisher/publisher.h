@@ -64,6 +64,13 @@ struct publisher {
 		char name[24];		/* of our candidate's node, without its number; "": none */
 		char leader[64];	/* the node of who leads, once that has been reported */
 	} election;
+	struct pub_sweep {
+		uint64_t begin_us, next_us; /* of the pass, of the step; CLOCK_MONOTONIC */
+		bool hosts;		/* the VPCs are done */
+		uint32_t vni;		/* the last that was compared; */
+		char host[64];		/* behind it the step begins */
+		size_t compared, repaired, failed; /* in this pass */
+	} sweep;
 	bool wake;			/* something happened that a pause waits for */
 	bool has_fence;			/* we lead */
 	bool fenced;			/* another publisher has taken over */
@@ -118,6 +125,16 @@ void pub_compare_done(struct publisher *p, size_t n, const struct cdb_outbox *le
 /* Says so, in ZooKeeper, when all of it is done. */
 int pub_compare_finish(struct publisher *p, struct vpc_err *err);
 void pub_compare_forget(struct publisher *p);
+
+/* sweep.c */
+struct pub_sweep_step;
+/* We lead from now on. */
+void pub_sweep_begin(struct publisher *p);
+/* What the next step is to compare, as CDB has it, before the outbox is read. *ret_step NULL: it is not time. */
+int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct vpc_err *err);
+/* After the work: with ZooKeeper. @rows, sorted, are all that the outbox named meanwhile. */
+int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows, size_t n, struct vpc_err *err);
+void pub_sweep_free(struct pub_sweep_step *step);
 
 /* fence.c */
 int pub_fence_take(struct publisher *p, struct vpc_err *err);

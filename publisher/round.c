@@ -246,9 +246,15 @@ static int cannot_read(struct publisher *p, struct pub_round *round, const char 
 	return 0;
 }
 
+static void sweep_freep(struct pub_sweep_step **step)
+{
+	pub_sweep_free(*step);
+}
+
 int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 {
 	_cleanup_free_ enum key_state *states = NULL;
+	_cleanup_(sweep_freep) struct pub_sweep_step *step = NULL;
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
 	size_t n = 0, n_compared = 0;
 	int r;
@@ -256,6 +262,8 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	*round = (struct pub_round){};
 	p->zk_trouble = false;
 	r = pub_compare_look(p, err);
+	if (!r)
+		r = pub_sweep_read(p, &step, err);
 	if (!r)
 		r = read_rows(p, &rows, &n, &n_compared, err);
 	if (r)
@@ -269,14 +277,16 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	if (!states)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	publish_rows(p, rows, n, states, round);
+	/* In a round that cannot see all of the outbox nothing can be called lost. */
+	if (step && !round->full && !round->broken && !p->stop)
+		r = pub_sweep_compare(step, rows, n, err);
 	keep_compared(p, rows, n, n_compared, states);
-	p->zk_trouble = false;
-	if (!round->broken && !p->stop)
+	if (!r && !round->broken && !p->stop)
 		r = pub_compare_finish(p, err);
 	if (!r && !round->broken && !p->stop && !p->once)
 		r = pub_garbage_collect(p, err);
-	/* What failed there is seen again: by the next round, if it is not a lost connection. */
-	if (r && (p->fenced || p->zk_trouble))
+	/* What failed there is seen again by a later round, if it is not a lost connection. */
+	if (r && (p->fenced || p->zk_trouble || p->cdb_trouble))
 		broken(p, err->text, round);
 	return 0;
 }

@@ -145,3 +145,46 @@ not_asked_to_compare() { ! zkcat get /vpc/v1/compare 2> /dev/null; }
 	once --all
 	in_step 5611
 }
+
+@test "the sweep finds what is lost without a row of the outbox, repairs it and says so; what is ahead it reports" {
+	local vni ports before good
+	vpcs 5620 8
+	make_vpc 150
+	once
+	sed '/session_timeout_ms/a sweep_s = 1\nsweep_per_s = 2000' "$CONF" > "$BATS_TEST_TMPDIR/sweep.conf"
+	chmod 600 "$BATS_TEST_TMPDIR/sweep.conf"
+	: > "$LOG"
+	publisher -c "$BATS_TEST_TMPDIR/sweep.conf"
+	wait_for logged "publishing as"
+	ports=$(host_path h150)/ports before=$(head_field 5627 epoch) good=$(zkcat get "$(head_path 5622)")
+	# Two are changed without a row: one with deltas to go on from, and one without HEAD.
+	zkcat put "$(head_path 5621)" ''
+	zkcat put "$(head_path 5622)" "${good/\"epoch\":/\"epoch\":7}"
+	zkcat put "$(head_path 5623)" 'no head'
+	zkcat rm "$ports"
+	printf 'route add 172.16.0.0/12 vpc v%d via blackhole\n' 5620 5627 > "$BATS_TEST_TMPDIR/routes"
+	kill -STOP "$PUB"
+	vpcctl -b "$BATS_TEST_TMPDIR/routes"
+	sql 'DELETE FROM outbox'
+	kill -CONT "$PUB"
+	for vni in 5620 5621 5623 5627; do wait_for in_step $vni; done
+	wait_for zkcat get "$ports"
+	logged "VPC 5621: HEAD is empty, and the outbox does not say so: the sweep has published it"
+	logged "VPC 5623: HEAD is malformed, "
+	logged "VPC 5627: HEAD is at epoch $before, CDB at $((before + 1)), and the outbox does not say so"
+	logged "host h150: ports are not there, "
+	# Ahead of CDB: said once, and left alone.
+	wait_for logged "VPC 5622: the sweep finds: HEAD is at epoch 7[0-9]*, CDB at [0-9]*: VPC 5622: .*not in CDB's history"
+	wait_for swept_again
+	[[ $(grep -c "VPC 5622: the sweep finds" "$LOG") = 1 ]]
+	[[ $(zkcat get "$(head_path 5622)") = *'"epoch":7'* ]]
+	# Under changes, with sweeps in between, nothing is taken for lost.
+	zkcat put "$(head_path 5622)" "$good"
+	: > "$LOG"
+	"$B/tools/changes" "$CONF" 5620 8 300 3
+	wait_for outbox_is 0
+	wait_for swept_again
+	exactly 5620 8
+	[[ $(grep -c "the sweep" "$LOG") = 0 ]]
+}
+swept_again() { (($(grep -c "sweep: .* compared" "$LOG") >= 2)); }

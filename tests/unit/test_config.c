@@ -67,6 +67,8 @@ static void test_defaults(void **arg)
 		assert_int_equal(config.metrics_port, 9469);
 		assert_int_equal(config.poll_ms, 30);
 		assert_int_equal(config.publisher_session_ms, 4000);
+		assert_int_equal(config.sweep_s, 600);
+		assert_int_equal(config.sweep_per_s, 500);
 		assert_int_equal(config.log_level, LOG_INFO);
 		vpc_config_clear(&config);
 	}
@@ -80,7 +82,7 @@ static void test_all_keys(void **arg)
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
 				   "run_dir = /run/other\nmetrics_port = 0\ncache = no\nstate_dir = /s\n"
 				   "[publisher]\npoll_ms = 60000\nsession_timeout_ms = 2000\n"
-				   "[log]\nlevel = debug";
+				   "sweep_s = 0\nsweep_per_s = 7\n[log]\nlevel = debug";
 	struct vpc_config config;
 
 	assert_int_equal(load(text, sizeof(text) - 1, &config, NULL), 0);
@@ -101,6 +103,8 @@ static void test_all_keys(void **arg)
 	assert_false(config.cache);
 	assert_int_equal(config.metrics_port, 0);
 	assert_int_equal(config.poll_ms, 60000);
+	assert_int_equal(config.sweep_s, 0);
+	assert_int_equal(config.sweep_per_s, 7);
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	vpc_config_clear(&config);
 }
@@ -164,6 +168,7 @@ static void test_wrong(void **arg)
 		{ "[agent]\nstatus_interval_s = 86401\n", "from 1 to 86400" },
 		{ "[publisher]\npoll_ms = 0\n", "from 1 to 60000" },
 		{ "[publisher]\npoll_ms = 60001\n", "from 1 to 60000" },
+		{ "[publisher]\nsweep_per_s = 0\n", "from 1 to 100000" },
 		{ "[log]\nlevel = loud\n", "'loud' is not a level" },
 		{ "[log]\nlevel = 7\n", "'7' is not a level" },
 		{ "[cdb]\nhost = " X200 "\n", ":2: the line is too long" },

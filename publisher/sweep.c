@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The sweep: all the time, and slowly, the leader compares what CDB has with the HEADs and ports in ZooKeeper, and
+ * publishes what a bug, or somebody else's hand, has lost. Some VPCs or hosts a step, with a pause between steps that
+ * keeps to [publisher] sweep_per_s, and from the beginning of a pass to that of the next sweep_s.
+ *
+ * What is only on its way must not pass for lost: a step reads CDB before the round reads the outbox, and looks into
+ * ZooKeeper after the round has published. What CDB had by then and ZooKeeper has not, the outbox would have named.
+ *
+ * Called by publisher/round.c, before and after its work.
+ */
+#include "publisher.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/digest.h"
+#include "../lib/log.h"
+#include "../lib/util.h"
+
+#define STEP_MAX 100
+
+struct sweep_item {
+	struct pub_sweep_step *step;
+	struct cdb_outbox key;
+	struct cdb_vpc vpc; /* VPC */
+	uint64_t revision; /* HOST */
+	char fault[120]; /* "": none */
+};
+
+struct pub_sweep_step {
+	struct publisher *p;
+	struct sweep_item items[STEP_MAX];
+	size_t n;
+	bool last; /* of the pass */
+	unsigned int answers; /* awaited */
+	int res; /* why it ends early */
+};
+
+static int read_vpcs(struct publisher *p, struct pub_sweep_step *step, size_t max, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
+	size_t n;
+	int r;
+
+	r = pub_cdb(p, cdb_vpc_after(p->cdb, p->sweep.vni, max, &vpcs, &n, err));
+	if (r)
+		return r;
+	for (; step->n < n; step->n++) {
+		struct sweep_item *item = &step->items[step->n];
+
+		item->key = (struct cdb_outbox){ .kind = CDB_OUTBOX_VPC, .vni = vpcs[step->n].vni };
+		item->vpc = vpcs[step->n];
+	}
+	return 0;
+}
+
+static int read_hosts(struct publisher *p, struct pub_sweep_step *step, size_t max, struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_host *hosts = NULL;
+	size_t n;
+	int r;
+
+	r = pub_cdb(p, cdb_host_after(p->cdb, p->sweep.host, max, &hosts, &n, err));
+	if (r)
+		return r;
+	for (; step->n < n; step->n++) {
+		struct sweep_item *item = &step->items[step->n];
+
+		item->key = (struct cdb_outbox){ .kind = CDB_OUTBOX_HOST };
+		strcpy(item->key.host, hosts[step->n].name);
+		item->revision = hosts[step->n].revision;
+	}
+	step->last = n < max;
+	return 0;
+}
+
+/* The first pass begins a while after we do: others have swept before, and there is enough to do. */
+void pub_sweep_begin(struct publisher *p)
+{
+	uint64_t begin_us = now_monotonic_us() + p->config->sweep_s * 1000000ULL;
+
+	p->sweep = (struct pub_sweep){ .begin_us = begin_us, .next_us = begin_us };
+}
+
+int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct vpc_err *err)
+{
+	size_t max = p->config->sweep_per_s < STEP_MAX ? p->config->sweep_per_s : STEP_MAX, i;
+	struct pub_sweep_step *step;
+	int r;
+
+	*ret_step = NULL;
+	if (!p->config->sweep_s || p->once || now_monotonic_us() < p->sweep.next_us)
+		return 0;
+	step = calloc(1, sizeof(*step));
+	if (!step)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	step->p = p;
+	r = p->sweep.hosts ? read_hosts(p, step, max, err) : read_vpcs(p, step, max, err);
+	for (i = 0; i < step->n; i++)
+		step->items[i].step = step;
+	if (r)
+		free(step);
+	else
+		*ret_step = step;
+	return r;
+}
+
+static void say(struct sweep_item *item, const char *what)
+{
+	snprintf(item->fault, sizeof(item->fault), "%s", what);
+}
+
+static void judge_head(struct sweep_item *item, const char *data, size_t len)
+{
+	const struct cdb_vpc *vpc = &item->vpc;
+	struct vpc_head head;
+	struct vpc_err bad;
+
+	if (!len)
+		say(item, "HEAD is empty");
+	else if (vpc_head_parse(data, len, &head, &bad) || head.vni != vpc->vni)
+		say(item, "HEAD is malformed");
+	else if (head.epoch != vpc->epoch)
+		snprintf(item->fault, sizeof(item->fault), "HEAD is at epoch %" PRIu64 ", CDB at %" PRIu64, head.epoch,
+			 vpc->epoch);
+	else if (!vpc_digest_equal(&head.digest, &vpc->digest))
+		say(item, "HEAD has another digest than CDB");
+	else if (pub_head_conf(&head, vpc))
+		say(item, "HEAD has another quota or other flags than CDB");
+}
+
+static void judge_ports(struct sweep_item *item, const char *data, size_t len)
+{
+	struct vpc_host_ports ports;
+	struct vpc_err bad;
+
+	if (vpc_host_ports_parse(data, len, &ports, &bad)) {
+		say(item, "ports are malformed");
+		return;
+	}
+	if (ports.revision != item->revision)
+		snprintf(item->fault, sizeof(item->fault),
+			 "ports are at revision %" PRIu64 ", CDB at %" PRIu64, ports.revision, item->revision);
+	vpc_host_ports_clear(&ports);
+}
+
+static void answer(int res, const char *path, const char *data, size_t len, int version, void *arg)
+{
+	struct sweep_item *item = arg;
+	bool vpc = item->key.kind == CDB_OUTBOX_VPC;
+	struct vpc_err err;
+
+	item->step->answers--;
+	if (res == -ENOENT)
+		say(item, vpc ? "HEAD is not there" : "ports are not there");
+	else if (res)
+		item->step->res = pub_zk_failed(item->step->p, res, path, &err);
+	else if (vpc)
+		judge_head(item, data, len);
+	else
+		judge_ports(item, data, len);
+}
+
+/* Asks for all of them, and waits. */
+static int look(struct pub_sweep_step *step)
+{
+	struct publisher *p = step->p;
+	char path[VPC_ZNODE_PATH_MAX];
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < step->n && !r; i++) {
+		const struct cdb_outbox *key = &step->items[i].key;
+
+		if (key->kind == CDB_OUTBOX_VPC)
+			vpc_path_vpc(key->vni, path);
+		else
+			vpc_path_host(key->host, "ports", path);
+		r = zk_get(p->zk, path, false, p->timeout_ms, answer, &step->items[i]);
+		step->answers += !r;
+	}
+	while (!r && step->answers)
+		r = pub_wait(p);
+	for (i = 0; i < step->n && step->answers; i++)
+		zk_cancel(p->zk, &step->items[i]);
+	return r ?: step->res;
+}
+
+static bool is_row(const struct cdb_outbox *rows, size_t n, const struct cdb_outbox *key)
+{
+	size_t from = 0, middle;
+	int c;
+
+	while (from < n) {
+		middle = (from + n) / 2;
+		c = pub_outbox_cmp(key, &rows[middle]);
+		if (!c)
+			return true;
+		if (c < 0)
+			n = middle;
+		else
+			from = middle + 1;
+	}
+	return false;
+}
+
+/* Publishes it. What cannot be published is said once. */
+static int repair(struct publisher *p, const struct sweep_item *item, struct vpc_err *err)
+{
+	const struct cdb_outbox *key = &item->key;
+	char name[80];
+	int r;
+
+	if (key->kind == CDB_OUTBOX_VPC)
+		snprintf(name, sizeof(name), "VPC %" PRIu32, key->vni);
+	else
+		snprintf(name, sizeof(name), "host %s", key->host);
+	r = key->kind == CDB_OUTBOX_VPC ? pub_vpc(p, key->vni, err) : pub_host(p, key->host, err);
+	if (p->stop || p->fenced || p->zk_trouble || p->cdb_trouble)
+		return r;
+	if (!r) {
+		p->sweep.repaired++;
+		log_warn("%s: %s, and the outbox does not say so: the sweep has published it", name, item->fault);
+		pub_retry_done(p->retry, key);
+	} else if (r != -ENOENT && r != -EAGAIN) {
+		p->sweep.failed++;
+		if (pub_retry_failed(p->retry, key, err->text))
+			log_err("%s: the sweep finds: %s: %s", name, item->fault, err->text);
+	}
+	return 0;
+}
+
+/* Behind the step's last; behind the last of all, the next pass. */
+static void go_on(struct publisher *p, const struct pub_sweep_step *step)
+{
+	struct pub_sweep *sweep = &p->sweep;
+	uint64_t now = now_monotonic_us();
+
+	sweep->next_us = now + step->n * 1000000ULL / p->config->sweep_per_s;
+	sweep->compared += step->n;
+	if (!sweep->hosts) {
+		if (step->n)
+			sweep->vni = step->items[step->n - 1].key.vni;
+		else
+			sweep->hosts = true;
+		return;
+	}
+	if (!step->last) {
+		strcpy(sweep->host, step->items[step->n - 1].key.host);
+		return;
+	}
+	log_debug("sweep: %zu VPCs and hosts compared, %zu published, %zu cannot be", sweep->compared, sweep->repaired,
+		  sweep->failed);
+	*sweep = (struct pub_sweep){ .begin_us = sweep->begin_us + p->config->sweep_s * 1000000ULL };
+	if (sweep->begin_us < now)
+		sweep->begin_us = now;
+	sweep->next_us = sweep->begin_us;
+}
+
+int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows, size_t n, struct vpc_err *err)
+{
+	struct publisher *p = step->p;
+	size_t i;
+	int r;
+
+	p->zk_trouble = false;
+	r = look(step);
+	if (r)
+		return vpc_err_set(err, r, "ZooKeeper: the sweep got no answer: %s", zk_strerror(r));
+	for (i = 0; i < step->n && !r; i++)
+		if (*step->items[i].fault && !is_row(rows, n, &step->items[i].key))
+			r = repair(p, &step->items[i], err);
+	if (!r)
+		go_on(p, step);
+	return r;
+}
+
+void pub_sweep_free(struct pub_sweep_step *step)
+{
+	free(step);
+}
