@@ -73,6 +73,7 @@ void pub_drop_cdb(struct publisher *p)
 {
 	cdb_close(p->cdb);
 	p->cdb = NULL;
+	p->cdb_lost |= p->cdb_trouble;
 	p->cdb_trouble = false;
 }
 
@@ -129,6 +130,7 @@ static void resign(struct publisher *p)
 {
 	p->has_fence = false;
 	p->fenced = false;
+	p->cdb_lost = false;
 	pub_election_leave(p);
 	pub_notify(p, "STATUS=waiting");
 }
@@ -245,6 +247,9 @@ int pub_run(struct publisher *p, struct vpc_err *err)
 			back_off(p);
 			continue;
 		}
+		/* At once: to find out that it cannot be reached takes as long as to find out that it was lost. */
+		if (p->cdb_lost)
+			resign(p);
 		if (round.broken) {
 			if (p->once && now_monotonic_us() - good_us > ONCE_WAIT_US)
 				return vpc_err_set(err, -EAGAIN, "%s", round.text);

@@ -79,6 +79,7 @@ struct publisher {
 
 	bool zk_trouble;		/* the last failure was ZooKeeper's: no connection, no answer */
 	bool cdb_trouble;		/* the last failure was the connection to CDB */
+	bool cdb_lost;			/* it was, and another one may have a better one */
 	bool cdb_good;			/* it has answered, and this has been reported */
 	bool zk_away;			/* no connection, and this has been reported */
 	char trouble[sizeof(((struct vpc_err *)NULL)->text)];	/* why there are no rounds: what was reported last */

@@ -232,13 +232,14 @@ static void keep_compared(struct publisher *p, struct cdb_outbox *rows, size_t n
 	pub_compare_done(p, n_compared, rows, left);
 }
 
-static int cannot_read(struct publisher *p, struct pub_round *round, const char *text)
+static int cannot_read(struct publisher *p, struct pub_round *round, int res, const char *text)
 {
 	if (p->zk_trouble) {
 		broken(p, text, round);
 		return 0;
 	}
 	pub_trouble(p, "CDB cannot be read", text);
+	pub_cdb(p, res);
 	pub_drop_cdb(p);
 	p->cdb_good = false;
 	round->broken = true;
@@ -267,7 +268,7 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	if (!r)
 		r = read_rows(p, &rows, &n, &n_compared, err);
 	if (r)
-		return cannot_read(p, round, err->text);
+		return cannot_read(p, round, r, err->text);
 	round->full = n - n_compared == PUB_ROWS_MAX || n_compared == PUB_ROWS_MAX;
 	if (!p->cdb_good)
 		log_info("connected to CDB");

@@ -336,6 +336,21 @@ chaos_s() { if [[ -n ${CHAOS_MINUTES:-} ]]; then echo $((CHAOS_MINUTES * 60)); e
 	[[ $(grep -c "CDB is not there" "$LOG") = 1 ]]
 }
 
+nobody_stands() { [[ -z $(zkcat ls /vpc/v1/election) ]]; }
+
+@test "a leader whose CDB does not answer lets others lead before it tries again" {
+	make_vpc 126
+	publisher
+	wait_for in_step 126
+	kill -STOP "$(< "$SVC/mariadb/pid")"
+	wait_for nobody_stands
+	logged "CDB cannot be read"
+	[[ $(grep -c "CDB is not there" "$LOG") = 0 ]]
+	kill -CONT "$(< "$SVC/mariadb/pid")"
+	vpcctl route add 172.16.0.0/12 vpc v126 via blackhole
+	wait_for in_step 126
+}
+
 @test "neither server is there at the start: it waits for both" {
 	make_vpc 108
 	scripts/services.sh stop "$SVC"
