@@ -257,7 +257,8 @@ static const struct account {
 				    { { "SELECT", INTENT_TABLES " " HISTORY_TABLES " schema_version" },
 				      { "SELECT, DELETE", "outbox" } } },
 	[CDB_ACCOUNT_AUDITOR] = { "vpc_auditor",
-				  { { "SELECT", INTENT_TABLES " " HISTORY_TABLES " schema_version outbox" } } },
+				  { { "SELECT", INTENT_TABLES " " HISTORY_TABLES " schema_version outbox" },
+				    { "SELECT, INSERT, UPDATE, DELETE", "reconcile_run reconcile_diff" } } },
 };
 
 const char *cdb_account_name(enum cdb_account_kind kind)

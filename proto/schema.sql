@@ -335,3 +335,42 @@ CREATE TABLE IF NOT EXISTS port_standby (
 	CONSTRAINT port_standby_host_fk FOREIGN KEY (host) REFERENCES host (id),
 	CONSTRAINT port_standby_dev_form CHECK (dev REGEXP '^[!-.0-9;-~]+$' AND dev NOT IN ('.', '..'))
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- version 4: what the audits of all hosts say (lib/cdb_fleet.h). Written by vpc_reconcile and nobody else; bounded and
+-- pruned by who writes, so nothing here is history.
+
+-- One row for as long as a host's audit says the same, milliseconds since 1970 by the server's clock. host is a name,
+-- as it may be reported for one that is not there any more. signature: of the differences.
+CREATE TABLE IF NOT EXISTS reconcile_run (
+	host VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	began BIGINT UNSIGNED NOT NULL,
+	last BIGINT UNSIGNED NOT NULL,
+	rounds BIGINT UNSIGNED NOT NULL,
+	result ENUM('consistent', 'lagging', 'drifted', 'failed') NOT NULL,
+	consistent INT UNSIGNED NOT NULL,
+	lagging INT UNSIGNED NOT NULL,
+	drifted INT UNSIGNED NOT NULL,
+	failed INT UNSIGNED NOT NULL,
+	drifts BIGINT UNSIGNED NOT NULL,
+	lag_ms BIGINT UNSIGNED NOT NULL,
+	duration_us BIGINT UNSIGNED NOT NULL,
+	signature BIGINT UNSIGNED NOT NULL,
+	reason VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	PRIMARY KEY (host, began),
+	KEY reconcile_run_last (last)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- What differs on a host now, the first of it. since: of the change, milliseconds since 1970; 0: not known.
+CREATE TABLE IF NOT EXISTS reconcile_diff (
+	host VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	seq INT UNSIGNED NOT NULL,
+	vni INT UNSIGNED NOT NULL,
+	class VARCHAR(15) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	leg VARCHAR(31) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	object VARCHAR(127) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	want VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	have VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	change_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+	since BIGINT UNSIGNED NOT NULL,
+	PRIMARY KEY (host, seq)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

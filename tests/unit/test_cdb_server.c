@@ -104,6 +104,7 @@ static void test_upgrade(void **state)
 	ok(cdb_init(cdb, &from, &to, &err));
 	assert_int_equal(from, 1);
 	ok(cdb_check_schema(cdb, &err));
+	ok(cdb_exec(cdb, &err, "INSERT INTO reconcile_diff VALUES ('h', 0, 7, 'missing', '', '', '', '', '', 0)", ""));
 	ok(intent_nexthop_put(&(struct intent){ cdb, "me", "group" }, "old",
 			      &(struct vpc_nl_nexthop){ .id = 5, .type = VPC_NEXTHOP_GROUP }, &members, true, &result,
 			      &err));
@@ -253,6 +254,10 @@ static void test_accounts(void **state)
 		{ "DELETE FROM change_log WHERE vni = 4711", { false, false, false } },
 		{ "DELETE FROM change_op WHERE vni = 4711", { false, false, false } },
 		{ "UPDATE schema_version SET version = 2 WHERE version = 4711", { false, false, false } },
+		{ "DELETE FROM reconcile_run WHERE host = 'nobody'", { false, false, true } },
+		{ "INSERT INTO reconcile_diff VALUES ('nobody', 0, 0, '', '', '', '', '', '', 0)",
+		  { false, false, true } },
+		{ "UPDATE reconcile_diff SET since = 1 WHERE host = 'nobody'", { false, false, true } },
 		{ "CREATE TABLE more (x INT)", { false, false, false } },
 		{ "DROP TRIGGER change_op_no_delete", { false, false, false } },
 	};
