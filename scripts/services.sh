@@ -79,6 +79,9 @@ wait_ready() {
 # A starting mariadbd removes every "#sql-..." file of its TMPDIR as its own leftovers, also those of another mariadbd
 # that works there: each gets its own.
 
+# Newer ones reserve 8 GiB of addresses, which User Mode Linux does not have; older ones do not know the option.
+mariadb_small=(--loose-innodb-buffer-pool-size-max=512M)
+
 mariadb_ready() {
 	MYSQL_PWD=$(< "$dir/mariadb/password") mariadb --no-defaults -h 127.0.0.1 -P "$(< "$dir/mariadb/port")" -u root \
 		--connect-timeout=5 -e 'SELECT 1' > /dev/null 2>&1
@@ -99,7 +102,7 @@ mariadb_prepare() {
 	rm -rf "$dir/mariadb/data"
 	mkdir -p "$dir/mariadb/data"
 	TMPDIR="$dir/mariadb/tmp" mariadb-install-db --no-defaults --datadir="$dir/mariadb/data" --auth-root-authentication-method=normal \
-		--skip-test-db --user="$(id -un)" > "$dir/mariadb/install-log" 2>&1 || {
+		--skip-test-db --user="$(id -un)" "${mariadb_small[@]}" > "$dir/mariadb/install-log" 2>&1 || {
 		tail -n 20 "$dir/mariadb/install-log" >&2
 		die "mariadb-install-db failed: see $dir/mariadb/install-log"
 	}
@@ -110,7 +113,7 @@ mariadb_spawn() {
 		--bind-address="$bind" --port="$1" --socket="$dir/mariadb/socket" --init-file="$dir/mariadb/init.sql" \
 		--skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-allowed-packet=64M \
 		--innodb-buffer-pool-size=256M --innodb-log-file-size=128M --innodb-flush-log-at-trx-commit=2 \
-		--innodb-use-native-aio=0
+		--innodb-use-native-aio=0 "${mariadb_small[@]}"
 }
 
 # -- ZooKeeper ---------------------------------------------------------------------------------------------------------

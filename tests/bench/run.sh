@@ -4,7 +4,7 @@
 # "make bench": runs every benchmark in User Mode Linux, where timings repeat, save "publish", and prints what was measured
 # next to what must be reached. Raw results, one fragment a benchmark, and build/bench/results.json, all of them together.
 #
-#   run.sh [PART...]      tables program forward upgrade publish agent change fleet; all by default. The others' last results are kept.
+#   run.sh [PART...]      tables program forward upgrade publish agent change fleet audit; all by default. The others' last results are kept.
 #
 # Environment: VPC_TEST_DATA, the folder of real route tables (default: shared/data beside the repository).
 
@@ -13,7 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 cd "$top"
 
-parts=(tables program forward upgrade publish agent change fleet)
+parts=(tables program forward upgrade publish agent change fleet audit)
 for part; do
 	[[ " ${parts[*]} " = *" $part "* ]] || { echo "run.sh: unknown part \"$part\": one or more of ${parts[*]}" >&2; exit 2; }
 done
@@ -43,6 +43,10 @@ program() {
 }
 
 forward() { VPC_TEST_DATA=$data scripts/uml.sh --mem 3000 --timeout 1800 -- tests/bench/forward.sh; }
+audit() {
+	scripts/uml.sh --mem 4000 --timeout 900 -- tests/bench/audit.sh > "$folder/audit.txt"
+	fragment audit < "$folder/audit.txt"
+}
 publish() { tests/bench/publish.sh > "$folder/publish.txt" && fragment publish < "$folder/publish.txt"; }
 # Benchmarks that print lines for fragment themselves, and what else there is to say on standard error.
 agent() { tests/bench/agent.sh > "$folder/agent.txt" && fragment agent < "$folder/agent.txt"; }
@@ -70,7 +74,7 @@ for part in "${parts[@]}"; do
 	echo "-- $part"
 	"$part"
 done
-jq -s 'add' "$folder"/{tables,program,forward,upgrade,publish,agent,change,fleet}.json 2> /dev/null > "$folder/results.json" || true
+jq -s 'add' "$folder"/{tables,program,forward,upgrade,publish,agent,change,fleet,audit}.json 2> /dev/null > "$folder/results.json" || true
 jq -r '.[] | (.ratio // .ours) as $got |
 	[ .name, (.ours * 1000 | round / 1000), .unit, (if .peer then (.peer * 1000 | round / 1000) else "" end), (.peer_name // ""),
 	  (if .ratio then (.ratio * 100 | round / 100) else "" end), (if .op == "ge" then ">=" else "<=" end), .goal,
