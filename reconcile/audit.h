@@ -71,11 +71,17 @@ struct presence {
 	size_t n_have_ports;
 	struct kernel_vpc *have_vpcs;
 	size_t n_have_vpcs;
+	/* Made by presence_index(). */
+	uint32_t *want_vnis;	/* ascending: VPCs with ports here, and their peers */
+	size_t n_want_vnis;
+	const struct vpc_port **want_by_dev, **have_by_dev;
 };
 
 /* Reads both sides, CDB last. Any error: nothing was read; the text is in @err. */
 int presence_load(const struct audit *audit, struct presence *ret_presence, struct vpc_err *err);
 void presence_clear(struct presence *presence);
+/* So that a thousand ports are not looked for one by one; sorts have_vpcs. presence_load() has done it. -ENOMEM. */
+int presence_index(struct presence *presence);
 bool presence_wants_vpc(const struct presence *presence, uint32_t vni);
 bool presence_has_vpc(const struct presence *presence, uint32_t vni);
 

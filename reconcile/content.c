@@ -13,9 +13,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "../lib/cdb_fleet.h"
 #include "../lib/diff.h"
 #include "../lib/digest.h"
 #include "../lib/util.h"
+
+#define SLOT_S 5 /* to wait until fewer hosts read whole VPCs */
 
 struct compare {
 	const struct audit *audit;
@@ -148,11 +151,17 @@ int audit_load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t 
 {
 	struct cdb_epoch found;
 	struct vpc_err end_err;
+	unsigned int slot;
 	int ret, end;
 
-	ret = cdb_snapshot_begin(audit->cdb, err);
+	ret = cdb_read_slot_take(audit->cdb, SLOT_S, &slot, err);
 	if (ret)
 		return ret;
+	ret = cdb_snapshot_begin(audit->cdb, err);
+	if (ret) {
+		cdb_read_slot_give(audit->cdb, slot);
+		return ret;
+	}
 	ret = cdb_epoch_get(audit->cdb, vpc->vni, epoch, &found, err);
 	if (!ret)
 		take_epoch(vpc, epoch, &found);
@@ -168,6 +177,7 @@ int audit_load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t 
 	if (!ret)
 		ret = check_want(ret_want, err);
 	end = cdb_snapshot_end(audit->cdb, &end_err);
+	cdb_read_slot_give(audit->cdb, slot);
 	return ret ? ret : end ? vpc_err_set(err, end, "%s", end_err.text) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../lib/util.h"
+#include "fleet.h"
 #include "options.h"
 #include "watch.h"
 
@@ -46,8 +47,11 @@ int main(int argc, char **argv)
 	struct vpc_config config;
 	struct vpc_err err = { "" };
 	struct options o;
-	int ret = options_parse(argc, argv, &o), status;
+	int ret, status;
 
+	if (argc > 1 && !strcmp(argv[1], "fleet"))
+		return fleet_main(argc - 1, argv + 1);
+	ret = options_parse(argc, argv, &o);
 	if (ret)
 		return ret < 0 ? EXIT_COULD_NOT_COMPARE : EXIT_SUCCESS;
 	ret = vpc_config_load(o.config, &config, &err);

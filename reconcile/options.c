@@ -33,6 +33,10 @@ enum {
 	OPT_PROBE,
 	OPT_REPAIR,
 	OPT_MAX_REPAIRS,
+	OPT_RECORD,
+	OPT_METRICS,
+	OPT_SILENT,
+	OPT_HTML,
 };
 
 static const struct option longs[] = {
@@ -47,6 +51,8 @@ static const struct option longs[] = {
 	{ "probe", required_argument, NULL, OPT_PROBE },
 	{ "repair", no_argument, NULL, OPT_REPAIR },
 	{ "max-repairs", required_argument, NULL, OPT_MAX_REPAIRS },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
+	{ "record", no_argument, NULL, OPT_RECORD },
 	{ "watch", optional_argument, NULL, OPT_WATCH },
 	{ "settle", required_argument, NULL, OPT_SETTLE },
 	{ "max-lag", required_argument, NULL, OPT_MAX_LAG },
@@ -62,6 +68,7 @@ static const struct option longs[] = {
 static void usage(FILE *out)
 {
 	fprintf(out, "usage: vpc_reconcile [OPTION]...\n"
+		     "       vpc_reconcile fleet [OPTION]...    what all hosts recorded; --help says more\n"
 		     "Compare the kernel's VPC tables with CDB and report what differs.\n\n"
 		     "  -c, --config FILE      configuration (default " VPC_CONFIG_PATH ")\n"
 		     "  -H, --host NAME        this host's name in CDB (default: the configuration's)\n"
@@ -77,6 +84,8 @@ static void usage(FILE *out)
 		     "      --repair           have the agent put right what drifted, and look again\n"
 		     "      --max-repairs N    more differences than so many are not touched (default 100)\n"
 		     "      --watch[=SECONDS]  go on, a round every so often (default 10)\n"
+		     "      --record           write what was found into CDB, for \"fleet\"\n"
+		     "      --metrics FILE     write the round's metrics for Prometheus' node_exporter (FILE.prom)\n"
 		     "      --settle MS        how long a port or VPC must differ before it counts (default 3000)\n"
 		     "      --max-lag SECONDS  how long a change may be on its way (default 60)\n"
 		     "      --max-findings N   findings printed for each VPC (default 100); all are counted\n"
@@ -185,6 +194,12 @@ static int take(int c, const char *arg, struct options *o)
 	case OPT_REPAIR:
 		o->repair = true;
 		break;
+	case OPT_METRICS:
+		o->metrics = arg;
+		break;
+	case OPT_RECORD:
+		o->record = true;
+		break;
 	case OPT_SINCE:
 		return since(arg, &o->since_ms);
 	case 'j':
@@ -219,6 +234,71 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	optind = 1;
 	while (!ret && (c = getopt_long(argc, argv, "c:H:n:V:jpvh", longs, NULL)) != -1)
 		ret = take(c, optarg, &o);
+	if (!ret && optind < argc) {
+		fprintf(stderr, "vpc_reconcile: unexpected argument '%s'\n", argv[optind]);
+		ret = -EINVAL;
+	}
+	*ret_options = o;
+	return ret;
+}
+
+static void fleet_usage(FILE *out)
+{
+	fprintf(out,
+		"usage: vpc_reconcile fleet [OPTION]...\n"
+		"Show what the audits of all hosts have recorded in CDB (vpc_reconcile --record).\n\n"
+		"  -c, --config FILE      configuration (default " VPC_CONFIG_PATH ")\n"
+		"      --silent SECONDS   a host that has said nothing for so long is silent (default 300)\n"
+		"      --html FILE        write a page about it, with the last day\n"
+		"  -j, --json             as JSON              -p, --pretty  indented\n"
+		"  -v, --verbose          name the consistent hosts, too\n"
+		"  -h, --help             -\n\n"
+		"Exit status: 0 all consistent; 1 drift somewhere; 2 a host could not compare or is silent, or CDB\n"
+		"cannot be read; 3 a host is behind for longer than its --max-lag.\n");
+}
+
+int fleet_options_parse(int argc, char **argv, struct fleet_options *ret_options)
+{
+	static const struct option fleet_longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "silent", required_argument, NULL, OPT_SILENT },
+		{ "html", required_argument, NULL, OPT_HTML },
+		{ "json", no_argument, NULL, 'j' },
+		{ "pretty", no_argument, NULL, 'p' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct fleet_options o = { .silent_s = 300 };
+	int c, ret = 0;
+
+	optind = 1;
+	while (!ret && (c = getopt_long(argc, argv, "c:jpvh", fleet_longs, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			o.config = optarg;
+			break;
+		case OPT_SILENT:
+			ret = number("silent", optarg, 1, NUMBER_MAX, &o.silent_s);
+			break;
+		case OPT_HTML:
+			o.html = optarg;
+			break;
+		case 'j':
+			o.json = true;
+			break;
+		case 'p':
+			o.pretty = true;
+			break;
+		case 'v':
+			o.verbose = true;
+			break;
+		case 'h':
+			fleet_usage(stdout);
+			return 1;
+		default:
+			ret = -EINVAL;
+		}
 	if (!ret && optind < argc) {
 		fprintf(stderr, "vpc_reconcile: unexpected argument '%s'\n", argv[optind]);
 		ret = -EINVAL;

@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 struct options {
-	const char *config, *host, *netns, *vpc;
-	bool json, pretty, verbose, verify, full, repair;
+	const char *config, *host, *netns, *vpc, *metrics;
+	bool json, pretty, verbose, verify, full, repair, record;
 	unsigned int settle_ms, max_findings, max_lag_s;
 	bool has_table;
 	unsigned int table;
@@ -20,6 +20,16 @@ struct options {
 	unsigned int probes;		/* a VPC */
 	unsigned int max_repairs;
 };
+
+/* vpc_reconcile fleet ... */
+struct fleet_options {
+	const char *config, *html;
+	bool json, pretty, verbose;
+	unsigned int silent_s;
+};
+
+/* As options_parse(), without the word "fleet". */
+int fleet_options_parse(int argc, char **argv, struct fleet_options *ret_options);
 
 /* Defaults, and what @argv says. Return: 0 go on, 1 done (help was printed), -EINVAL (it was said why). */
 int options_parse(int argc, char **argv, struct options *ret_options);

@@ -36,6 +36,9 @@ void presence_clear(struct presence *presence)
 	vpc_host_ports_clear(&presence->want);
 	kernel_ports_free(presence->have_ports, presence->n_have_ports);
 	free(presence->have_vpcs);
+	free(presence->want_vnis);
+	free(presence->want_by_dev);
+	free(presence->have_by_dev);
 	memset(presence, 0, sizeof(*presence));
 }
 
@@ -67,6 +70,8 @@ int presence_load(const struct audit *audit, struct presence *ret_presence, stru
 		ret = kernel_port_list(audit->kernel, &p.have_ports, &p.n_have_ports, err);
 	if (!ret)
 		ret = load_want(audit, &p, err);
+	if (!ret)
+		ret = presence_index(&p);
 	if (ret) {
 		presence_clear(&p);
 		return ret;
@@ -75,23 +80,64 @@ int presence_load(const struct audit *audit, struct presence *ret_presence, stru
 	return 0;
 }
 
-bool presence_wants_vpc(const struct presence *presence, uint32_t vni)
+static int vni_cmp(const void *a, const void *b)
 {
-	for (size_t i = 0; i < presence->want.n_ports; i++)
-		if (presence->want.ports[i].vni == vni)
-			return true;
-	for (size_t i = 0; i < presence->want.n_vpcs; i++)
-		if (presence->want.vpcs[i] == vni)
-			return true;
-	return false;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
 }
 
-bool presence_has_vpc(const struct presence *presence, uint32_t vni)
+static int vpc_cmp(const void *a, const void *b)
 {
-	for (size_t i = 0; i < presence->n_have_vpcs; i++)
-		if (presence->have_vpcs[i].vni == vni)
-			return true;
-	return false;
+	return vni_cmp(&((const struct kernel_vpc *)a)->vni, &((const struct kernel_vpc *)b)->vni);
+}
+
+static int dev_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct vpc_port *const *)a)->dev, (*(const struct vpc_port *const *)b)->dev);
+}
+
+int presence_index(struct presence *p)
+{
+	size_t n = 0;
+
+	p->want_vnis = calloc(p->want.n_ports + p->want.n_vpcs + 1, sizeof(*p->want_vnis));
+	p->want_by_dev = calloc(p->want.n_ports + 1, sizeof(*p->want_by_dev));
+	p->have_by_dev = calloc(p->n_have_ports + 1, sizeof(*p->have_by_dev));
+	if (!p->want_vnis || !p->want_by_dev || !p->have_by_dev)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->want.n_ports; i++) {
+		p->want_by_dev[i] = &p->want.ports[i];
+		p->want_vnis[n++] = p->want.ports[i].vni;
+	}
+	for (size_t i = 0; i < p->want.n_vpcs; i++)
+		p->want_vnis[n++] = p->want.vpcs[i];
+	for (size_t i = 0; i < p->n_have_ports; i++)
+		p->have_by_dev[i] = &p->have_ports[i].conf;
+	if (n)
+		qsort(p->want_vnis, n, sizeof(*p->want_vnis), vni_cmp);
+	for (size_t i = 0; i < n; i++)
+		if (!i || p->want_vnis[i] != p->want_vnis[i - 1])
+			p->want_vnis[p->n_want_vnis++] = p->want_vnis[i];
+	if (p->want.n_ports)
+		qsort(p->want_by_dev, p->want.n_ports, sizeof(*p->want_by_dev), dev_cmp);
+	if (p->n_have_ports)
+		qsort(p->have_by_dev, p->n_have_ports, sizeof(*p->have_by_dev), dev_cmp);
+	if (p->n_have_vpcs)
+		qsort(p->have_vpcs, p->n_have_vpcs, sizeof(*p->have_vpcs), vpc_cmp);
+	return 0;
+}
+
+bool presence_wants_vpc(const struct presence *p, uint32_t vni)
+{
+	return p->n_want_vnis && bsearch(&vni, p->want_vnis, p->n_want_vnis, sizeof(vni), vni_cmp);
+}
+
+bool presence_has_vpc(const struct presence *p, uint32_t vni)
+{
+	const struct kernel_vpc key = { .vni = vni };
+
+	return p->n_have_vpcs && bsearch(&key, p->have_vpcs, p->n_have_vpcs, sizeof(key), vpc_cmp);
 }
 
 static void port_format(const struct vpc_port *port, char *buf, size_t size)
@@ -110,20 +156,11 @@ static void port_format(const struct vpc_port *port, char *buf, size_t size)
 		n += snprintf(buf + n, size - n, " %s", vpc_prefix_format(&port->addrs[i], addr));
 }
 
-static const struct vpc_port *find_want(const struct presence *p, const char *dev)
+static const struct vpc_port *find(const struct vpc_port *const *by_dev, size_t n, const struct vpc_port *like)
 {
-	for (size_t i = 0; i < p->want.n_ports; i++)
-		if (!strcmp(p->want.ports[i].dev, dev))
-			return &p->want.ports[i];
-	return NULL;
-}
+	const struct vpc_port *const *found = n ? bsearch(&like, by_dev, n, sizeof(like), dev_cmp) : NULL;
 
-static const struct vpc_port *find_have(const struct presence *p, const char *dev)
-{
-	for (size_t i = 0; i < p->n_have_ports; i++)
-		if (!strcmp(p->have_ports[i].conf.dev, dev))
-			return &p->have_ports[i].conf;
-	return NULL;
+	return found ? *found : NULL;
 }
 
 #define HOST_STRLEN (2 * VPC_ADDR_STRLEN + 24)
@@ -153,26 +190,23 @@ static int compare_host(const struct presence *p, presence_fn fn, void *arg)
 	return fn(FINDING_DIFFERENT, WHAT_HOST, 0, "VTEP", want, have, arg);
 }
 
+/* Those without a port here. */
+static bool is_peer(const struct presence *p, uint32_t vni)
+{
+	return p->want.n_vpcs && bsearch(&vni, p->want.vpcs, p->want.n_vpcs, sizeof(vni), vni_cmp);
+}
+
 static int compare_vpcs(const struct presence *p, uint32_t only_vni, presence_fn fn, void *arg)
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < p->want.n_ports && !ret; i++) {
-		uint32_t vni = p->want.ports[i].vni;
-		bool again = false;
-
-		for (size_t j = 0; j < i && !again; j++)
-			again = p->want.ports[j].vni == vni;
-		if (again || (only_vni && vni != only_vni) || presence_has_vpc(p, vni))
-			continue;
-		ret = fn(FINDING_MISSING, WHAT_VPC, vni, "VPC", "it, with ports here", NULL, arg);
-	}
-	for (size_t i = 0; i < p->want.n_vpcs && !ret; i++) {
-		uint32_t vni = p->want.vpcs[i];
+	for (size_t i = 0; i < p->n_want_vnis && !ret; i++) {
+		uint32_t vni = p->want_vnis[i];
 
 		if ((!only_vni || vni == only_vni) && !presence_has_vpc(p, vni))
-			ret = fn(FINDING_MISSING, WHAT_VPC, vni, "VPC", "it, as a peer of VPCs with ports here", NULL,
-				 arg);
+			ret = fn(FINDING_MISSING, WHAT_VPC, vni, "VPC",
+				 is_peer(p, vni) ? "it, as a peer of VPCs with ports here" : "it, with ports here",
+				 NULL, arg);
 	}
 	for (size_t i = 0; i < p->n_have_vpcs && !ret; i++) {
 		uint32_t vni = p->have_vpcs[i].vni;
@@ -193,7 +227,7 @@ int presence_compare(const struct presence *presence, uint32_t only_vni, presenc
 	if (!ret)
 		ret = compare_vpcs(p, only_vni, fn, arg);
 	for (size_t i = 0; i < p->want.n_ports && !ret; i++) {
-		const struct vpc_port *w = &p->want.ports[i], *h = find_have(p, w->dev);
+		const struct vpc_port *w = &p->want.ports[i], *h = find(p->have_by_dev, p->n_have_ports, w);
 
 		if ((only_vni && w->vni != only_vni) || (h && vpc_port_equal(w, h)))
 			continue;
@@ -207,7 +241,7 @@ int presence_compare(const struct presence *presence, uint32_t only_vni, presenc
 	for (size_t i = 0; i < p->n_have_ports && !ret; i++) {
 		const struct vpc_port *h = &p->have_ports[i].conf;
 
-		if ((only_vni && h->vni != only_vni) || find_want(p, h->dev))
+		if ((only_vni && h->vni != only_vni) || find(p->want_by_dev, p->want.n_ports, h))
 			continue;
 		snprintf(object, sizeof(object), "port %s", h->dev);
 		port_format(h, have, sizeof(have));

@@ -48,10 +48,12 @@ void report_clear(struct report *report)
 struct report_vpc *report_vpc(struct report *report, uint32_t vni, const char *name)
 {
 	struct report_vpc *vpc;
+	bool last = !report->n_vpcs || vni > report->vpcs[report->n_vpcs - 1].vni;
 
-	for (size_t i = 0; i < report->n_vpcs; i++)
+	for (size_t i = 0; i < report->n_vpcs && (report->unordered || !last); i++)
 		if (report->vpcs[i].vni == vni)
 			return &report->vpcs[i];
+	report->unordered |= !last;
 	if (report->n_vpcs == report->cap_vpcs) {
 		size_t cap = report->cap_vpcs ? 2 * report->cap_vpcs : 16;
 

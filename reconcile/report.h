@@ -95,6 +95,7 @@ struct report {
 	size_t max_findings;	/* a VPC */
 	struct report_vpc *vpcs;
 	size_t n_vpcs, cap_vpcs;
+	bool unordered;		/* they are not ascending, so one is looked for */
 	struct report *before;	/* owned: what the agent was asked to repair, of which this is the end; NULL: nothing */
 	struct report_repair *repairs;	/* asked for, in vain or not */
 	size_t n_repairs;

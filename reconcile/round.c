@@ -9,6 +9,8 @@
 #include <string.h>
 #include "../lib/util.h"
 
+#define CLOSE_FROM_S 30
+
 void round_close(struct round *round)
 {
 	cdb_close(round->cdb);
@@ -62,6 +64,28 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 	return ret ? vpc_err_set(err, ret, "%s", strerror(-ret)) : 0;
 }
 
+/* That it could not be recorded is said; the audit is none the worse for it. The fleet sees a silent host. */
+static void record_round(struct round *round, const struct report *report)
+{
+	uint64_t max_lag_ms = round->options->max_lag_s * UINT64_C(1000);
+	struct vpc_err err = { "" };
+	int ret = 0;
+
+	if (!record_is_due(&round->record, report, max_lag_ms, now_monotonic_us(), report->time_ms % 1024))
+		return;
+	/* The kernel may be what failed, and CDB not even asked; or CDB, and its connection is of no use. */
+	if (report_result(report) == RESULT_FAILED) {
+		cdb_close(round->cdb);
+		round->cdb = NULL;
+	}
+	if (!round->cdb)
+		ret = cdb_open(round->config, &round->cdb, &err);
+	if (!ret)
+		ret = record_write(&round->record, round->cdb, report, max_lag_ms, &err);
+	if (ret)
+		fprintf(stderr, "vpc_reconcile: the result could not be recorded: %s\n", err.text);
+}
+
 int round_run(struct round *round, struct report *ret_report)
 {
 	struct vpc_err err = { "" };
@@ -73,8 +97,19 @@ int round_run(struct round *round, struct report *ret_report)
 		return ret;
 	if (ret)
 		snprintf(ret_report->reason, sizeof(ret_report->reason), "%s%s", err.text, failure_advice(ret));
+	totals_add(&round->totals, ret_report);
+	if (round->options->metrics &&
+	    reconcile_metrics_write(round->options->metrics, ret_report, &round->totals, &err))
+		fprintf(stderr, "vpc_reconcile: the metrics could not be written: %s\n", err.text);
+	if (round->options->record)
+		record_round(round, ret_report);
 	/* What failed may have left a connection that is of no use any more. */
 	if (report_result(ret_report) == RESULT_FAILED || ret_report->reason[0])
 		round_close(round);
+	/* Between rare rounds a connection would only be one of very many. */
+	if (round->options->watch_s >= CLOSE_FROM_S) {
+		cdb_close(round->cdb);
+		round->cdb = NULL;
+	}
 	return 0;
 }

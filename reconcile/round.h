@@ -8,7 +8,9 @@
 
 #include "audit.h"
 #include "legs.h"
+#include "metrics.h"
 #include "options.h"
+#include "record.h"
 
 struct round {
 	const struct options *options;
@@ -17,6 +19,8 @@ struct round {
 	struct cdb *cdb;
 	struct kernel *kernel;
 	struct legs *legs;
+	struct record record;
+	struct totals totals;
 };
 
 /* An audit, with repairs where they are asked for. What could not be compared is in the report; -ENOMEM only. */

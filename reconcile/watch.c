@@ -5,6 +5,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 /* So that hosts which were all started at once do not ask CDB all at once. */
 #define FIRST_MAX_US 5000000
+#define KEEP_BYTES   (16 * 1024 * 1024)
 
 struct watch {
 	struct round *round;
@@ -139,6 +141,10 @@ int watch_run(struct round *round)
 {
 	struct watch w = { .round = round };
 	int ret = watch_begin(&w);
+
+	/* The next round needs as much memory as this one: giving it back costs more than keeping it. */
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 
 	if (!ret) {
 		sd_notify(0, "READY=1");

@@ -141,6 +141,12 @@ expect 0 'afterwards' lab_reconcile h1 --repair
 wait_until "tail -n 1 $lab_dir/watch.log | grep -q '^h1: consistent'"
 lab_stop watch
 
+begin "what is recorded is seen in the fleet"
+expect 2 'h1 +silent .*has never recorded anything' vpc_reconcile fleet -c "$(lab_conf)"
+expect 0 '' lab_reconcile h1 --record --metrics "$lab_dir/audit.prom"
+grep -q '^vpc_reconcile_result{result="consistent"} 1$' "$lab_dir/audit.prom"
+expect 0 '^fleet: 1 hosts: 1 consistent' vpc_reconcile fleet -c "$(lab_conf)"
+
 begin "a port that is not as CDB says, while no change is on its way"
 sql "UPDATE port SET flags = 1 WHERE dev = 't-a'"
 expect 1 'different +port t-a' lab_reconcile h1 --settle 500 --max-lag 0

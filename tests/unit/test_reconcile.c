@@ -267,6 +267,7 @@ static void presence_names_what_differs(void **state)
 		.n_have_vpcs = 2,
 	};
 
+	assert_int_equal(presence_index(&p), 0);
 	seen[0] = 0;
 	assert_int_equal(presence_compare(&p, 0, note, NULL), 0);
 	assert_string_equal(seen, "missing 200 VPC;excess 300 VPC;missing 200 port tap3;different 100 port tap2;"
@@ -278,6 +279,9 @@ static void presence_names_what_differs(void **state)
 	p.have_host.vtep4.bytes[3] = 12;
 	assert_int_equal(presence_compare(&p, 100, note, NULL), 0);
 	assert_string_equal(seen, "different 0 VTEP;different 100 port tap2;");
+	free(p.want_vnis);
+	free(p.want_by_dev);
+	free(p.have_by_dev);
 }
 
 /* Rows of one table: what is known between CDB and the kernel, and the leg that follows. */
