@@ -35,6 +35,7 @@ static bool present;
 static uint64_t instance;
 static int refuse_code;
 static unsigned int refuse_times;
+static void (*after_dump)(void);
 static int dump_code;
 static unsigned int dump_times;
 static struct kernel_event events[MAX_EVENTS];
@@ -139,6 +140,11 @@ void fake_kernel_fail_dumps(int code, unsigned int times)
 {
 	dump_code = code;
 	dump_times = times;
+}
+
+void fake_kernel_after_dump(void (*fn)(void))
+{
+	after_dump = fn;
 }
 
 void fake_kernel_skew(uint32_t vni)
@@ -447,6 +453,12 @@ int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, str
 		return res ?: vpc_err_set(err, -ENOENT, "no VPC %u", vni);
 	vpc_state_init(ret_state, vni);
 	state_copy(ret_state, state);
+	if (after_dump) {
+		void (*fn)(void) = after_dump;
+
+		after_dump = NULL;
+		fn();
+	}
 	return 0;
 }
 

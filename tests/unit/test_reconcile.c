@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <json-c/json.h>
 
 #include "../../lib/digest.h"
 #include "../../lib/util.h"
@@ -357,10 +358,18 @@ static void times_are_parsed(void **state)
 		int ret;
 		uint64_t ms;
 	} table[] = {
-		{ "90s", 0, 1000000 - 90000 },	{ "2m", 0, 1000000 - 120000 }, { "1970-01-01T00:10:00Z", 0, 600000 },
-		{ "0s", 0, 1000000 },		{ "1d", -EINVAL, 0 },	       { "90", -EINVAL, 0 },
-		{ "s", -EINVAL, 0 },		{ "-5s", -EINVAL, 0 },	       { "5sx", -EINVAL, 0 },
-		{ "", -EINVAL, 0 },		{ "yesterday", -EINVAL, 0 },   { "1970-01-01", -EINVAL, 0 },
+		{ "90s", 0, 1000000 - 90000 },
+		{ "2m", 0, 1000000 - 120000 },
+		{ "1970-01-01T00:10:00Z", 0, 600000 },
+		{ "0s", 0, 1000000 },
+		{ "1d", -EINVAL, 0 },
+		{ "90", -EINVAL, 0 },
+		{ "s", -EINVAL, 0 },
+		{ "-5s", -EINVAL, 0 },
+		{ "5sx", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },
+		{ "yesterday", -EINVAL, 0 },
+		{ "1970-01-01", -EINVAL, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -478,10 +487,16 @@ static void probes_are_judged_step_by_step(void **state)
 	struct vpc_addr mapped = { AF_INET, { 10, 1, 2, 3 } }, black = { AF_INET, { 10, 2, 0, 1 } },
 			nowhere = { AF_INET, { 11, 0, 0, 1 } };
 	struct kernel_step way[] = {
-		{ .step = VPC_STEP_ROUTE, .has_table = true, .table = 1, .has_prefix = true,
+		{ .step = VPC_STEP_ROUTE,
+		  .has_table = true,
+		  .table = 1,
+		  .has_prefix = true,
 		  .prefix = routes[2].prefix },
 		{ .step = VPC_STEP_NEXTHOP, .has_nexthop = true, .nexthop = nexthops[0] },
-		{ .step = VPC_STEP_ROUTE, .has_table = true, .table = 0, .has_prefix = true,
+		{ .step = VPC_STEP_ROUTE,
+		  .has_table = true,
+		  .table = 0,
+		  .has_prefix = true,
 		  .prefix = routes[0].prefix },
 		{ .step = VPC_STEP_NEXTHOP, .has_nexthop = true, .nexthop = nexthops[2] },
 	};
@@ -529,6 +544,105 @@ static void probes_are_judged_step_by_step(void **state)
 	vpc_state_clear(&want);
 }
 
+/* The report as printed for programs: put(). */
+static struct json_object *printed(const struct report *report)
+{
+	char text[16384];
+	int out = dup(STDOUT_FILENO);
+	FILE *to = tmpfile();
+	ssize_t n;
+
+	fflush(stdout);
+	assert_int_equal(dup2(fileno(to), STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(report_print_json(report, false), 0);
+	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	n = pread(fileno(to), text, sizeof(text) - 1, 0);
+	text[n] = '\0';
+	fclose(to);
+	close(out);
+	return json_tokener_parse(text);
+}
+
+/* @path: members and numbers of elements, separated by dots. */
+static const char *at(struct json_object *o, const char *path)
+{
+	char copy[64], *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (char *p = strtok_r(copy, ".", &save); p; p = strtok_r(NULL, ".", &save))
+		o = *p >= '0' && *p <= '9' ? json_object_array_get_idx(o, atoi(p)) : json_object_object_get(o, p);
+	return o ? json_object_get_string(o) : "absent";
+}
+
+/* doc/operations.md promises them. */
+static void the_json_is_as_documented(void **state)
+{
+	static const char *const members[][2] = {
+		{ "v", "1" },
+		{ "host", "h1" },
+		{ "time_ms", "5000" },
+		{ "duration_us", "7" },
+		{ "result", "drift" },
+		{ "reason", "absent" },
+		{ "vpcs.0.vni", "100" },
+		{ "vpcs.0.name", "red" },
+		{ "vpcs.0.result", "drift" },
+		{ "vpcs.0.cdb_epoch", "9" },
+		{ "vpcs.0.kernel_epoch", "8" },
+		{ "vpcs.0.lag_ms", "0" },
+		{ "vpcs.0.by_digest", "false" },
+		{ "vpcs.0.routes", "3" },
+		{ "vpcs.0.nexthops", "0" },
+		{ "vpcs.0.members", "0" },
+		{ "vpcs.0.probes", "0" },
+		{ "vpcs.0.counts.missing", "1" },
+		{ "vpcs.0.counts.foreign", "0" },
+		{ "vpcs.0.findings.0.class", "missing" },
+		{ "vpcs.0.findings.0.object", "route \"x\"" },
+		{ "vpcs.0.findings.0.want", "nexthop 7" },
+		{ "vpcs.0.findings.0.have", "absent" },
+		{ "vpcs.0.findings.0.leg", "agent to kernel" },
+		{ "vpcs.0.findings.0.note", "because" },
+		{ "vpcs.0.findings.0.since_ms", "4000" },
+		{ "vpcs.0.findings.0.change", "c1" },
+		{ "vpcs.1.result", "could not compare" },
+		{ "vpcs.1.reason", "cut short" },
+		{ "no_repair", "too many" },
+		{ "repairs.0.epoch", "8" },
+		{ "repairs.0.asked", "false" },
+		{ "repairs.0.answer", "no" },
+		{ "before.result", "consistent" },
+	};
+	struct finding *finding;
+	struct report report;
+	struct report_vpc *vpc;
+	struct json_object *o;
+
+	report_init(&report, "h1", 10);
+	report.time_ms = 5000;
+	report.duration_us = 7;
+	vpc = report_vpc(&report, 100, "red");
+	vpc->cdb_epoch = 9;
+	vpc->kernel_epoch = 8;
+	vpc->n_routes = 3;
+	report_add(&report, vpc, FINDING_MISSING, WHAT_ELEMENT, "route \"x\"", "nexthop 7", NULL, &finding);
+	finding->cause = (struct cdb_cause){ .known = true, .created_ms = 4000, .change = "c1" };
+	finding_note(finding, LEG_AGENT_KERNEL, "because");
+	report_fail(report_vpc(&report, 101, NULL), 0, "cut short");
+	report.repairs = calloc(1, sizeof(*report.repairs));
+	report.n_repairs = 1;
+	report.repairs[0] = (struct report_repair){ .vni = 100, .epoch = 8, .drifts = 1, .answer = "no" };
+	strcpy(report.repair, "too many");
+	report.before = calloc(1, sizeof(*report.before));
+	report_init(report.before, "h1", 10);
+	o = printed(&report);
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		if (strcmp(at(o, members[i][0]), members[i][1]))
+			fail_msg("%s is %s, not %s", members[i][0], at(o, members[i][0]), members[i][1]);
+	json_object_put(o);
+	report_clear(&report);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -543,6 +657,7 @@ int main(void)
 		cmocka_unit_test(nothing_compared_is_a_failure),
 		cmocka_unit_test(presence_names_what_differs),
 		cmocka_unit_test(legs_are_named_in_the_order_of_the_way),
+		cmocka_unit_test(the_json_is_as_documented),
 		cmocka_unit_test(times_are_parsed),
 		cmocka_unit_test(options_are_parsed_and_refused),
 		cmocka_unit_test(reports_are_printed_when_something_else_is_wrong),
