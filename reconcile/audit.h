@@ -31,6 +31,7 @@ struct audit {
 	unsigned int settle_ms;
 	uint64_t max_lag_ms;		/* a change that is younger may still be on its way */
 	struct legs *legs;		/* NULL: no leg is named */
+	bool late_only;			/* nor of what lags for no longer than it may: nobody is asked about that */
 };
 
 #define PROBE_TEXT 256
@@ -56,8 +57,8 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 int audit_compare_states(const struct audit *audit, const struct report *report, struct report_vpc *vpc,
 			 const struct vpc_state *want, const struct vpc_state *have);
 /* CDB's state at @epoch, in one snapshot. */
-int audit_load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t epoch, struct vpc_state *ret_want,
-		    struct vpc_err *err);
+int audit_load_want(const struct audit *audit, const struct report *report, struct report_vpc *vpc, uint64_t epoch,
+		    struct vpc_state *ret_want, struct vpc_err *err);
 
 /*
  * presence.c: the ports and VPCs that are here. @pending_ms: since when a change of this host's ports is in CDB's

@@ -133,9 +133,11 @@ static int check_want(const struct vpc_state *want, struct vpc_err *err)
 }
 
 /* Where the kernel's epoch stands in CDB's history: name, epochs and lag. */
-static void take_epoch(struct report_vpc *vpc, uint64_t epoch, const struct cdb_epoch *found)
+static void take_epoch(const struct report *report, struct report_vpc *vpc, uint64_t epoch,
+		       const struct cdb_epoch *found)
 {
-	uint64_t now = now_wall_ms(), lag_ms;
+	/* One time for all: to ask the clock of User Mode Linux costs more than the rest. */
+	uint64_t now = report->time_ms, lag_ms;
 
 	snprintf(vpc->name, sizeof(vpc->name), "%s", found->name);
 	vpc->kernel_epoch = epoch;
@@ -146,8 +148,8 @@ static void take_epoch(struct report_vpc *vpc, uint64_t epoch, const struct cdb_
 		vpc->lag_ms = lag_ms;
 }
 
-int audit_load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t epoch, struct vpc_state *ret_want,
-		    struct vpc_err *err)
+int audit_load_want(const struct audit *audit, const struct report *report, struct report_vpc *vpc, uint64_t epoch,
+		    struct vpc_state *ret_want, struct vpc_err *err)
 {
 	struct cdb_epoch found;
 	struct vpc_err end_err;
@@ -164,7 +166,7 @@ int audit_load_want(const struct audit *audit, struct report_vpc *vpc, uint64_t 
 	}
 	ret = cdb_epoch_get(audit->cdb, vpc->vni, epoch, &found, err);
 	if (!ret)
-		take_epoch(vpc, epoch, &found);
+		take_epoch(report, vpc, epoch, &found);
 	if (!ret)
 		ret = cdb_state_load(audit->cdb, ret_want->vni, ret_want, err);
 	if (!ret && ret_want->epoch < epoch)
@@ -213,7 +215,7 @@ static int compare_entries(const struct audit *audit, struct report *report, str
 	ret = kernel_dump(audit->kernel, vpc->vni, &have, err);
 	if (!ret) {
 		vpc->kernel_digest = have.digest;
-		ret = audit_load_want(audit, vpc, have.epoch, &want, err);
+		ret = audit_load_want(audit, report, vpc, have.epoch, &want, err);
 	}
 	if (!ret)
 		ret = audit_compare_states(audit, report, vpc, &want, &have);
@@ -254,7 +256,7 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 	if (!found->name[0])
 		ret = vpc_err_set(&err, -ENOENT, "there is no VPC with VNI %u in CDB any more", kernel->vni);
 	else
-		take_epoch(vpc, kernel->epoch, found);
+		take_epoch(report, vpc, kernel->epoch, found);
 	if (!ret && !audit->full)
 		compare_by_digest(vpc, kernel, found);
 	if (!ret && !vpc->by_digest)

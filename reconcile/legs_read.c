@@ -286,6 +286,10 @@ static void explain_vpc(struct legs *legs, const struct audit *audit, const stru
 		/* The reason why its cause is not known, which is CDB's. */
 		if (finding->note)
 			continue;
+		if (audit->late_only && finding->class == FINDING_LAG && vpc->lag_ms <= audit->max_lag_ms) {
+			finding_note(finding, LEG_UNKNOWN, "it is young: ZooKeeper was not asked");
+			continue;
+		}
 		switch (finding->what) {
 		case WHAT_ELEMENT:
 			if (said)

@@ -242,7 +242,7 @@ static int probe_round(const struct audit *audit, struct report *report, struct 
 	int ret;
 
 	vpc_state_init(&want, vpc->vni);
-	ret = audit_load_want(audit, vpc, epoch, &want, err);
+	ret = audit_load_want(audit, report, vpc, epoch, &want, err);
 	for (unsigned int i = 0; i < audit->probes && !ret; i++)
 		ret = probe_one(audit, report, vpc, &want, port, i % 2, err);
 	vpc_state_clear(&want);

@@ -46,7 +46,9 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 			       .probes = o->probes,
 			       .settle_ms = o->settle_ms,
 			       .max_lag_ms = o->max_lag_s * UINT64_C(1000),
-			       .legs = round->legs };
+			       .legs = round->legs,
+			       /* Should nothing be published, all hosts would ask, all the time. */
+			       .late_only = o->watch_s };
 	struct cdb_vpc vpc;
 	int ret = round_open(round, err);
 

@@ -82,7 +82,6 @@ rounds=15
 ticks_of() {
 	local stat
 	read -ra stat <<< "$(sed 's/.*) //' "/proc/$1/stat")"
-	((!${2:-0})) || say "user ${stat[11]}, system ${stat[12]} ticks"
 	echo $((stat[11] + stat[12]))
 }
 # The big one is one more of them: by digest it costs what each of the others does. With JSON, for the microseconds.
@@ -96,14 +95,17 @@ jq -r .result $dir/watch | sort | uniq -c >&2
 [[ $(jq -r .result $dir/watch | sort -u) = consistent && $(jq '.vpcs | length' $dir/watch | sort -u) = $((vpcs + 1)) ]]
 jq -s 'map(.duration_us) | sort | .[length / 2 | floor]' $dir/watch | awk '{ print "audit_1000_vpcs_ms", $1, "-" }'
 
-# As a service, which says a line a round.
-server=$(< $dir/svc/mariadb/pid) from=$(date +%s%N) questions=$(status Questions) server_before=$(ticks_of "$server")
+# As a service, which says a line a round; from its second round on.
 : > $dir/watch
 build/vpc_reconcile -c $conf -H h1 --settle 0 --watch=1 > $dir/watch &
 watch=$!
-until (($(wc -l < $dir/watch) >= 2 * rounds)); do read -rt 0.2 <> <(:) || true; done
-took_ms=$((($(date +%s%N) - from) / 1000000)) ticks=$(ticks_of $watch 1) server_ticks=$(($(ticks_of "$server") - server_before))
-n=$(wc -l < $dir/watch)
+lines() { wc -l < $dir/watch; }
+until (($(lines) >= 1)); do read -rt 0.2 <> <(:) || true; done
+server=$(< $dir/svc/mariadb/pid) from=$(date +%s%N) before=$(lines) questions=$(status Questions)
+server_before=$(ticks_of "$server") ticks_before=$(ticks_of $watch)
+until (($(lines) >= 2 * rounds)); do read -rt 0.2 <> <(:) || true; done
+took_ms=$((($(date +%s%N) - from) / 1000000)) ticks=$(($(ticks_of $watch) - ticks_before)) n=$(($(lines) - before))
+server_ticks=$(($(ticks_of "$server") - server_before))
 kill $watch
 wait $watch
 say "a round asks the server $((($(status Questions) - questions) / n)) questions, of $((server_ticks * 1000 / $(getconf CLK_TCK) / n)) ms of its CPU"

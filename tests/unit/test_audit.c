@@ -275,6 +275,28 @@ static void a_route_in_the_wrong_table(void **state)
 	assert_true(has_finding(FINDING_FOREIGN, "route table 2 172.16.7.0/24", LEG_AGENT_KERNEL));
 }
 
+/* A watch asks ZooKeeper and the agent when there is something to alarm about, and not before. */
+static void young_lag_is_not_asked_about(void **state)
+{
+	struct audit audit = audit_of((struct how){ .max_lag_s = DAY_S });
+
+	make_world();
+	arrive();
+	agent_deaf();
+	audit.late_only = true;
+	report_clear(&report);
+	report_init(&report, HOST, 100);
+	assert_int_equal(audit_run(&audit, &report), 0);
+	assert_int_equal(only_finding()->leg, LEG_UNKNOWN);
+	assert_non_null(strstr(only_finding()->note, "young"));
+	audit.max_lag_ms = 0;
+	usleep(2000);
+	report_clear(&report);
+	report_init(&report, HOST, 100);
+	assert_int_equal(audit_run(&audit, &report), 0);
+	assert_int_equal(only_finding()->leg, LEG_ZOOKEEPER_AGENT);
+}
+
 /* The kernel believes that it is right; only who reads its tables can see that it is not. */
 static void the_kernel_against_itself(void **state)
 {
@@ -534,6 +556,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_found_and_attributed),
 		cmocka_unit_test(a_route_in_the_wrong_table),
+		cmocka_unit_test(young_lag_is_not_asked_about),
 		cmocka_unit_test(the_kernel_against_itself),
 		cmocka_unit_test(a_missing_vpc),
 		cmocka_unit_test(what_waits_in_the_outbox_is_lag_of_any_age),
