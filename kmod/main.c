@@ -8,6 +8,7 @@
 #include <net/net_namespace.h>
 #include "control/genl.h"
 #include "datapath/datapath.h"
+#include "datapath/recent.h"
 #include "tables/vpc.h"
 
 static int __net_init vpc_net_init(struct net *net)
@@ -52,9 +53,12 @@ static int __init vpc_module_init(void)
 	err = vpc_tables_init();
 	if (err)
 		goto err_caches;
-	err = register_pernet_subsys(&vpc_net_ops);
+	err = vpc_recent_init();
 	if (err)
 		goto err_tables;
+	err = register_pernet_subsys(&vpc_net_ops);
+	if (err)
+		goto err_recent;
 	err = vpc_datapath_init();
 	if (err)
 		goto err_pernet;
@@ -72,6 +76,8 @@ err_datapath:
 	vpc_datapath_exit();
 err_pernet:
 	unregister_pernet_subsys(&vpc_net_ops);
+err_recent:
+	vpc_recent_exit();
 err_tables:
 	vpc_tables_exit();
 err_caches:
@@ -84,7 +90,9 @@ static void __exit vpc_module_exit(void)
 	vpc_genl_exit();
 	vpc_netdev_exit();
 	vpc_datapath_exit();
+	/* Until here packets come in from the wire. */
 	unregister_pernet_subsys(&vpc_net_ops);
+	vpc_recent_exit();
 	vpc_tables_exit();
 	vpc_trie_exit_caches();
 }

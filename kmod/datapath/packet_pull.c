@@ -32,7 +32,8 @@ static bool vpc_packet_offload_sane(struct sk_buff *skb, unsigned int hlen)
 }
 
 /* @hlen: where the upper header begins. A packet that ends in it has no ports. */
-static void vpc_packet_ports(const struct sk_buff *skb, unsigned int hlen, bool fragment, struct vpc_flow *ret_flow)
+static __always_inline void vpc_packet_ports(const struct sk_buff *skb, unsigned int hlen, bool fragment,
+					      struct vpc_flow *ret_flow)
 {
 	const struct vpc_ports *ports = NULL;
 	struct vpc_ports buf;

@@ -15,6 +15,7 @@
 #include "icmp.h"
 #include "pipeline_trace.h"
 #include "pipeline_wire.h"
+#include "recent.h"
 
 /*
  * Where a packet is looked up next: in its own VPC, or where a peering has led it.
@@ -26,6 +27,7 @@ struct vpc_cursor {
 	const struct vpc_version *version;
 	u32 table;
 	u32 depth;		/* peerings so far */
+	bool member;		/* a group's was chosen, by more than the address */
 };
 
 static bool vpc_addr_is_multicast(u8 family, const u8 *addr)
@@ -262,7 +264,7 @@ static __always_inline enum vpc_drop vpc_decide_group(const struct vpc_flow *flo
 }
 
 /* The longest match at the cursor, and of a group the member. Return: VPC_DROP_NONE with a nexthop that leads on. */
-static __always_inline enum vpc_drop vpc_decide_lookup(const struct vpc_flow *flow, const struct vpc_cursor *at,
+static __always_inline enum vpc_drop vpc_decide_lookup(const struct vpc_flow *flow, struct vpc_cursor *at,
 						       struct vpc_trace *trace, const struct vpc_nexthop **ret_nh)
 {
 	const struct vpc_table *table = vpc_version_table(at->version, at->table);
@@ -279,8 +281,10 @@ static __always_inline enum vpc_drop vpc_decide_lookup(const struct vpc_flow *fl
 	*ret_nh = vpc_nhset_lookup(at->version->nexthops, id);
 	if (!*ret_nh)
 		return VPC_DROP_NO_NEXTHOP;
-	if ((*ret_nh)->wire.type == VPC_NEXTHOP_GROUP)
+	if ((*ret_nh)->wire.type == VPC_NEXTHOP_GROUP) {
+		at->member = true;
 		return vpc_decide_group(flow, at, trace, ret_nh);
+	}
 	reason = vpc_nexthop_reason((*ret_nh)->wire.type);
 	vpc_trace_nexthop(trace, VPC_STEP_NEXTHOP, *ret_nh, 0, reason == VPC_DROP_NONE);
 	return reason;
@@ -316,9 +320,13 @@ static __always_inline enum vpc_drop vpc_decide_route(const struct vpc_flow *flo
 						      struct vpc_trace *trace)
 {
 	struct vpc_cursor at = { .vpc = flow->vpc, .version = flow->version, .table = table };
+	const struct vpc_recent key = vpc_recent_key(flow, table);
 	const struct vpc_nexthop *nh;
 	enum vpc_drop reason;
 
+	nh = trace ? NULL : vpc_recent_find(&key);
+	if (likely(nh))
+		return vpc_decide_vtep(flow, &at, nh, d, trace);
 	for (;;) {
 		reason = vpc_decide_lookup(flow, &at, trace, &nh);
 		if (reason)
@@ -332,6 +340,8 @@ static __always_inline enum vpc_drop vpc_decide_route(const struct vpc_flow *flo
 			if (reason)
 				return reason;
 		} else {
+			if (!trace && !at.depth && !at.member)
+				vpc_recent_keep(&key, nh);
 			return vpc_decide_vtep(flow, &at, nh, d, trace);
 		}
 	}

@@ -35,6 +35,7 @@ struct vpc_table {
 
 /**
  * struct vpc_version - what a VPC is at one epoch; immutable once published
+ * @stamp: no other version has it, of whatever VPC, before or after; not 0
  * @memory: bytes of this version, its nexthops and its tries, the VPC itself not included
  * @trie_memory: of the tries alone
  * @refs: 1 while current, plus one a snapshot and one an open transaction that started from it
@@ -45,6 +46,7 @@ struct vpc_table {
  */
 struct vpc_version {
 	u64 epoch;
+	u64 stamp;
 	struct vpc_digest digest;
 	u64 n_routes;
 	size_t memory;

@@ -5,6 +5,7 @@
 #include "netns.h"
 
 #include <net/net_namespace.h>
+#include "../../kmod/datapath/recent.h"
 
 static struct pernet_operations netns_ops = {
 	.id = &vpc_net_id,
@@ -21,11 +22,16 @@ int netns_suite_init(struct kunit_suite *suite)
 	err = vpc_tables_init();
 	if (err)
 		goto err_caches;
-	err = register_pernet_subsys(&netns_ops);
+	err = vpc_recent_init();
 	if (err)
 		goto err_tables;
+	err = register_pernet_subsys(&netns_ops);
+	if (err)
+		goto err_recent;
 	return 0;
 
+err_recent:
+	vpc_recent_exit();
 err_tables:
 	vpc_tables_exit();
 err_caches:
@@ -36,6 +42,7 @@ err_caches:
 void netns_suite_exit(struct kunit_suite *suite)
 {
 	unregister_pernet_subsys(&netns_ops);
+	vpc_recent_exit();
 	vpc_tables_exit();
 	vpc_trie_exit_caches();
 }
