@@ -48,6 +48,7 @@ static int delta_apply(struct follow *f, const struct vpc_delta *delta)
 	}
 	f->have.epoch = delta->epoch;
 	f->have.digest = delta->digest;
+	f->committed = true;
 	f->n_deltas++;
 	snprintf(f->change, sizeof(f->change), "%s", delta->change);
 	follow_committed(f, delta->base, delta->change);
@@ -94,6 +95,14 @@ static int delta_item(uint64_t index, int res, const char *data, size_t len, voi
 	return res;
 }
 
+static void deltas_said(const struct follow *f)
+{
+	if (f->n_deltas)
+		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms), change %s", f->vni,
+			 f->start_epoch, f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f),
+			 f->change);
+}
+
 static void deltas_done(int res, void *arg)
 {
 	struct follow *f = arg;
@@ -105,10 +114,7 @@ static void deltas_done(int res, void *arg)
 		follow_step(f);
 		return;
 	}
-	if (f->n_deltas)
-		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms), change %s", f->vni,
-			 f->start_epoch, f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f),
-			 f->change);
+	deltas_said(f);
 	if (!res && f->have.epoch < f->plan.to)
 		res = vpc_err_set(&f->err, -ENOENT, "%s: is gone", vpc_path_delta(f->vni, f->have.epoch + 1, path));
 	if (res == -ENOENT) {
@@ -122,6 +128,65 @@ static void deltas_done(int res, void *arg)
 }
 
 static const struct fetch_ops delta_ops = { .path = delta_path, .item = delta_item, .done = deltas_done };
+
+/* 0: the kernel is at HEAD; -ENOENT: they do not lead on from where it is. */
+static int last_apply(struct follow *f, const struct vpc_delta *deltas, size_t n)
+{
+	int res = 0;
+
+	for (size_t i = 0; i < n && !res; i++) {
+		if (deltas[i].vni != f->vni || deltas[i].epoch > f->plan.to)
+			return -ENOENT;
+		switch (sync_link(f->have.epoch, &deltas[i])) {
+		case SYNC_LINK_APPLY:
+			res = delta_apply(f, &deltas[i]);
+			break;
+		case SYNC_LINK_SKIP:
+			break;
+		case SYNC_LINK_GAP:
+			res = -ENOENT;
+			break;
+		}
+	}
+	if (!res && f->have.epoch != f->plan.to)
+		res = -ENOENT;
+	return res;
+}
+
+/*
+ * What is not as it should be in there does no harm and is not spoken of: the nodes themselves are read then. A refusal
+ * of the kernel is one as ever.
+ */
+bool follow_apply_last(struct follow *f)
+{
+	struct vpc_err err = { "" };
+	struct vpc_delta *deltas;
+	size_t n;
+	int res;
+
+	if (vpc_head_last(f->head_text, f->head_len, f->have.epoch, &deltas, &n, &err))
+		return false;
+	if (!n) {
+		free(deltas);
+		return false;
+	}
+	f->started_us = now_monotonic_us();
+	f->start_epoch = f->have.epoch;
+	f->n_deltas = 0;
+	f->err.text[0] = '\0';
+	res = last_apply(f, deltas, n);
+	for (size_t i = 0; i < n; i++)
+		vpc_delta_clear(&deltas[i]);
+	free(deltas);
+	deltas_said(f);
+	if (res == -ENOENT)
+		return false;
+	if (res)
+		follow_fail(f, res);
+	else
+		follow_step(f);
+	return true;
+}
 
 void follow_start_deltas(struct follow *f)
 {

@@ -80,6 +80,7 @@ static int follow_timer(sd_event_source *source, uint64_t usec, void *arg)
 void follow_fail(struct follow *f, int res)
 {
 	follow_rest(f);
+	f->committed = false;
 	/* ZooKeeper or the module is gone: that is said once for all, and its coming back steps every VPC again. */
 	if (!zk_connected(agent_zk(f->agent)) || !agent_kernel(f->agent))
 		return;
@@ -221,7 +222,8 @@ void follow_step(struct follow *f)
 			follow_settle(f, f->head_reason);
 		return;
 	}
-	res = follow_read_kernel(f);
+	res = f->committed && f->have_known && !conf_differs(f, &f->have) ? 0 : follow_read_kernel(f);
+	f->committed = false;
 	if (res) {
 		agent_kernel_suspect(f->agent);
 		follow_fail(f, res);
@@ -238,6 +240,8 @@ void follow_step(struct follow *f)
 		follow_backwards(f);
 		break;
 	case SYNC_DELTAS:
+		if (f->head_text && follow_apply_last(f))
+			break;
 		follow_work(f, &f->agent->catchups, follow_start_deltas);
 		break;
 	case SYNC_REPAIR:
@@ -307,7 +311,10 @@ static void follow_head(int res, const char *path, const char *data, size_t len,
 	if (!res) {
 		free(f->head_reason);
 		f->head_reason = NULL;
+		f->head_text = data;
+		f->head_len = len;
 		follow_take_head(f, &head, version);
+		f->head_text = NULL;
 		return;
 	}
 	reason = err;
@@ -455,6 +462,7 @@ void follows_step_all(struct follows *fs)
 	for (i = 0; i < fs->n; i++) {
 		struct follow *f = fs->all[i];
 
+		f->committed = false;
 		if (f->phase == FOLLOW_RETRY) {
 			timer_stop(f->timer);
 			f->phase = FOLLOW_IDLE;

@@ -26,6 +26,8 @@ enum follow_phase {
 /**
  * struct follow - one VPC
  * @have: what the kernel has of it; @have_known: whether that was read since the link came up
+ * @head_text: HEAD as it is being read, for the deltas in it; NULL: it is not just now
+ * @committed: @have is what we have just committed, and need not be asked for
  * @head_version: znode version of @head
  * @head_seen_ms: when it was read for the first time, for the status
  * @head_reason: what is wrong with HEAD as it was last read (@head is the last good one), owned; NULL: nothing
@@ -47,12 +49,14 @@ struct follow {
 	struct watch *watch;
 	struct vpc_head head;
 	bool has_head;
+	const char *head_text;
+	size_t head_len;
 	int head_version, bad_version, missed_version;
 	uint64_t head_seen_ms;
 	struct kernel_vpc have;
 	uint64_t goal;
 	bool asked, has_goal, ready;
-	bool have_known, distrust, failing, counted;
+	bool have_known, committed, distrust, failing, counted;
 	uint64_t behind_since_us;
 	char *reason, *head_reason;
 	struct backoff backoff;
@@ -81,7 +85,9 @@ int follow_read_kernel(struct follow *f);
 /* f->have is a new epoch, as published, which @change ended in; the kernel was at @base. */
 void follow_committed(struct follow *f, uint64_t base, const char *change);
 
-/* agent/catchup.c: f->plan says what. The gate is held. */
+/* agent/catchup.c. False: HEAD itself does not have the deltas that the kernel lacks; they are to be read. */
+bool follow_apply_last(struct follow *f);
+/* f->plan says what. The gate is held. */
 void follow_start_deltas(struct follow *f);
 void follow_start_snapshot(struct follow *f);
 

@@ -2,6 +2,9 @@
 /*
  * Following one znode; see watch.h.
  *
+ * Under many changes a second what each of them costs counts, not when it is read: then a node that was read just now
+ * is read again only after WATCH_PACE_US, and what changed meanwhile comes with it.
+ *
  * While a node is being reported watch_free() only marks the struct dead; the end of the report frees it.
  */
 #include "watch.h"
@@ -16,6 +19,9 @@
 #include "timer.h"
 
 #define WATCH_BUCKETS 1024
+#define WATCH_MANY    300 /* changes in WATCH_WINDOW_US */
+#define WATCH_WINDOW_US 1000000
+#define WATCH_PACE_US 200000
 
 struct watch {
 	struct watches *ws;
@@ -26,7 +32,7 @@ struct watch {
 	bool again; /* something happened meanwhile */
 	bool reporting;
 	bool dead;
-	uint64_t asked_us; /* the request that is under way */
+	uint64_t asked_us; /* the request that is under way, or the last one */
 	struct backoff backoff;
 	sd_event_source *timer;
 	LIST_ENTRY(watch) link;
@@ -36,6 +42,9 @@ struct watches {
 	sd_event *event;
 	struct zk *zk;
 	unsigned int timeout_ms;
+	uint64_t window_us; /* when the second began in which @n_changes are counted */
+	unsigned int n_changes;
+	bool many; /* there were in the one before, or are in this one */
 	LIST_HEAD(, watch) buckets[WATCH_BUCKETS];
 };
 
@@ -163,13 +172,40 @@ void watch_read(struct watch *w)
 		watch_finish(w, res);
 }
 
+static void changes_count(struct watches *ws, uint64_t now)
+{
+	if (now - ws->window_us >= WATCH_WINDOW_US) {
+		ws->many = ws->n_changes >= WATCH_MANY && now - ws->window_us < 2 * WATCH_WINDOW_US;
+		ws->window_us = now;
+		ws->n_changes = 0;
+	}
+	ws->many |= ++ws->n_changes >= WATCH_MANY;
+}
+
+/* Now, or when its time has come. */
+static void watch_pace(struct watch *w, uint64_t now)
+{
+	uint64_t next = w->asked_us + WATCH_PACE_US;
+	int res;
+
+	if (!w->ws->many || now >= next || w->busy) {
+		watch_read(w);
+		return;
+	}
+	res = timer_arm(w->ws->event, &w->timer, next - now, watch_timer, w);
+	if (res < 0)
+		watch_read(w);
+}
+
 void watches_changed(struct watches *ws, const char *path)
 {
+	uint64_t now = now_monotonic_us();
 	struct watch *w;
 
+	changes_count(ws, now);
 	LIST_FOREACH(w, &ws->buckets[path_bucket(path)], link) {
 		if (!strcmp(w->path, path)) {
-			watch_read(w);
+			watch_pace(w, now);
 			return;
 		}
 	}

@@ -47,13 +47,14 @@ static int txn_begin(struct kernel *k, uint32_t vni, enum vpc_txn_mode mode, con
 	return r;
 }
 
-/* Up to KERNEL_SOCK_ALL_MAX messages into @msgs, which the caller frees whatever comes back. */
-static int txn_add_build(struct kernel *k, uint32_t txn, struct kernel_ops *ops, struct nl_msg **msgs, size_t *ret_n)
+/* Up to @max messages into @msgs, which the caller frees whatever comes back; less: that is all. */
+static int txn_add_build(struct kernel *k, uint32_t txn, struct kernel_ops *ops, struct nl_msg **msgs, size_t max,
+			 size_t *ret_n)
 {
 	size_t n = 0;
 	int r = 0;
 
-	while (n < KERNEL_SOCK_ALL_MAX && !r) {
+	while (n < max && !r) {
 		r = kernel_msg_txn_add(k->family, txn, ops, &msgs[n]);
 		if (!r && !msgs[n])
 			break;
@@ -63,31 +64,30 @@ static int txn_add_build(struct kernel *k, uint32_t txn, struct kernel_ops *ops,
 	return r;
 }
 
-static int txn_add_all(struct kernel *k, uint32_t txn, struct kernel_ops *ops, struct vpc_err *err)
+/*
+ * One round of ADDs, the last one with COMMIT: a small change is two requests to the kernel and not three. COMMIT names
+ * the digest, so it does nothing where an ADD before it has failed. @head: a delta of which only VPC, epoch, digest and
+ * change id are read.
+ */
+static int txn_round(struct kernel *k, uint32_t txn, struct kernel_ops *ops, const struct vpc_delta *head,
+		     bool *ret_done, struct vpc_err *err)
 {
 	struct nl_msg *msgs[KERNEL_SOCK_ALL_MAX];
+	bool done = false;
 	size_t n;
 	int r;
 
-	do {
-		r = txn_add_build(k, txn, ops, msgs, &n);
-		if (r)
-			unbuilt(r, err);
-		else if (n)
-			r = kernel_sock_request_all(k, msgs, n, err);
-		for (size_t i = 0; i < n; i++)
-			nlmsg_free(msgs[i]);
-	} while (!r && n);
+	r = txn_add_build(k, txn, ops, msgs, KERNEL_SOCK_ALL_MAX - 1, &n);
+	if (!r && n < KERNEL_SOCK_ALL_MAX - 1) {
+		r = kernel_msg_txn_commit(k->family, txn, head->epoch, &head->digest, head->change, &msgs[n]);
+		n += !r;
+		done = true;
+	}
+	r = r ? unbuilt(r, err) : kernel_sock_request_all(k, msgs, n, err);
+	for (size_t i = 0; i < n; i++)
+		nlmsg_free(msgs[i]);
+	*ret_done = done;
 	return r;
-}
-
-/* @head: a delta of which only VPC, epoch, digest and change id are read. */
-static int txn_commit(struct kernel *k, uint32_t txn, const struct vpc_delta *head, struct vpc_err *err)
-{
-	_cleanup_msg_ struct nl_msg *msg = NULL;
-	int r = kernel_msg_txn_commit(k->family, txn, head->epoch, &head->digest, head->change, &msg);
-
-	return r ? unbuilt(r, err) : kernel_sock_request(k, msg, NULL, NULL, err);
 }
 
 /* What failed before is what the caller hears; a transaction that is gone already has nothing to abort. */
@@ -103,10 +103,11 @@ static void txn_abort(struct kernel *k, uint32_t txn)
 static int txn_run(struct kernel *k, int r, uint32_t txn, struct kernel_ops *ops, const struct vpc_delta *head,
 		   struct vpc_err *err)
 {
+	bool done = false;
+
 	if (!r) {
-		r = txn_add_all(k, txn, ops, err);
-		if (!r)
-			r = txn_commit(k, txn, head, err);
+		while (!r && !done)
+			r = txn_round(k, txn, ops, head, &done, err);
 		if (r)
 			txn_abort(k, txn);
 	}

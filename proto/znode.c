@@ -87,7 +87,39 @@ int vpc_fence_parse(const char *data, size_t len, struct vpc_fence *ret, struct 
 	return r;
 }
 
+static size_t last_size(const struct vpc_last *last)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < last->n; i++)
+		size += last->len[i] + 1;
+	return size;
+}
+
+void vpc_last_push(struct vpc_last *last, const char *delta)
+{
+	size_t len = strlen(delta), used = last_size(last);
+
+	/* Each with a comma, or the NUL, behind it. */
+	while (last->n && (last->n == VPC_LAST_MAX || used + len + 1 > sizeof(last->text))) {
+		used -= last->len[0] + 1;
+		memmove(last->text, last->text + last->len[0] + 1, used);
+		memmove(last->len, last->len + 1, --last->n * sizeof(*last->len));
+	}
+	if (len + 1 > sizeof(last->text))
+		return;
+	if (used)
+		last->text[used - 1] = ',';
+	strcpy(last->text + used, delta);
+	last->len[last->n++] = len;
+}
+
 int vpc_head_format(const struct vpc_head *head, char **ret, size_t *ret_len)
+{
+	return vpc_head_format_last(head, NULL, ret, ret_len);
+}
+
+int vpc_head_format_last(const struct vpc_head *head, const struct vpc_last *last, char **ret, size_t *ret_len)
 {
 	struct json_writer w;
 
@@ -115,6 +147,11 @@ int vpc_head_format(const struct vpc_head *head, char **ret, size_t *ret_len)
 	if (head->has_flags) {
 		vpc_json_raw(&w, ",\"flags\":");
 		vpc_json_u64(&w, head->flags);
+	}
+	if (last && last->n) {
+		vpc_json_raw(&w, ",\"last\":[");
+		vpc_json_raw(&w, last->text);
+		vpc_json_raw(&w, "]");
 	}
 	vpc_json_raw(&w, "}");
 	return vpc_json_finish(&w, ret, ret_len);

@@ -45,6 +45,14 @@ struct vpc_head {
 	uint32_t flags;		/* VPC_F_* */
 };
 
+/* The newest deltas up to HEAD's, in HEAD itself, as text: "{..},{..}". */
+#define VPC_LAST_BYTES	2048
+#define VPC_LAST_MAX	16
+struct vpc_last {
+	char text[VPC_LAST_BYTES];
+	size_t n, len[VPC_LAST_MAX];
+};
+
 struct vpc_host_ports {
 	char host[VPC_HOST_NAME_MAX + 1];
 	uint64_t revision;
@@ -110,6 +118,18 @@ int vpc_fence_parse(const char *data, size_t len, struct vpc_fence *ret, struct 
 
 int vpc_head_format(const struct vpc_head *head, char **ret, size_t *ret_len);
 int vpc_head_parse(const char *data, size_t len, struct vpc_head *ret, struct vpc_err *err);
+/* The same with @last in it; NULL: without. */
+int vpc_head_format_last(const struct vpc_head *head, const struct vpc_last *last, char **ret, size_t *ret_len);
+/* One more, as vpc_delta_format() made it: the oldest make room; none is left when it is too large itself. */
+void vpc_last_push(struct vpc_last *last, const char *delta);
+/* What a HEAD has; nothing when it has none, or anything is wrong with them. */
+void vpc_last_parse(const char *data, size_t len, struct vpc_last *ret);
+/*
+ * The deltas past @epoch in a HEAD that has been parsed, in their order; none: *ret_n is 0. Each is to be cleared, and
+ * *ret freed, by the caller. Errors as vpc_delta_parse()'s, of any of them.
+ */
+int vpc_head_last(const char *data, size_t len, uint64_t epoch, struct vpc_delta **ret, size_t *ret_n,
+		  struct vpc_err *err);
 
 /*
  * Chunk number @chunk holds nexthops from *pos on, then members, then routes; *pos counts all and is moved. At the end

@@ -632,16 +632,13 @@ static int check_unique_routes(const struct vpc_delta *delta, struct vpc_err *er
 	return 0;
 }
 
-int vpc_delta_parse(const char *data, size_t len, struct vpc_delta *ret, struct vpc_err *err)
+static int delta_of(json_object *obj, struct vpc_delta *ret, struct vpc_err *err)
 {
-	_cleanup_json_ json_object *obj = NULL;
 	struct vpc_delta delta;
 	int r;
 
 	vpc_delta_init(&delta, 0);
-	r = vpc_json_parse(data, len, VPC_ZNODE_DELTA_MAX, &obj, err);
-	if (!r)
-		r = vpc_json_get_u32(obj, NULL, "vni", 1, VPC_VNI_MAX, &delta.vni, err);
+	r = vpc_json_get_u32(obj, NULL, "vni", 1, VPC_VNI_MAX, &delta.vni, err);
 	if (!r)
 		r = vpc_json_get_u64(obj, NULL, "epoch", 1, INT64_MAX - 1, &delta.epoch, err);
 	if (!r)
@@ -669,4 +666,84 @@ int vpc_delta_parse(const char *data, size_t len, struct vpc_delta *ret, struct 
 	else
 		*ret = delta;
 	return r;
+}
+
+int vpc_delta_parse(const char *data, size_t len, struct vpc_delta *ret, struct vpc_err *err)
+{
+	_cleanup_json_ json_object *obj = NULL;
+	int r = vpc_json_parse(data, len, VPC_ZNODE_DELTA_MAX, &obj, err);
+
+	return r ? r : delta_of(obj, ret, err);
+}
+
+void vpc_last_parse(const char *data, size_t len, struct vpc_last *ret)
+{
+	_cleanup_json_ json_object *obj = NULL;
+	json_object *last, *one;
+	struct vpc_err err;
+
+	ret->n = 0;
+	if (vpc_json_parse(data, len, VPC_ZNODE_HEAD_MAX, &obj, &err) ||
+	    !json_object_object_get_ex(obj, "last", &last) || !json_object_is_type(last, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(last); i++) {
+		one = json_object_array_get_idx(last, i);
+		if (!json_object_is_type(one, json_type_object)) {
+			ret->n = 0;
+			return;
+		}
+		vpc_last_push(ret, json_object_to_json_string_ext(one, JSON_C_TO_STRING_PLAIN |
+									       JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+}
+
+/* One of a HEAD's, unless it is not past @epoch: then *ret_n stays. */
+static int last_one(json_object *one, const struct json_at *at, uint64_t epoch, struct vpc_delta *deltas, size_t *ret_n,
+		    struct vpc_err *err)
+{
+	uint64_t to;
+	int r;
+
+	if (!json_object_is_type(one, json_type_object))
+		return vpc_json_bad(err, -EINVAL, at, NULL, "not an object");
+	r = vpc_json_get_u64(one, at, "epoch", 1, INT64_MAX - 1, &to, err);
+	if (r || to <= epoch)
+		return r;
+	r = delta_of(one, &deltas[*ret_n], err);
+	*ret_n += !r;
+	return r;
+}
+
+int vpc_head_last(const char *data, size_t len, uint64_t epoch, struct vpc_delta **ret, size_t *ret_n,
+		  struct vpc_err *err)
+{
+	_cleanup_json_ json_object *obj = NULL;
+	struct json_at at = { .array = "last" };
+	struct vpc_delta *deltas;
+	json_object *last;
+	size_t n = 0;
+	int r;
+
+	*ret = NULL;
+	*ret_n = 0;
+	r = vpc_json_parse(data, len, VPC_ZNODE_HEAD_MAX, &obj, err);
+	if (r || !json_object_object_get_ex(obj, "last", NULL))
+		return r;
+	r = vpc_json_get(obj, NULL, "last", json_type_array, &last, err);
+	if (r)
+		return r;
+	deltas = calloc(json_object_array_length(last) + 1, sizeof(*deltas));
+	if (!deltas)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	for (; at.index < json_object_array_length(last) && !r; at.index++)
+		r = last_one(json_object_array_get_idx(last, at.index), &at, epoch, deltas, &n, err);
+	if (r) {
+		while (n)
+			vpc_delta_clear(&deltas[--n]);
+		free(deltas);
+		return r;
+	}
+	*ret = deltas;
+	*ret_n = n;
+	return 0;
 }

@@ -70,6 +70,8 @@ static void head_answer(int res, const char *path, const char *data, size_t len,
 		vpc->alone = true;
 	else
 		vpc->head.state = PUB_HEAD_GOOD;
+	if (!vpc->alone)
+		vpc_last_parse(data, len, &vpc->head.last);
 }
 
 static void children_answer(int res, const char *path, char *const *names, size_t n, void *arg)

@@ -136,7 +136,9 @@ int pack_head(struct many *many, struct many_vpc *vpc, const struct vpc_head *to
 	r = pack_begin(many);
 	if (r)
 		return r;
-	if (vpc_head_format(to, &text, &len)) {
+	for (size_t i = pack->step; i < pack->n; i++)
+		vpc_last_push(&vpc->head.last, pack->texts[i]);
+	if (vpc_head_format_last(to, &vpc->head.last, &text, &len)) {
 		undo_step(pack);
 		vpc->alone = true;
 		return 0;

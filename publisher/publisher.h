@@ -179,6 +179,7 @@ struct pub_head {
 	enum pub_head_state state;
 	int version;		/* of the node, unless absent */
 	struct vpc_head head;
+	struct vpc_last last;	/* of a good one */
 };
 
 /* -EAGAIN: somebody changed HEAD meanwhile. -ESTALE: CDB and ZooKeeper tell different stories, a person must look. */

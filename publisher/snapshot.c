@@ -238,7 +238,7 @@ static int write_state(struct publisher *p, const struct vpc_state *state, struc
 	r = count_chunks(state, &to->chunks, err);
 	if (r)
 		return r;
-	r = vpc_head_format(to, &text, &len);
+	r = vpc_head_format_last(to, to->epoch == head->head.epoch ? &head->last : NULL, &text, &len);
 	if (r)
 		return vpc_err_set(err, r, "VPC %" PRIu32 ": HEAD cannot be written: %s", state->vni, strerror(-r));
 	if (head->state == PUB_HEAD_ABSENT) {
@@ -301,6 +301,8 @@ int pub_snapshot(struct publisher *p, uint32_t vni, struct pub_head *head, bool 
 		p->counts.epochs++;
 	head->version = head->state == PUB_HEAD_ABSENT ? 0 : head->version + 1;
 	head->state = PUB_HEAD_GOOD;
+	if (head->head.epoch != to.epoch)
+		head->last.n = 0;
 	head->head = to;
 	return 0;
 }

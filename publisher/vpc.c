@@ -39,6 +39,8 @@ int pub_head_read(struct publisher *p, uint32_t vni, struct pub_head *ret_head, 
 		if (*bad.text) {
 			log_err("%s: %s: it is published anew", path, bad.text);
 			head.state = PUB_HEAD_BAD;
+		} else if (len) {
+			vpc_last_parse(data, len, &head.last);
 		}
 	}
 	head.head.vni = vni;
@@ -85,11 +87,14 @@ static int batch_write(struct publisher *p, struct batch *batch, struct pub_head
 		       struct vpc_err *err)
 {
 	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_last last = head->last;
 	_cleanup_free_ char *text = NULL;
 	size_t len, failed = SIZE_MAX;
 	int r;
 
-	r = vpc_head_format(to, &text, &len);
+	for (size_t i = 0; i < batch->n; i++)
+		vpc_last_push(&last, batch->texts[i]);
+	r = vpc_head_format_last(to, &last, &text, &len);
 	if (r)
 		return vpc_err_set(err, r, "VPC %" PRIu32 ": HEAD cannot be written: %s", to->vni, strerror(-r));
 	batch->ops[batch->n + 1] = (struct zk_op){ .type = ZK_OP_SET,
@@ -112,6 +117,7 @@ static int batch_write(struct publisher *p, struct batch *batch, struct pub_head
 	p->counts.deltas += batch->n;
 	p->counts.epochs += batch->n;
 	head->head = *to;
+	head->last = last;
 	head->version++;
 	batch_clear(batch);
 	return 0;

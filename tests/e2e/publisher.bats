@@ -45,6 +45,8 @@ load publisher
 	wait_for in_step 100
 	[[ $(zkcat ls "$(head_path 100)") = l$((epoch + 1))$'\n'"s$epoch" ]]
 	[[ $(head_field 100 oldest) = $((epoch + 1)) && $(head_field 100 snapshot) = "$epoch" ]]
+	# HEAD has what leads to it.
+	[[ $(zkcat get "$(head_path 100)") = *"\"last\":[$(zkcat get "$(head_path 100)/l$((epoch + 1))")]}" ]]
 	vpcctl port add p2 vpc v100 subnet s host h100 dev tap2
 	wait_for outbox_is 0
 	in_step 100

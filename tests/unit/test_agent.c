@@ -216,6 +216,97 @@ static void test_changes(void **state)
 	finish(a, &p);
 }
 
+/* HEAD as the publisher writes it, with the @n deltas that lead to it. */
+static void pub_head_last(struct pub *p, const char *const *texts, size_t n)
+{
+	char path[VPC_ZNODE_PATH_MAX], *data;
+	struct vpc_last last = { .n = 0 };
+	size_t len;
+
+	for (size_t i = 0; i < n; i++)
+		vpc_last_push(&last, texts[i]);
+	p->head.epoch = p->state.epoch;
+	p->head.digest = p->state.digest;
+	assert_int_equal(vpc_head_format_last(&p->head, &last, &data, &len), 0);
+	fake_zk_set(vpc_path_vpc(p->state.vni, path), data, len);
+	free(data);
+}
+
+/* One more route, into a delta; its text, owned. */
+static char *next_delta(struct pub *p, unsigned int n)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+
+	add_route(p, n, 1);
+	pub_delta(p, 0);
+	return strdup(fake_zk_data(vpc_path_delta(p->state.vni, p->state.epoch, path)));
+}
+
+/* A HEAD with its deltas in it needs no other read; what does not fit the kernel, or is no delta, is read as ever. */
+static void test_deltas_in_head(void **state)
+{
+	static const char *const bad[] = { "{}", "7", "{\"v\":1,\"vni\":100,\"base\":4,\"epoch\":6}" };
+	_cleanup_free_ char *two = NULL, *three = NULL, *four = NULL, *five = NULL;
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	fake_calls = (struct fake_calls){ 0 };
+	two = next_delta(&p, 102);
+	three = next_delta(&p, 103);
+	pub_head_last(&p, (const char *[]){ two, three }, 2);
+	run_until(a, reached(&p));
+	assert_same(&p);
+	assert_int_equal(fake_zk_gets("/l2") + fake_zk_gets("/l3"), 0);
+	assert_int_equal(fake_calls.apply, 2);
+	assert_int_equal(writes(), 2);
+	assert_int_equal(fake_log_count("VPC 100: epoch 1 -> 3 (2 deltas, "), 1);
+	/* One HEAD was missed: the last one's do not lead on from here. */
+	four = next_delta(&p, 104);
+	five = next_delta(&p, 105);
+	pub_head_last(&p, (const char *[]){ five }, 1);
+	run_until(a, reached(&p));
+	assert_int_equal(fake_zk_gets("/l4"), 1);
+	/* A part of them is there already. */
+	pub_head_last(&p, (const char *[]){ four, five }, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		free(next_delta(&p, 106 + i));
+		pub_head_last(&p, &bad[i], 1);
+		run_until(a, reached(&p));
+		assert_same(&p);
+	}
+	assert_int_equal(fake_log_count("stays at"), 0);
+	/* The kernel's refusal is one as ever. */
+	fake_kernel_refuse(-ENOMEM, 1);
+	free(two);
+	two = next_delta(&p, 120);
+	pub_head_last(&p, (const char *[]){ two }, 1);
+	run_until(a, fake_log_count("stays at epoch 8: refused by the test"));
+	pub_snapshot(&p);
+	pub_head(&p);
+	run_until(a, reached(&p));
+	assert_same(&p);
+	finish(a, &p);
+}
+
+/* What goes without an epoch is taken with the next HEAD, also one that comes while deltas are read. */
+static void test_quota_in_delta(void **state)
+{
+	struct agent *a;
+	struct pub p;
+
+	a = start_live(&p, 100);
+	fake_zk_hold("/l2");
+	pub_change(&p, 80);
+	run_until(a, fake_zk_gets("/l2"));
+	p.head.quota = 1 << 20;
+	pub_head(&p);
+	run_idle(a);
+	fake_zk_hold(NULL);
+	run_until(a, reached(&p) && fake_kernel_quota(100) == 1 << 20);
+	finish(a, &p);
+}
+
 static void test_coalesced_delta(void **state)
 {
 	struct agent *a;
@@ -510,12 +601,22 @@ static void test_many_vpcs(void **state)
 	agent_free(a);
 }
 
+/* Of HEAD alone, without what is below it. */
+static unsigned int head_reads(uint32_t vni)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	unsigned int all = fake_zk_gets(vpc_path_vpc(vni, path));
+
+	return all - fake_zk_gets(strcat(path, "/"));
+}
+
 /* A thousand watches fire at once: each change is applied once, none is missed, and read no more often than need be. */
 static void test_many_events(void **state)
 {
 	enum { N = 1000 };
 	struct pub *p = calloc(N, sizeof(*p));
 	uint32_t *vnis = calloc(N, sizeof(*vnis));
+	unsigned int before;
 	struct agent *a;
 
 	for (unsigned int i = 0; i < N; i++) {
@@ -539,6 +640,20 @@ static void test_many_events(void **state)
 	assert_int_equal(fake_log_count("epoch 1 -> 2 (1 delta, "), N);
 	assert_int_equal(fake_zk_gets("/l2"), N);
 	assert_int_equal(a->state, AGENT_LIVE);
+	/* With so many changes going on, a node that was read just now is not read again for each of its own. */
+	for (unsigned int i = 0; i < N; i++)
+		pub_change(&p[i], 11);
+	sd_event_run(a->event, 0);
+	before = head_reads(1000);
+	for (unsigned int i = 0; i < 20; i++) {
+		pub_change(&p[0], 20 + i);
+		sd_event_run(a->event, 1000);
+	}
+	run_until(a, reached(&p[0]));
+	assert_true(head_reads(1000) - before < 10);
+	run_until(a, fake_calls.apply == 2 * N + 20);
+	for (unsigned int i = 0; i < N; i++)
+		assert_true(reached(&p[i]));
 	agent_free(a);
 	for (unsigned int i = 0; i < N; i++)
 		pub_clear(&p[i]);
@@ -608,6 +723,8 @@ int main(void)
 		TEST(test_nothing_deleted_on_ignorance),
 		TEST(test_changes),
 		TEST(test_coalesced_delta),
+		TEST(test_deltas_in_head),
+		TEST(test_quota_in_delta),
 		TEST(test_ports_change),
 		TEST(test_port_waits_for_head),
 		TEST(test_many_vpcs),

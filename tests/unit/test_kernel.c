@@ -365,10 +365,11 @@ static void test_txn(void **arg)
 		{ TXN_BEGIN_REFUSED, -EBADMSG, "VPC 100: transaction refused: kernel: because", 0, { 0 } },
 		{ TXN_BEGIN_EMPTY, -EPROTO, "VPC 100: transaction refused: the kernel's answer lacks", 0, { 0 } },
 		/* What was sent with it is worked on, what comes behind is not sent. */
-		{ TXN_ADD_REFUSED, -EBADMSG, "VPC 100: transaction refused: kernel: because", KERNEL_SOCK_ALL_MAX,
-		  { VPC_CMD_TXN_ABORT } },
+		{ TXN_ADD_REFUSED, -EBADMSG, "VPC 100: transaction refused: kernel: because",
+		  KERNEL_SOCK_ALL_MAX - 1, { VPC_CMD_TXN_ABORT } },
+		/* COMMIT comes with the last ones, and names the digest that it cannot have. */
 		{ TXN_LAST_ADD_REFUSED, -EBADMSG, "VPC 100: transaction refused: kernel: because", TXN_ADDS,
-		  { VPC_CMD_TXN_ABORT } },
+		  { VPC_CMD_TXN_COMMIT, VPC_CMD_TXN_ABORT } },
 		{ TXN_COMMIT_REFUSED, -EBADMSG, "VPC 100: transaction refused: kernel: because", TXN_ADDS,
 		  { VPC_CMD_TXN_COMMIT, VPC_CMD_TXN_ABORT } },
 	};

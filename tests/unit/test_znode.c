@@ -406,6 +406,76 @@ static void test_output_untouched(void **state)
 	assert_memory_equal(&head, &before, sizeof(head));
 }
 
+/* A delta's text with the epoch @epoch, of @len bytes or a few more. */
+static char *delta_text(uint64_t epoch, size_t len)
+{
+	struct vpc_delta delta;
+	size_t got = 0;
+	char *text = NULL;
+
+	vpc_delta_init(&delta, 7);
+	delta.base = epoch - 1;
+	delta.epoch = epoch;
+	for (uint32_t i = 0; got < len; i++) {
+		const struct vpc_route route = { 1, 1, { AF_INET, 32, { 10, 0, i >> 8, i } } };
+
+		free(text);
+		assert_int_equal(vpc_delta_set_route(&delta, &route), 0);
+		assert_int_equal(vpc_delta_format(&delta, &text, &got), 0);
+	}
+	vpc_delta_clear(&delta);
+	return text;
+}
+
+/* HEAD takes the newest deltas that fit, and gives back those that one lacks; it stays within its limit. */
+static void test_head_last(void **state)
+{
+	struct vpc_head head = { .vni = 7, .epoch = 30, .oldest = 1, .change = "c1" }, again;
+	struct vpc_last last = { .n = 0 }, read;
+	struct vpc_delta *deltas;
+	struct vpc_err err;
+	size_t len, n;
+	char *text;
+
+	for (uint64_t epoch = 1; epoch <= 30; epoch++) {
+		text = delta_text(epoch, 250 + epoch * 7);
+		vpc_last_push(&last, text);
+		free(text);
+		assert_true(last.n && last.n <= VPC_LAST_MAX && strlen(last.text) < VPC_LAST_BYTES);
+	}
+	assert_int_equal(vpc_head_format_last(&head, &last, &text, &len), 0);
+	assert_true(len <= VPC_ZNODE_HEAD_MAX);
+	assert_int_equal(vpc_head_parse(text, len, &again, &err), 0);
+	assert_int_equal(again.epoch, 30);
+	assert_int_equal(vpc_head_last(text, len, 28, &deltas, &n, &err), 0);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(deltas[i].epoch, 29 + i);
+		vpc_delta_clear(&deltas[i]);
+	}
+	free(deltas);
+	assert_int_equal(vpc_head_last(text, len, 30, &deltas, &n, &err), 0);
+	assert_int_equal(n, 0);
+	free(deltas);
+	/* As the publisher reads its own. */
+	vpc_last_parse(text, len, &read);
+	assert_int_equal(read.n, last.n);
+	assert_string_equal(read.text, last.text);
+	/* One that is torn is none. */
+	strstr(text, "\"base\"")[1] = 'x';
+	assert_int_equal(vpc_head_last(text, len, 0, &deltas, &n, &err), -EINVAL);
+	free(text);
+	text = delta_text(31, VPC_LAST_BYTES);
+	vpc_last_push(&last, text);
+	assert_int_equal(last.n, 0);
+	free(text);
+	assert_int_equal(vpc_head_format_last(&head, &last, &text, &len), 0);
+	assert_null(strstr(text, "last"));
+	assert_int_equal(vpc_head_last(text, len, 0, &deltas, &n, &err), 0);
+	assert_int_equal(n, 0);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_mutated),		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_accepted),	cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_format_refusals), cmocka_unit_test(test_output_untouched),
+		cmocka_unit_test(test_head_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
