@@ -3,7 +3,11 @@
  * What audits record in CDB, against a real server (cdb_rig.h), and what `vpc_reconcile fleet` makes of it.
  */
 #include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include "cdb_rig.h"
 #include "../../lib/util.h"
 #include "../../reconcile/fleet.h"
@@ -421,6 +425,50 @@ static void metrics_take_the_place_of_those_before(void **state)
 	report_clear(&report);
 }
 
+static void await(int fd, const char *what)
+{
+	char text[512];
+	ssize_t n;
+
+	do {
+		n = recv(fd, text, sizeof(text) - 1, 0);
+		if (n < 0)
+			fail_msg("systemd never heard %s", what);
+		text[n > 0 ? n : 0] = '\0';
+	} while (!strstr(text, what));
+}
+
+/* The module is not here, and no server at this port: rounds fail, and the watch goes on until it is told to end. */
+static void a_watch_notifies_and_ends_in_order(void **state)
+{
+	static const struct options o = { .watch_s = 1, .max_findings = 10 };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct timeval limit = { .tv_sec = 20 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), status;
+	struct vpc_config config = { .cdb_host = "127.0.0.1", .cdb_port = 1, .cdb_database = "x", .cdb_timeout_s = 1 };
+	struct round round = { .options = &o, .config = &config, .host = "h1" };
+	pid_t pid;
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "/tmp/vpc-test-notify.%d", (int)getpid());
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		setenv("NOTIFY_SOCKET", un.sun_path, 1);
+		_exit(!freopen("/dev/null", "w", stdout) || watch_run(&round) ? 1 : 0);
+	}
+	await(fd, "READY=1");
+	await(fd, "STATUS=h1: could not compare");
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	await(fd, "STOPPING=1");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(fd);
+	unlink(un.sun_path);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -434,6 +482,7 @@ int main(void)
 		cmocka_unit_test(the_page_escapes_and_needs_nothing_else),
 		cmocka_unit_test(the_page_has_the_past),
 		cmocka_unit_test(the_command_shows_all_of_it),
+		cmocka_unit_test(a_watch_notifies_and_ends_in_order),
 		cmocka_unit_test(metrics_take_the_place_of_those_before),
 	};
 	int failed = cmocka_run_group_tests(tests, rig_setup, rig_teardown);
