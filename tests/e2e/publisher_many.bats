@@ -73,6 +73,27 @@ load publisher
 	exactly 5400 2
 }
 
+@test "large deltas of many VPCs are more than one multi, and none is larger than ZooKeeper takes" {
+	local vni
+	vpcs 5700 12
+	once
+	# 64 KiB are the limit of one delta, 512 KiB that of a multi.
+	awk 'BEGIN { for (i = 0; i < 2500; i++) printf "100.64.%d.%d/32 1\n", i / 256, i % 256 }' > "$BATS_TEST_TMPDIR/routes"
+	for ((vni = 5700; vni < 5712; vni++)); do
+		echo "route import vpc v$vni table 1 file $BATS_TEST_TMPDIR/routes"
+	done > "$BATS_TEST_TMPDIR/imports"
+	vpcctl -b "$BATS_TEST_TMPDIR/imports"
+	: > "$LOG"
+	once
+	for ((vni = 5700; vni < 5712; vni++)); do
+		in_step $vni
+		(($(head_field $vni oldest) == $(head_field $vni epoch)))
+	done
+	(($(zkcat get "$(head_path 5700)/l$(head_field 5700 epoch)" | wc -c) > 45000))
+	run ! logged "one multi: 12 VPCs"
+	(($(grep -c "one multi: " "$LOG") >= 2))
+}
+
 # Below its node there is one snapshot, and the deltas that HEAD names.
 only_named() { [[ $(zkcat ls "$(head_path "$1")" | wc -l) = $(($(head_field "$1" epoch) - $(head_field "$1" oldest) + 2)) ]]; }
 
