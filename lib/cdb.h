@@ -66,6 +66,10 @@ int cdb_host_exists(struct cdb *cdb, const char *host, bool *ret_exists, struct 
 
 /* The VPC's nexthops, members and routes, sorted, with epoch and digest as stored. -ENOENT. Inside a snapshot. */
 int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
+/* The same of @n VPCs in few statements; @vpcs, ascending, were read inside the same snapshot. @states are to be
+ * cleared, whatever is returned. */
+int cdb_states_load(struct cdb *cdb, const struct cdb_vpc *vpcs, size_t n, struct vpc_state *states,
+		    struct vpc_err *err);
 /* Its nexthops and members alone; epoch and digest stay 0. */
 int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
 /* Turns a state back to what it was at @epoch (<= state->epoch) through change_op. -ERANGE when the history does not

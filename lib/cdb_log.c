@@ -160,6 +160,31 @@ int cdb_log_ops(struct cdb *cdb, struct cdb_logged *log, size_t n, struct vpc_er
 	return r;
 }
 
+int cdb_log_sums(struct cdb *cdb, const uint64_t *vnis, size_t n, uint64_t *ret_sums, struct vpc_err *err)
+{
+	_cleanup_free_ char *sql = cdb_sql_repeat("SELECT vni, CAST(SUM(n_ops) AS UNSIGNED) FROM change_log "
+						  "FORCE INDEX (PRIMARY) WHERE vni IN (",
+						  "?", ",", n, ") GROUP BY vni ORDER BY vni");
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	uint64_t sum;
+	size_t i = 0;
+	uint32_t vni;
+	bool more;
+	int r;
+
+	if (!sql)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	memset(ret_sums, 0, n * sizeof(*ret_sums));
+	r = cdb_stream_many(cdb, &rows, err, sql, vnis, n, "uU", &vni, &sum);
+	while (!r && !(r = cdb_rows_next(rows, &more, err)) && more) {
+		while (i < n && vnis[i] < vni)
+			i++;
+		if (i < n && vnis[i] == vni)
+			ret_sums[i] = sum;
+	}
+	return r;
+}
+
 void cdb_log_free(struct cdb_logged *log, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

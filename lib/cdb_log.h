@@ -27,6 +27,9 @@ int cdb_log_list(struct cdb *cdb, const struct cdb_epochs *epochs, size_t n, str
 		 size_t *ret_n, struct vpc_err *err);
 /* The operations of those that are wanted. */
 int cdb_log_ops(struct cdb *cdb, struct cdb_logged *log, size_t n, struct vpc_err *err);
+/* How many operations the whole history of each VPC has, no fewer than the VPC has elements. @ret_sums (@n): in the
+ * order of @vnis, which ascend. */
+int cdb_log_sums(struct cdb *cdb, const uint64_t *vnis, size_t n, uint64_t *ret_sums, struct vpc_err *err);
 void cdb_log_free(struct cdb_logged *log, size_t n);
 
 #endif

@@ -13,20 +13,44 @@
 #include "digest.h"
 #include "util.h"
 
-static int load_nexthops(struct cdb *cdb, struct vpc_state *state, struct vpc_err *err)
+/* The state that a row is of: rows and states are by VPC. NULL: it is none of them. */
+static struct vpc_state *state_of(struct vpc_state *states, size_t n, size_t *pos, uint32_t vni)
 {
+	while (*pos < n && states[*pos].vni < vni)
+		++*pos;
+	return *pos < n && states[*pos].vni == vni ? &states[*pos] : NULL;
+}
+
+/* "@select ... WHERE vni IN (...)@order" of all these VPCs, by their primary key. */
+static char *states_sql(const char *select, size_t n, const char *order)
+{
+	return cdb_sql_repeat(select, "?", ",", n, order);
+}
+
+static int load_nexthops(struct cdb *cdb, const uint64_t *vnis, struct vpc_state *states, size_t n,
+			 struct vpc_err *err)
+{
+	_cleanup_free_ char *sql = states_sql("SELECT vni, " CDB_NEXTHOP_COLS " FROM nexthop FORCE INDEX (PRIMARY) "
+					      "WHERE vni IN (", n, ") ORDER BY vni, id");
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	struct cdb_nexthop_row row;
 	struct vpc_nl_nexthop nh;
+	struct vpc_state *state;
+	size_t pos = 0;
+	uint32_t vni;
 	bool more;
 	int r;
 
-	r = cdb_stream(cdb, &rows, err, "SELECT " CDB_NEXTHOP_COLS " FROM nexthop WHERE vni = ? ORDER BY id",
-		       "u>" CDB_NEXTHOP_FMT, state->vni, CDB_NEXTHOP_OUT(&row));
+	if (!sql)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	r = cdb_stream_many(cdb, &rows, err, sql, vnis, n, "u" CDB_NEXTHOP_FMT, &vni, CDB_NEXTHOP_OUT(&row));
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
-		r = cdb_nexthop_check(state->vni, &row, &nh, err);
+		state = state_of(states, n, &pos, vni);
+		if (!state)
+			continue;
+		r = cdb_nexthop_check(vni, &row, &nh, err);
 		if (r)
 			return r;
 		if (vpc_state_add_nexthop(state, &nh))
@@ -35,21 +59,30 @@ static int load_nexthops(struct cdb *cdb, struct vpc_state *state, struct vpc_er
 	return r;
 }
 
-static int load_members(struct cdb *cdb, struct vpc_state *state, struct vpc_err *err)
+static int load_members(struct cdb *cdb, const uint64_t *vnis, struct vpc_state *states, size_t n,
+			struct vpc_err *err)
 {
+	_cleanup_free_ char *sql = states_sql("SELECT vni, group_id, nexthop, weight FROM nexthop_member "
+					      "FORCE INDEX (PRIMARY) WHERE vni IN (", n,
+					      ") ORDER BY vni, group_id, nexthop");
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
-	uint32_t group, nexthop, weight;
+	uint32_t vni, group, nexthop, weight;
 	struct vpc_nl_member member;
+	struct vpc_state *state;
+	size_t pos = 0;
 	bool more;
 	int r;
 
-	r = cdb_stream(cdb, &rows, err,
-		       "SELECT group_id, nexthop, weight FROM nexthop_member WHERE vni = ? ORDER BY group_id, nexthop",
-		       "u>uuu", state->vni, &group, &nexthop, &weight);
+	if (!sql)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	r = cdb_stream_many(cdb, &rows, err, sql, vnis, n, "uuuu", &vni, &group, &nexthop, &weight);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
-		r = cdb_member_check(state->vni, group, nexthop, weight, &member, err);
+		state = state_of(states, n, &pos, vni);
+		if (!state)
+			continue;
+		r = cdb_member_check(vni, group, nexthop, weight, &member, err);
 		if (r)
 			return r;
 		if (vpc_state_add_member(state, &member))
@@ -59,28 +92,36 @@ static int load_members(struct cdb *cdb, struct vpc_state *state, struct vpc_err
 }
 
 /* In the primary key's order, which is the model's: nothing is sorted anywhere. */
-static int load_routes(struct cdb *cdb, struct vpc_state *state, struct vpc_err *err)
+static int load_routes(struct cdb *cdb, const uint64_t *vnis, struct vpc_state *states, size_t n, struct vpc_err *err)
 {
+	_cleanup_free_ char *sql = states_sql("SELECT vni, table_id, family, addr, plen, nexthop FROM route "
+					      "FORCE INDEX (PRIMARY) WHERE vni IN (", n,
+					      ") ORDER BY vni, table_id, family, addr, plen");
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	struct vpc_route route = {};
-	uint32_t family, plen;
+	uint32_t vni, family, plen;
+	struct vpc_state *state;
 	struct cdb_bin addr;
+	size_t pos = 0;
 	bool more;
 	int r;
 
-	r = cdb_stream(cdb, &rows, err,
-		       "SELECT table_id, family, addr, plen, nexthop FROM route WHERE vni = ? "
-		       "ORDER BY table_id, family, addr, plen",
-		       "u>uubuu", state->vni, &route.table, &family, &addr, &plen, &route.nexthop);
+	if (!sql)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	r = cdb_stream_many(cdb, &rows, err, sql, vnis, n, "uuubuu", &vni, &route.table, &family, &addr, &plen,
+			    &route.nexthop);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
-		r = cdb_prefix_check("route", state->vni, family, &addr, plen, &route.prefix, err);
+		state = state_of(states, n, &pos, vni);
+		if (!state)
+			continue;
+		r = cdb_prefix_check("route", vni, family, &addr, plen, &route.prefix, err);
 		if (r)
 			return r;
 		if (route.table >= VPC_TABLES_MAX || !route.nexthop)
 			return vpc_err_set(err, -EPROTO, "CDB: route of VPC %u: table %u or nexthop %u is out of range",
-					   state->vni, route.table, route.nexthop);
+					   vni, route.table, route.nexthop);
 		if (vpc_state_add_route(state, &route))
 			return vpc_err_set(err, -ENOMEM, "out of memory");
 	}
@@ -91,6 +132,7 @@ static int load_routes(struct cdb *cdb, struct vpc_state *state, struct vpc_err 
 static int load_state(struct cdb *cdb, struct vpc_state *state, struct cdb_vpc *ret_vpc, struct vpc_err *err)
 {
 	bool own_snapshot = !cdb->in_txn;
+	uint64_t vni = state->vni;
 	int r = 0, end;
 
 	if (own_snapshot)
@@ -100,11 +142,11 @@ static int load_state(struct cdb *cdb, struct vpc_state *state, struct cdb_vpc *
 	if (ret_vpc)
 		r = cdb_vpc_get(cdb, state->vni, ret_vpc, err);
 	if (!r)
-		r = load_nexthops(cdb, state, err);
+		r = load_nexthops(cdb, &vni, state, 1, err);
 	if (!r)
-		r = load_members(cdb, state, err);
+		r = load_members(cdb, &vni, state, 1, err);
 	if (!r && ret_vpc)
-		r = load_routes(cdb, state, err);
+		r = load_routes(cdb, &vni, state, 1, err);
 	if (own_snapshot) {
 		end = cdb_snapshot_end(cdb, r ? NULL : err);
 		r = r ?: end;
@@ -141,6 +183,33 @@ int cdb_state_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state, s
 	*ret_state = state;
 	vpc_state_init(&state, vni);
 	return 0;
+}
+
+int cdb_states_load(struct cdb *cdb, const struct cdb_vpc *vpcs, size_t n, struct vpc_state *states,
+		    struct vpc_err *err)
+{
+	_cleanup_free_ uint64_t *vnis = calloc(n + 1, sizeof(*vnis));
+	size_t i;
+	int r;
+
+	if (!vnis)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	for (i = 0; i < n; i++) {
+		vpc_state_init(&states[i], vpcs[i].vni);
+		states[i].epoch = vpcs[i].epoch;
+		states[i].digest = vpcs[i].digest;
+		vnis[i] = vpcs[i].vni;
+	}
+	if (!n)
+		return 0;
+	r = load_nexthops(cdb, vnis, states, n, err);
+	if (!r)
+		r = load_members(cdb, vnis, states, n, err);
+	if (!r)
+		r = load_routes(cdb, vnis, states, n, err);
+	for (i = 0; i < n && !r; i++)
+		r = vpc_state_sort(&states[i], err);
+	return r;
 }
 
 /* One row of change_op: the element, before and after. */

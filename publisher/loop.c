@@ -146,6 +146,7 @@ static int lead(struct publisher *p, struct vpc_err *err)
 	if (!r && first)
 		r = pub_fence_take(p, err);
 	if (p->has_fence) {
+		memset(p->buckets, 0, sizeof(p->buckets));
 		pub_garbage_forget(p->garbage);
 		pub_sweep_begin(p);
 		p->compare.under_way = false;

@@ -52,10 +52,10 @@ static void answered(struct many_vpc *vpc, int res, const char *path)
 {
 	vpc->answers--;
 	vpc->many->answers--;
-	if (res && res != -ENOENT)
-		vpc->alone = true;
-	if (res && res != -ENOENT)
-		many_failed(vpc->many, res, path);
+	if (!res || res == -ENOENT)
+		return;
+	vpc->alone = true;
+	many_failed(vpc->many, res, path);
 }
 
 static void head_answer(int res, const char *path, const char *data, size_t len, int version, void *arg)
@@ -65,7 +65,8 @@ static void head_answer(int res, const char *path, const char *data, size_t len,
 
 	answered(vpc, res, path);
 	vpc->head.version = version;
-	/* Absent, empty or bad: pub_head_read() says which. */
+	vpc->blank = res == -ENOENT;
+	/* Empty or bad: pub_head_read() says which. */
 	if (res || !len || vpc_head_parse(data, len, &vpc->head.head, &bad) || vpc->head.head.vni != vpc->vni)
 		vpc->alone = true;
 	else
@@ -331,7 +332,9 @@ static int publish_all(struct many *many, struct vpc_err *err)
 		if (!r)
 			r = publish_group(many, i, end, err);
 	}
-	return r ?: pack_settle(many);
+	if (!r)
+		r = pack_settle(many);
+	return r ?: shots_publish(many, err);
 }
 
 int pub_many(struct publisher *p, const uint32_t *vnis, size_t n, bool *ret_published, struct vpc_err *err)
@@ -355,7 +358,7 @@ int pub_many(struct publisher *p, const uint32_t *vnis, size_t n, bool *ret_publ
 		r = vpc_err_set(err, many->res, "%s", many->text);
 	for (i = 0; i < n; i++)
 		ret_published[i] = !r && many->vpcs[i].published && !many->vpcs[i].alone &&
-				   !pub_head_is_long(&many->vpcs[i].head.head);
+				   (many->vpcs[i].grown || !pub_head_is_long(&many->vpcs[i].head.head));
 	many_clear(many);
 	return r;
 }

@@ -4,6 +4,7 @@
  *
  *   many.c   what is to be written: HEADs read ahead, CDB asked for many VPCs at once
  *   pack.c   writing it: several VPCs in one multi, several multis under way
+ *   shots.c  small snapshots, several together
  */
 #ifndef VPC_PUBLISHER_MANY_H
 #define VPC_PUBLISHER_MANY_H
@@ -23,12 +24,14 @@ struct many_vpc {
 	bool alone;		/* left to pub_vpc(), which says what is wrong with it */
 	bool published;		/* HEAD is where CDB is, or will be once what is under way has arrived */
 	struct pub_head head;	/* once what is under way has arrived */
-	char **names;		/* its children, where garbage.c has not seen them */
-	size_t n_names;
 	const struct cdb_vpc *vpc;
 	struct cdb_logged *log;	/* this turn's epochs, HEAD's own first, of which so many are wanted behind it */
 	size_t n_log, n_wanted;
 	bool then_alone;	/* behind them */
+	bool blank;		/* no HEAD: alone, but perhaps not for long */
+	bool grown;		/* CDB is ahead again: the next round takes the snapshot that is due */
+	bool shot;		/* a snapshot is under way, or has arrived */
+	struct vpc_head was;	/* HEAD before that */
 };
 
 /* One multi under way. */
@@ -36,7 +39,7 @@ struct flight {
 	struct many *many;
 	bool busy;
 	struct many_vpc *vpcs[PACK_OPS];
-	size_t n_vpcs, n_deltas;
+	size_t n_vpcs, n_deltas, n_snapshots, n_epochs;
 };
 
 /* The multi that is being filled; the first step is the fence's. */
@@ -73,11 +76,17 @@ int many_wait(struct many *many);
 int pack_delta(struct many *many, struct many_vpc *vpc, struct vpc_delta *delta, struct vpc_head *to);
 /* The step that moves HEAD to @to, past the deltas added before it. */
 int pack_head(struct many *many, struct many_vpc *vpc, const struct vpc_head *to);
+/* The whole of a VPC that is one chunk, and @to its HEAD. Both texts are the pack's, whatever is returned. */
+int pack_snapshot(struct many *many, struct many_vpc *vpc, const struct vpc_head *to, char *head, size_t head_len,
+		  char *chunk, size_t chunk_len);
 /* Sends what there is. */
 int pack_send(struct many *many);
 /* Until nothing is under way. */
 int pack_settle(struct many *many);
 /* Forgets what is under way. */
 void pack_drop(struct many *many);
+
+/* shots.c: snapshots of those that need one and are small; the others are alone. After pack_settle(). */
+int shots_publish(struct many *many, struct vpc_err *err);
 
 #endif

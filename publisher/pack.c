@@ -26,9 +26,11 @@ static void landed(int res, const char *path, void *arg)
 
 	flight->busy = false;
 	if (!res) {
-		log_debug("one multi: %zu VPCs, %zu deltas", flight->n_vpcs, flight->n_deltas);
+		log_debug("one multi: %zu VPCs, %zu deltas, %zu snapshots", flight->n_vpcs, flight->n_deltas,
+			  flight->n_snapshots);
 		p->counts.deltas += flight->n_deltas;
-		p->counts.epochs += flight->n_deltas;
+		p->counts.snapshots += flight->n_snapshots;
+		p->counts.epochs += flight->n_epochs;
 		return;
 	}
 	for (i = 0; i < flight->n_vpcs; i++)
@@ -63,6 +65,8 @@ static int pack_begin(struct many *many)
 	pack->flight->many = many;
 	pack->flight->n_vpcs = 0;
 	pack->flight->n_deltas = 0;
+	pack->flight->n_snapshots = 0;
+	pack->flight->n_epochs = 0;
 	return 0;
 }
 
@@ -144,6 +148,7 @@ int pack_head(struct many *many, struct many_vpc *vpc, const struct vpc_head *to
 		return 0;
 	}
 	pack->flight->n_deltas += pack->n - pack->step;
+	pack->flight->n_epochs += pack->n - pack->step;
 	op = add_op(pack, text, len);
 	op->type = ZK_OP_SET;
 	op->version = vpc->head.version++;
@@ -191,5 +196,41 @@ int pack_delta(struct many *many, struct many_vpc *vpc, struct vpc_delta *delta,
 	to->digest = delta->digest;
 	to->time_ms = delta->time_ms;
 	memcpy(to->change, delta->change, sizeof(to->change));
+	return 0;
+}
+
+int pack_snapshot(struct many *many, struct many_vpc *vpc, const struct vpc_head *to, char *head, size_t head_len,
+		  char *chunk, size_t chunk_len)
+{
+	bool absent = vpc->head.state == PUB_HEAD_ABSENT;
+	struct pack *pack = &many->pack;
+	struct zk_op *op;
+	int r = 0;
+
+	if (pack->n + 3 > PACK_OPS || (pack->n && pack->bytes + head_len + chunk_len > PUB_MULTI_MAX))
+		r = pack_send(many);
+	if (!r)
+		r = pack_begin(many);
+	if (r) {
+		free(head);
+		free(chunk);
+		return r;
+	}
+	op = add_op(pack, head, head_len);
+	op->type = absent ? ZK_OP_CREATE : ZK_OP_SET;
+	op->version = vpc->head.version;
+	vpc_path_vpc(vpc->vni, pack->paths[pack->n - 1]);
+	add_op(pack, NULL, 0)->type = ZK_OP_CREATE;
+	vpc_path_snapshot(vpc->vni, to->epoch, pack->paths[pack->n - 1]);
+	add_op(pack, chunk, chunk_len)->type = ZK_OP_CREATE;
+	vpc_path_chunk(vpc->vni, to->epoch, 0, pack->paths[pack->n - 1]);
+	pack->step = pack->n;
+	pack->bytes += head_len + chunk_len + 3 * (strlen(pack->paths[pack->n - 1]) + STEP_BYTES);
+	pack->flight->vpcs[pack->flight->n_vpcs++] = vpc;
+	pack->flight->n_snapshots++;
+	pack->flight->n_epochs += vpc->head.state != PUB_HEAD_GOOD;
+	vpc->head.version = absent ? 0 : vpc->head.version + 1;
+	vpc->head.state = PUB_HEAD_GOOD;
+	vpc->head.head = *to;
 	return 0;
 }

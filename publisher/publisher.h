@@ -9,6 +9,7 @@
  *   round.c     one round: reads the outbox, calls the others, deletes rows that are done
  *   compare.c   everything once, when that is asked for         sweep.c     everything, slowly, all the time
  *   many.c      many VPCs: deltas and HEADs together            pack.c      several VPCs in a multi, several multis
+ *                                                               shots.c     small snapshots among them
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
  *   host.c      one host's ports                                retry.c     what failed, and when to try it again
  *   garbage.c   what HEAD no longer names                       collect.c   deletes it, a minute later
@@ -73,6 +74,7 @@ struct publisher {
 	} sweep;
 	bool wake;			/* something happened that a pause waits for */
 	bool has_fence;			/* we lead */
+	uint8_t buckets[256 / 8];	/* that are known to be there, since we do */
 	bool fenced;			/* another publisher has taken over */
 	int fence_version;
 	bool emptied;			/* --once: stood by, and whoever leads has done what there was */
@@ -206,6 +208,11 @@ int pub_many(struct publisher *p, const uint32_t *vnis, size_t n, bool *ret_publ
 
 /* snapshot.c: HEAD becomes a snapshot of CDB's current state. @keep_log: @head's deltas stay readable beside it. */
 int pub_snapshot(struct publisher *p, uint32_t vni, struct pub_head *head, bool keep_log, struct vpc_err *err);
+/* CDB's word is not taken for its own digest: agents would refuse the snapshot. -EPROTO. */
+int pub_state_check(const struct cdb_vpc *vpc, const struct vpc_state *state, struct vpc_err *err);
+/* HEAD of a snapshot of what @vpc has; @log, a HEAD at the same epoch, or NULL: whose deltas stay. */
+void pub_snapshot_head(const struct cdb_vpc *vpc, uint32_t chunks, const struct vpc_head *log,
+		       struct vpc_head *ret_head);
 
 /* host.c */
 int pub_host(struct publisher *p, const char *host, struct vpc_err *err);

@@ -16,11 +16,46 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 
-/* State and vpc row of one moment. CDB's word is not taken for its own digest: agents would refuse the snapshot. */
+int pub_state_check(const struct cdb_vpc *vpc, const struct vpc_state *state, struct vpc_err *err)
+{
+	struct vpc_digest digest;
+
+	if (vpc_state_check(state, err))
+		return vpc_err_prefix(err, -EPROTO, "CDB: VPC %" PRIu32, vpc->vni);
+	digest = vpc_digest_of_state(state);
+	if (!vpc_digest_equal(&digest, &state->digest) || state->epoch != vpc->epoch)
+		return vpc_err_set(err, -EPROTO,
+				   "CDB: VPC %" PRIu32 ", epoch %" PRIu64
+				   ": its digest is not that of its routes and nexthops",
+				   vpc->vni, vpc->epoch);
+	return 0;
+}
+
+void pub_snapshot_head(const struct cdb_vpc *vpc, uint32_t chunks, const struct vpc_head *log,
+		       struct vpc_head *ret_head)
+{
+	struct vpc_head head = { .vni = vpc->vni,
+				 .epoch = vpc->epoch,
+				 .snapshot = vpc->epoch,
+				 .chunks = chunks,
+				 .oldest = vpc->epoch + 1,
+				 .digest = vpc->digest,
+				 .snapshot_digest = vpc->digest,
+				 .time_ms = now_wall_ms(),
+				 .quota = vpc->quota,
+				 .has_flags = true,
+				 .flags = vpc->flags };
+
+	memcpy(head.change, vpc->change, sizeof(head.change));
+	if (log)
+		head.oldest = vpc->epoch - log->oldest < PUB_LOG_MAX ? log->oldest : vpc->epoch - PUB_LOG_MAX + 1;
+	*ret_head = head;
+}
+
+/* State and vpc row of one moment. */
 static int load_state(struct publisher *p, uint32_t vni, struct cdb_vpc *ret_vpc, struct vpc_state *ret_state,
 		      struct vpc_err *err)
 {
-	struct vpc_digest digest;
 	struct vpc_state state;
 	struct cdb_vpc vpc;
 	int r, end;
@@ -36,15 +71,7 @@ static int load_state(struct publisher *p, uint32_t vni, struct cdb_vpc *ret_vpc
 	if (!r)
 		r = end;
 	if (!r)
-		r = vpc_state_check(&state, err) ? vpc_err_prefix(err, -EPROTO, "CDB: VPC %" PRIu32, vni) : 0;
-	if (!r) {
-		digest = vpc_digest_of_state(&state);
-		if (!vpc_digest_equal(&digest, &state.digest) || state.epoch != vpc.epoch)
-			r = vpc_err_set(err, -EPROTO,
-					"CDB: VPC %" PRIu32 ", epoch %" PRIu64
-					": its digest is not that of its routes and nexthops",
-					vni, vpc.epoch);
-	}
+		r = pub_state_check(&vpc, &state, err);
 	if (r) {
 		vpc_state_clear(&state);
 		return r;
@@ -276,20 +303,7 @@ int pub_snapshot(struct publisher *p, uint32_t vni, struct pub_head *head, bool 
 		else if (r)
 			return r;
 	}
-	to = (struct vpc_head){ .vni = vni,
-				.epoch = vpc.epoch,
-				.snapshot = vpc.epoch,
-				.oldest = vpc.epoch + 1,
-				.digest = vpc.digest,
-				.snapshot_digest = vpc.digest,
-				.time_ms = now_wall_ms(),
-				.quota = vpc.quota,
-				.has_flags = true,
-				.flags = vpc.flags };
-	memcpy(to.change, vpc.change, sizeof(to.change));
-	if (keep_log)
-		to.oldest = vpc.epoch - head->head.oldest < PUB_LOG_MAX ? head->head.oldest
-									: vpc.epoch - PUB_LOG_MAX + 1;
+	pub_snapshot_head(&vpc, 0, keep_log ? &head->head : NULL, &to);
 	r = write_state(p, &state, head, &to, err);
 	if (r)
 		return r;

@@ -198,6 +198,37 @@ static void assert_rewinds(struct vpc_state *epochs, uint64_t first, uint64_t la
 	}
 }
 
+/* Every VPC that is there, read together, is what it is when read alone; its history has no fewer operations. */
+static void assert_together(void)
+{
+	struct vpc_state states[20];
+	uint64_t vnis[20], sums[20];
+	struct cdb_vpc *vpcs;
+	size_t n;
+
+	ok(cdb_snapshot_begin(rig_cdb, &err));
+	ok(cdb_vpc_after(rig_cdb, 0, ARRAY_SIZE(states), &vpcs, &n, &err));
+	assert_true(n > 0);
+	ok(cdb_states_load(rig_cdb, vpcs, n, states, &err));
+	ok(cdb_snapshot_end(rig_cdb, &err));
+	for (size_t i = 0; i < n; i++)
+		vnis[i] = vpcs[i].vni;
+	ok(cdb_log_sums(rig_cdb, vnis, n, sums, &err));
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(vpc_state_clear) struct vpc_state alone = {};
+
+		ok(cdb_state_load(rig_cdb, vpcs[i].vni, &alone, &err));
+		rig_assert_same(&states[i], &alone);
+		assert_int_equal(states[i].epoch, vpcs[i].epoch);
+		assert_true(sums[i] >= alone.n_nexthops + alone.n_members + alone.n_routes);
+		vpc_state_clear(&states[i]);
+	}
+	vnis[0] = VNI + 1000;
+	ok(cdb_log_sums(rig_cdb, vnis, 1, sums, &err));
+	assert_int_equal(sums[0], 0);
+	free(vpcs);
+}
+
 static void test_random_changes(void **state)
 {
 	struct vpc_state epochs[EPOCHS + 2] = {};
@@ -228,6 +259,8 @@ static void test_random_changes(void **state)
 	assert_true(last > EPOCHS / 2);
 	assert_deltas_lead(epochs, 1, last);
 	assert_log_leads(epochs, 1, last);
+	rig_vpc_new("beside", VNI + 7);
+	assert_together();
 	assert_rewinds(epochs, 1, last);
 	assert_epochs(epochs, 1, last);
 	for (uint64_t e = 1; e <= last; e++)
