@@ -98,6 +98,21 @@ before=$(lab_drops h1 queue)
 expect 1 '100% packet loss' lab_in a ping -n -c 20 -i 0.05 -W 1 10.0.0.9
 grown queue h1 "$before" 10
 
+begin "a port's device changes its MAC and its MTU: the port follows, bound as before"
+lab_ping a 10.0.4.129
+ip -n h1 link set t-p address 02:aa:bb:cc:dd:ee
+bound t-p
+lab_ping a 10.0.4.129
+lab_in a ping -n -c 1 -W 5 -M do -s 1272 10.0.4.129
+ip -n h1 link set t-p mtu 1280
+bound t-p
+expect 1 'mtu = 1280' lab_in a ping -n -c 1 -W 2 -M do -s 1272 10.0.4.129
+lab_in a ping -n -c 1 -W 5 -M do -s 1252 10.0.4.129
+ip -n h1 link set t-p mtu 1400
+lab_in a ip route flush cache
+lab_in a ping -n -c 1 -W 5 -M do -s 1272 10.0.4.129
+lab_ping c 10.0.4.200
+
 begin "a tap without a reader has no carrier: a port that is down"
 lab_stop holder KILL
 wait_until "ip -n h1 link show t-tap | grep -q NO-CARRIER"

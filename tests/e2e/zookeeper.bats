@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Who may write what in ZooKeeper, through TLS and without, with real servers; the agent is build/tools/simhost, whose
-# kernel is in memory:
+# ZooKeeper as it is operated: who may write what, TLS, an ensemble that loses its leader; with real servers. The agent is
+# build/tools/simhost, whose kernel is in memory:
 #
 #	vpcctl -> MariaDB -> vpc_publisher -> ZooKeeper [<- stunnel <- stunnel] <- agent, vpcctl --wait
 #
@@ -18,7 +18,8 @@ load publisher
 # conf NAME TREE [CREDENTIAL]: a configuration for the tree.
 conf() {
 	local to=$BATS_TEST_TMPDIR/$1.conf
-	sed "/^credential_file/d; /^session_timeout_ms = 2000$/{1,4d}; s,^hosts = .*,hosts = $2\nsession_timeout_ms = 2000${3:+\ncredential_file = $3}," "$CONF" > "$to"
+	sed "/^credential_file/d; /^session_timeout_ms = 2000$/{1,4d}
+		s|^hosts = .*|hosts = $2\nsession_timeout_ms = 2000${3:+\ncredential_file = $3}|" "$CONF" > "$to"
 	chmod 600 "$to"
 	echo "$to"
 }
@@ -50,6 +51,7 @@ agent_kill() {
 	kill -9 "$(pgrep -P "$AGENT")"
 	wait "$AGENT" || true
 }
+cdb_epoch() { local state; state=$(cdb_state "$1") && echo "${state% *}"; }
 there() { zkcat get "$1" > /dev/null 2>&1; }
 says() { [[ $(zkcat get "$1" 2> /dev/null) = *"$2"* ]]; }
 # Everything but its own two nodes is refused to whoever has the credential $1 (none: ""), of host $2 in folder $3.
@@ -230,4 +232,72 @@ reaches() { VPC_ZK_HOSTS=127.0.0.1:$1 timeout 1 "$B/tools/zkcat" ls / > /dev/nul
 	wait_for in_step 920
 	tunnel server "$server" "$zk" "$server_lines"
 	wait_for says "$folder/status" "[[920,$(head_field 920 epoch),"
+}
+
+# server N: one of an ensemble; its pid is in SERVERS[N]. Ports: CLIENT[N], and QUORUM[N] among themselves.
+server() {
+	local dir=$BATS_TEST_TMPDIR/zk$1 i
+	mkdir -p "$dir"
+	echo "$1" > "$dir/myid"
+	{
+		printf 'dataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\n' "$dir" "${CLIENT[$1]}"
+		printf 'tickTime=500\ninitLimit=20\nsyncLimit=4\nmaxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=srvr\n'
+		for i in 1 2 3; do echo "server.$i=127.0.0.1:${QUORUM[i]}"; done
+	} > "$dir/zoo.cfg"
+	java -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dzookeeper.jmx.log4j.disable=true -Dzookeeper.forceSync=no \
+		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp /usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar \
+		org.apache.zookeeper.server.quorum.QuorumPeerMain "$dir/zoo.cfg" > "$dir/log" 2>&1 3>&- &
+	SERVERS[$1]=$!
+	PIDS+=($!)
+}
+mode() {
+	local fd
+	exec {fd}<> "/dev/tcp/127.0.0.1/${CLIENT[$1]}" || return 1
+	echo srvr >&"$fd"
+	timeout 2 sed -n 's/^Mode: //p' <&"$fd"
+	exec {fd}>&-
+} 2> /dev/null
+leader() {
+	local i
+	LEADER=''
+	for i in 1 2 3; do [[ $(mode $i) != leader ]] || LEADER=$i; done
+	[[ -n $LEADER ]]
+}
+routes() {
+	local i
+	for i in $(seq "$1" "$2"); do vpcctl route add "172.16.$i.0/24" vpc v930 via blackhole; done
+}
+
+@test "an ensemble loses its leader: publisher and agent go on, no epoch is missed or comes twice" {
+	local i live
+	CLIENT=() QUORUM=() SERVERS=()
+	for i in 1 2 3; do
+		CLIENT[i]=$(free_port)
+		QUORUM[i]=$(free_port):$(free_port)
+	done
+	for i in 1 2 3; do server $i; done
+	wait_for leader
+	export VPC_ZK_HOSTS=127.0.0.1:${CLIENT[1]},127.0.0.1:${CLIENT[2]},127.0.0.1:${CLIENT[3]}
+	CONF=$(conf ensemble "$VPC_ZK_HOSTS")
+	make_vpc 930
+	publisher
+	agent "$CONF" h930
+	wait_for logged 'h930: live: '
+	routes 1 5
+	wait_for logged "VPC 930: epoch .* -> $(cdb_epoch 930) "
+	live=$(grep -c 'h930: live: ' "$LOG")
+	leader
+	kill -9 "${SERVERS[LEADER]}"
+	routes 6 10
+	wait_for logged 'h930: warning: isolated: ZooKeeper:'
+	wait_for logged "h930: VPC 930: epoch .* -> $(cdb_epoch 930) "
+	wait_for in_step 930
+	((live < $(grep -c 'h930: live: ' "$LOG")))
+	# One after the other, from nothing to the last.
+	sed -n 's/.*h930: VPC 930: epoch \([0-9]*\) -> \([0-9]*\) .*/\1 \2/p' "$LOG" |
+		awk -v to="$(cdb_epoch 930)" '$1 != at + 0 { bad = 1 } { at = $2 } END { exit bad || at != to }'
+	# The third comes back, as an operator would have it.
+	server "$LEADER"
+	routes 11 11
+	wait_for logged "h930: VPC 930: epoch .* -> $(cdb_epoch 930) "
 }
