@@ -11,8 +11,10 @@
 
 #include "publisher.h"
 
-#define PACK_OPS	512	/* steps of one multi */
-#define PACK_WINDOW	4	/* multis under way */
+/* Steps and bytes of one multi, save one that is larger by itself. ZooKeeper keeps the last 500 in memory. */
+#define PACK_OPS	128
+#define PACK_BYTES	(128 * 1024)
+#define PACK_WINDOW	8	/* multis under way */
 
 struct cdb_logged;
 struct many;

@@ -176,7 +176,7 @@ int pack_delta(struct many *many, struct many_vpc *vpc, struct vpc_delta *delta,
 		return 0;
 	}
 	/* Room for this one and HEAD. */
-	if (pack->n + 2 > PACK_OPS || (pack->n && pack->bytes + len > PUB_MULTI_MAX)) {
+	if (pack->n + 2 > PACK_OPS || (pack->n && pack->bytes + len > PACK_BYTES)) {
 		if (to->epoch > vpc->head.head.epoch)
 			r = pack_head(many, vpc, to);
 		if (!r)
@@ -207,7 +207,7 @@ int pack_snapshot(struct many *many, struct many_vpc *vpc, const struct vpc_head
 	struct zk_op *op;
 	int r = 0;
 
-	if (pack->n + 3 > PACK_OPS || (pack->n && pack->bytes + head_len + chunk_len > PUB_MULTI_MAX))
+	if (pack->n + 3 > PACK_OPS || (pack->n && pack->bytes + head_len + chunk_len > PACK_BYTES))
 		r = pack_send(many);
 	if (!r)
 		r = pack_begin(many);
