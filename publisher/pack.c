@@ -129,6 +129,25 @@ static void undo_step(struct pack *pack)
 		free(pack->texts[--pack->n]);
 }
 
+/*
+ * Room for so many steps and bytes: what does not fit sends what there is. The one place where that is decided; no step
+ * may be open.
+ */
+static int make_room(struct many *many, size_t ops, size_t bytes)
+{
+	struct pack *pack = &many->pack;
+	int r = 0;
+
+	if (pack->n && (pack->n + ops > PACK_OPS || (pack->n > 1 && pack->bytes + bytes > PACK_BYTES)))
+		r = pack_send(many);
+	return r ?: pack_begin(many);
+}
+
+static bool is_open(const struct pack *pack)
+{
+	return pack->n > pack->step;
+}
+
 int pack_head(struct many *many, struct many_vpc *vpc, const struct vpc_head *to)
 {
 	struct pack *pack = &many->pack;
@@ -137,15 +156,18 @@ int pack_head(struct many *many, struct many_vpc *vpc, const struct vpc_head *to
 	char *text;
 	int r;
 
-	r = pack_begin(many);
-	if (r)
-		return r;
 	for (size_t i = pack->step; i < pack->n; i++)
 		vpc_last_push(&vpc->head.last, pack->texts[i]);
 	if (vpc_head_format_last(to, &vpc->head.last, &text, &len)) {
 		undo_step(pack);
 		vpc->alone = true;
 		return 0;
+	}
+	/* Behind deltas there is room: pack_delta() has left it. */
+	r = is_open(pack) ? 0 : make_room(many, 1, len);
+	if (r) {
+		free(text);
+		return r;
 	}
 	pack->flight->n_deltas += pack->n - pack->step;
 	pack->flight->n_epochs += pack->n - pack->step;
@@ -176,14 +198,10 @@ int pack_delta(struct many *many, struct many_vpc *vpc, struct vpc_delta *delta,
 		return 0;
 	}
 	/* Room for this one and HEAD. */
-	if (pack->n + 2 > PACK_OPS || (pack->n && pack->bytes + len > PACK_BYTES)) {
-		if (to->epoch > vpc->head.head.epoch)
-			r = pack_head(many, vpc, to);
-		if (!r)
-			r = pack_send(many);
-	}
-	if (!r)
-		r = pack_begin(many);
+	if (is_open(pack) && (pack->n + 2 > PACK_OPS || pack->bytes + len > PACK_BYTES))
+		r = pack_head(many, vpc, to);
+	if (!r && !is_open(pack))
+		r = make_room(many, 2, len);
 	if (r || vpc->alone) {
 		free(text);
 		return r;
@@ -205,12 +223,9 @@ int pack_snapshot(struct many *many, struct many_vpc *vpc, const struct vpc_head
 	bool absent = vpc->head.state == PUB_HEAD_ABSENT;
 	struct pack *pack = &many->pack;
 	struct zk_op *op;
-	int r = 0;
+	int r;
 
-	if (pack->n + 3 > PACK_OPS || (pack->n && pack->bytes + head_len + chunk_len > PACK_BYTES))
-		r = pack_send(many);
-	if (!r)
-		r = pack_begin(many);
+	r = make_room(many, 3, head_len + chunk_len);
 	if (r) {
 		free(head);
 		free(chunk);

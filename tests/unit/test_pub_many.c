@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Many VPCs together (publisher/many.c, pack.c, shots.c), and one alone (vpc.c), when something is in the way.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <errno.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../lib/util.h"
+#include "../../publisher/many.h"
+#include "pub_rig.h"
+
+/* VPCs 1 to @n at @epoch, published. */
+static void start(size_t n, uint64_t epoch, bool has_flags)
+{
+	for (uint32_t vni = 1; vni <= n; vni++) {
+		rig.vpcs[vni].epoch = epoch;
+		rig_publish(vni, has_flags);
+	}
+}
+
+static void change_all(size_t n)
+{
+	for (uint32_t vni = 1; vni <= n; vni++)
+		rig.vpcs[vni].epoch++;
+}
+
+/* As many HEADs without a delta as a group has VPCs: one multi has the fence's step, too. */
+static void test_heads_alone(void **state)
+{
+	bool published[300];
+
+	start(300, 3, false);
+	assert_int_equal(rig_many(300, published), 0);
+	for (size_t i = 0; i < 300; i++) {
+		assert_true(published[i]);
+		assert_true(rig_head(i + 1).has_flags);
+	}
+	assert_int_equal(rig.most_ops, PACK_OPS);
+	assert_int_equal(rig.n_multis, 5);
+}
+
+/* One delta and HEAD each: two steps, of which the last has room. */
+static void test_deltas(void **state)
+{
+	bool published[300];
+
+	start(300, 3, true);
+	change_all(300);
+	assert_int_equal(rig_many(300, published), 0);
+	for (size_t i = 0; i < 300; i++) {
+		assert_true(published[i]);
+		assert_int_equal(rig_head(i + 1).epoch, 4);
+	}
+	assert_in_range(rig.most_ops, PACK_OPS - 1, PACK_OPS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_heads_alone, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_deltas, rig_setup, rig_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
