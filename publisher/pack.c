@@ -17,12 +17,20 @@
 
 #define STEP_BYTES 128 /* what a step takes besides path and data: lengths, access list */
 
+/* What it was to write is not written, or may not be. */
+static void failed(struct flight *flight)
+{
+	size_t i;
+
+	for (i = 0; i < flight->n_vpcs; i++)
+		flight->vpcs[i]->alone = true;
+}
+
 static void landed(int res, const char *path, void *arg)
 {
 	struct flight *flight = arg;
 	struct many *many = flight->many;
 	struct publisher *p = many->p;
-	size_t i;
 
 	flight->busy = false;
 	if (!res) {
@@ -33,8 +41,7 @@ static void landed(int res, const char *path, void *arg)
 		p->counts.epochs += flight->n_epochs;
 		return;
 	}
-	for (i = 0; i < flight->n_vpcs; i++)
-		flight->vpcs[i]->alone = true;
+	failed(flight);
 	many_failed(many, res, path);
 }
 
@@ -88,7 +95,10 @@ int pack_send(struct many *many)
 	r = zk_multi(many->p->zk, pack->ops, pack->n, many->p->timeout_ms, landed, pack->flight);
 	pack->flight->busy = !r;
 	pack_clear(pack);
-	return r ? many_failed(many, r, VPC_ZNODE_FENCE) : 0;
+	if (!r)
+		return 0;
+	failed(pack->flight);
+	return many_failed(many, r, VPC_ZNODE_ROOT);
 }
 
 int pack_settle(struct many *many)

@@ -58,11 +58,37 @@ static void test_deltas(void **state)
 	assert_in_range(rig.most_ops, PACK_OPS - 1, PACK_OPS);
 }
 
+/* ZooKeeper's client does not take the multi: its VPCs are not published, and their rows stay. */
+static void test_refused(void **state)
+{
+	static const int reasons[] = { -ENOMEM, -EIO, -EINVAL };
+	bool published[20];
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		if (!i)
+			start(20, 3, true);
+		change_all(20);
+		rig.refuse = rig.n_multis + 1;
+		rig.refuse_res = reasons[i];
+		assert_int_equal(rig_many(20, published), 0);
+		for (size_t j = 0; j < 20; j++) {
+			assert_false(published[j]);
+			assert_int_equal(rig_head(j + 1).epoch, 3);
+		}
+	}
+	assert_int_equal(rig_many(20, published), 0);
+	for (size_t j = 0; j < 20; j++) {
+		assert_true(published[j]);
+		assert_int_equal(rig_head(j + 1).epoch, 6);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_heads_alone, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_deltas, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_refused, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
