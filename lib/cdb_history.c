@@ -13,7 +13,7 @@
 
 int cdb_history_epoch(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct cdb_cause *ret_cause, struct vpc_err *err)
 {
-	struct cdb_cause cause = { .known = true, .epoch = epoch };
+	struct cdb_cause cause = { .known = true, .vni = vni, .epoch = epoch };
 	int r;
 
 	r = cdb_get(cdb, err, "SELECT created, change_id FROM change_log WHERE vni = ? AND epoch = ?", "uU>Us", vni,
@@ -117,17 +117,28 @@ int cdb_history_elements(struct cdb *cdb, uint32_t vni, uint64_t epoch, const st
 
 /* -- ports and VPCs ------------------------------------------------------------------------------------------------ */
 
-/* Epochs after this one are looked at; 0: all. */
-static int items_from(struct cdb *cdb, uint32_t vni, uint64_t *ret_from, uint64_t *ret_last, struct vpc_err *err)
+static int last_epoch(struct cdb *cdb, uint32_t vni, uint64_t *ret_last, struct vpc_err *err)
 {
-	uint64_t last;
+	int r = cdb_get(cdb, err, "SELECT COALESCE(MAX(epoch), 0) FROM change_log WHERE vni = ?", "u>U", vni, ret_last);
+
+	return r == -ENOENT ? -EPROTO : r;
+}
+
+/*
+ * Epochs after this one are looked at; 0: all. Counted in changes of ports and the like, which are few: those of
+ * routes, a thousand a second perhaps, put no port out of sight.
+ */
+static int items_from(struct cdb *cdb, uint32_t vni, uint64_t *ret_from, struct vpc_err *err)
+{
+	uint64_t from = 0;
 	int r;
 
-	r = cdb_get(cdb, err, "SELECT COALESCE(MAX(epoch), 0) FROM change_log WHERE vni = ?", "u>U", vni, &last);
-	if (r)
-		return r == -ENOENT ? -EPROTO : r;
-	*ret_from = last > CDB_HISTORY_EPOCHS ? last - CDB_HISTORY_EPOCHS : 0;
-	*ret_last = last;
+	r = cdb_get(cdb, err,
+		    "SELECT epoch FROM change_item WHERE vni = ? ORDER BY epoch DESC, seq DESC LIMIT 1 OFFSET ?",
+		    "uu>U", vni, (uint32_t)CDB_HISTORY_ITEMS, &from);
+	if (r && r != -ENOENT)
+		return r;
+	*ret_from = r ? 0 : from;
 	return 0;
 }
 
@@ -151,14 +162,14 @@ static int newest(int r, const struct cdb_cause *found, struct cdb_cause *ret_ca
 int cdb_history_port(struct cdb *cdb, uint32_t vni, const char *host, const char *dev, struct cdb_cause *ret_cause,
 		     bool *ret_whole, struct vpc_err *err)
 {
-	struct cdb_cause found = { .known = true };
+	struct cdb_cause found = { .known = true, .vni = vni };
 	char place[64 + 16 + 2], subnet[64] = "";
-	uint64_t from, last;
+	uint64_t from;
 	bool whole;
 	int r;
 
 	snprintf(place, sizeof(place), "%.63s/%.15s", host, dev);
-	r = items_from(cdb, vni, &from, &last, err);
+	r = items_from(cdb, vni, &from, err);
 	if (!r)
 		r = history_is_whole(cdb, vni, &whole, err);
 	if (!r)
@@ -184,11 +195,13 @@ int cdb_history_port(struct cdb *cdb, uint32_t vni, const char *host, const char
 int cdb_history_vpc(struct cdb *cdb, uint32_t vni, const char *host, struct cdb_cause *ret_cause, bool *ret_ever,
 		    struct vpc_err *err)
 {
-	struct cdb_cause found = { .known = true };
+	struct cdb_cause found = { .known = true, .vni = vni };
 	uint64_t from, last;
 	int r;
 
-	r = items_from(cdb, vni, &from, &last, err);
+	r = items_from(cdb, vni, &from, err);
+	if (!r)
+		r = last_epoch(cdb, vni, &last, err);
 	if (r)
 		return r;
 	r = cdb_get(cdb, err,
@@ -207,13 +220,14 @@ int cdb_history_vpc(struct cdb *cdb, uint32_t vni, const char *host, struct cdb_
 
 int cdb_history_peer(struct cdb *cdb, uint32_t from_vni, uint32_t to, struct cdb_cause *ret_cause, struct vpc_err *err)
 {
-	struct cdb_cause found = { .known = true };
+	struct cdb_cause found = { .known = true, .vni = from_vni };
 	uint64_t from, last;
 	int r;
 
-	r = items_from(cdb, from_vni, &from, &last, err);
+	r = last_epoch(cdb, from_vni, &last, err);
 	if (r)
 		return r;
+	from = last > CDB_HISTORY_EPOCHS ? last - CDB_HISTORY_EPOCHS : 0;
 	/* Canonical bytes (proto/vpc_canon.h): 01, id, type 04, VNI. */
 	r = cdb_get(
 		cdb, err,

@@ -12,10 +12,12 @@
 #include "cdb_row.h"
 
 #define CDB_HISTORY_OPS	   2000000 /* element operations read back at most */
-#define CDB_HISTORY_EPOCHS 100000 /* epochs of a VPC whose items are looked at */
+#define CDB_HISTORY_EPOCHS 100000 /* epochs of a VPC whose nexthops are looked at */
+#define CDB_HISTORY_ITEMS  100000 /* changes of a VPC's ports, subnets ... that are looked at */
 
 struct cdb_cause {
 	bool known;
+	uint32_t vni;		    /* of whose history it is */
 	uint64_t epoch, created_ms; /* by its writer's wall clock, since 1970 */
 	char change[VPC_CHANGE_MAX + 1];
 };

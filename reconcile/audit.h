@@ -61,8 +61,8 @@ int audit_load_want(const struct audit *audit, const struct report *report, stru
 		    struct vpc_state *ret_want, struct vpc_err *err);
 
 /*
- * presence.c: the ports and VPCs that are here. @pending_ms: since when a change of this host's ports is in CDB's
- * outbox, so that nothing below CDB can know of it yet; 0: none is.
+ * presence.c: the ports and VPCs that are here. @pending_ms: when the oldest change of this host was made that is in
+ * CDB's outbox, so that nothing below CDB can know of it and of younger ones; 0: none is.
  */
 struct presence {
 	struct vpc_host_ports want;
@@ -93,8 +93,8 @@ int presence_compare(const struct presence *presence, uint32_t only_vni, presenc
 
 /*
  * Compares until nothing differs or the settling time is over; adds what differed at every look. It is lag while its
- * change is known to be on its way (in the outbox, or behind its VPC's content), or is younger than max_lag_ms; else
- * drift. Ages count from the change in CDB's history.
+ * own change is under way (in the outbox, or of a later epoch than its VPC has in the kernel), or younger than
+ * max_lag_ms; else drift, whatever else waits or is behind. Ages count from the change in CDB's history.
  */
 int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
 		   struct vpc_err *err);

@@ -52,7 +52,7 @@ int blame_elements(const struct audit *audit, struct report_vpc *vpc)
 	return 0;
 }
 
-/* The oldest of the newest changes of its ports: since then at least the VPC should be here. */
+/* The oldest of the newest changes of its ports: since then at least the VPC should be here. @vni 0: of all ports. */
 static int blame_missing_vpc(const struct audit *audit, const struct presence *p, uint32_t vni,
 			     struct cdb_cause *ret_cause, struct vpc_err *err)
 {
@@ -62,10 +62,11 @@ static int blame_missing_vpc(const struct audit *audit, const struct presence *p
 	int ret = 0;
 
 	for (size_t i = 0; i < p->want.n_ports && n < PORTS_MAX && !ret; i++) {
-		if (p->want.ports[i].vni != vni)
+		if (vni && p->want.ports[i].vni != vni)
 			continue;
 		n++;
-		ret = cdb_history_port(audit->cdb, vni, audit->host, p->want.ports[i].dev, &cause, &whole, err);
+		ret = cdb_history_port(audit->cdb, p->want.ports[i].vni, audit->host, p->want.ports[i].dev, &cause,
+				       &whole, err);
 		if (!ret && cause.known && (!oldest.known || cause.created_ms < oldest.created_ms))
 			oldest = cause;
 	}
@@ -101,6 +102,8 @@ int blame_presence(const struct audit *audit, const struct presence *presence, e
 	if (what == WHAT_PORT) {
 		ret = cdb_history_port(audit->cdb, vni, audit->host, dev, &cause, &whole, err);
 		ever = cause.known || !whole;
+	} else if (what == WHAT_HOST && *class == FINDING_MISSING) {
+		ret = blame_missing_vpc(audit, presence, 0, &cause, err);
 	} else if (what == WHAT_VPC && *class == FINDING_MISSING) {
 		ret = blame_missing_vpc(audit, presence, vni, &cause, err);
 		if (!ret && !cause.known)

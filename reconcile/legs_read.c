@@ -211,10 +211,11 @@ static bool ports_differ(const struct vpc_host_ports *zk, const struct vpc_host_
 
 /* -- explaining ---------------------------------------------------------------------------------------------------- */
 
-static void presence_facts(const struct legs *legs, const struct presence *p, struct leg_facts *facts)
+static void presence_facts(const struct legs *legs, const struct presence *p, const struct finding *finding,
+			   struct leg_facts *facts)
 {
 	*facts = (struct leg_facts){
-		.waits = p->pending_ms,
+		.waits = finding->waits,
 		.zookeeper = !legs->why[0],
 		.why = legs->why,
 		.need = p->want.revision,
@@ -270,7 +271,7 @@ static void explain_presence(struct legs *legs, const struct presence *presence,
 	enum finding_leg leg;
 
 	ask(legs);
-	presence_facts(legs, presence, &facts);
+	presence_facts(legs, presence, finding, &facts);
 	leg = leg_of_presence(&facts, finding->what == WHAT_PORT ? LEG_PORTS : LEG_AGENT_KERNEL, note);
 	finding_note(finding, leg, note);
 }

@@ -289,60 +289,66 @@ static void look_intersect(struct look *standing, const struct look *now)
 	standing->n = kept;
 }
 
-/* Whether the kernel has @vni at an older epoch than CDB: a port waits until its VPC has its content. */
-static int vpc_is_behind(const struct audit *audit, const struct presence *p, uint32_t vni, bool *ret_behind,
-			 struct vpc_err *err)
+/*
+ * Whether its own change is in the outbox. Each change of a host leaves a row there, and a host is published whole:
+ * with a row that is as old as the change still there, it cannot have been. A younger one is about something else.
+ */
+static bool change_waits(const struct presence *p, const struct cdb_cause *cause)
 {
-	struct cdb_vpc vpc;
-	int ret;
-
-	*ret_behind = false;
-	for (size_t i = 0; i < p->n_have_vpcs; i++) {
-		if (p->have_vpcs[i].vni != vni)
-			continue;
-		ret = cdb_vpc_get(audit->cdb, vni, &vpc, err);
-		if (ret && ret != -ENOENT)
-			return ret;
-		*ret_behind = !ret && p->have_vpcs[i].epoch < vpc.epoch;
-	}
-	return 0;
+	return cause->known && p->pending_ms && p->pending_ms <= cause->created_ms;
 }
 
-/* Since when its change is made: that of the history, or what waits in the outbox. 0: not known. */
-static uint64_t lag_of(const struct presence *p, const struct cdb_cause *cause)
+/* Whether the kernel has its VPC, at an epoch before its own change: ports wait for their VPC's content. */
+static bool change_is_ahead(const struct presence *p, const struct cdb_cause *cause)
 {
-	uint64_t now = now_wall_ms(), since = cause->known ? cause->created_ms : p->pending_ms;
+	const struct kernel_vpc key = { .vni = cause->vni }, *vpc = NULL;
 
-	return since && since < now ? now - since : 0;
+	if (cause->known && p->n_have_vpcs)
+		vpc = bsearch(&key, p->have_vpcs, p->n_have_vpcs, sizeof(key), vpc_cmp);
+	return vpc && vpc->epoch < cause->epoch;
+}
+
+/*
+ * A host's VTEP does not change under its ports, and the UDP port has no history: of that alone a waiting row may be.
+ * Return: since when it waits; 0: it does not.
+ */
+static uint64_t host_waits(const struct presence *p, const struct look_item *item)
+{
+	bool tampered = p->want.n_ports && (vpc_addr_cmp(&p->want.vtep4, &p->have_host.vtep4) ||
+					    vpc_addr_cmp(&p->want.vtep6, &p->have_host.vtep6));
+
+	return item->what == WHAT_HOST && item->has_have && !tampered ? p->pending_ms : 0;
 }
 
 static int report_item(const struct audit *audit, struct report *report, const struct presence *p,
 		       const struct look_item *item, struct vpc_err *err)
 {
 	struct report_vpc *vpc = report_vpc(report, item->vni, NULL);
+	uint64_t now = now_wall_ms(), since = host_waits(p, item), lag_ms;
 	enum finding_class class = item->class;
 	struct finding *finding;
 	struct cdb_cause cause;
-	bool behind, young, lags;
-	uint64_t lag_ms;
+	bool waits, lags;
 	int ret;
 
 	if (!vpc)
 		return -ENOMEM;
-	ret = vpc_is_behind(audit, p, item->vni, &behind, err);
-	if (!ret)
-		ret = blame_presence(audit, p, item->what, item->vni,
-				     item->what == WHAT_PORT ? item->object + strlen("port ") : NULL, &class, &cause,
-				     err);
+	ret = blame_presence(audit, p, item->what, item->vni,
+			     item->what == WHAT_PORT ? item->object + strlen("port ") : NULL, &class, &cause, err);
 	if (ret)
 		return ret;
-	lag_ms = lag_of(p, &cause);
-	young = cause.known && lag_ms < audit->max_lag_ms;
-	lags = class != FINDING_FOREIGN && (p->pending_ms || (behind && class != FINDING_EXCESS) || young);
+	waits = since || change_waits(p, &cause);
+	if (cause.known)
+		since = cause.created_ms;
+	lag_ms = since && since < now ? now - since : 0;
+	lags = class != FINDING_FOREIGN &&
+	       (waits || change_is_ahead(p, &cause) || (cause.known && lag_ms < audit->max_lag_ms));
 	ret = report_add(report, vpc, lags ? FINDING_LAG : class, item->what, item->object,
 			 item->has_want ? item->want : NULL, item->has_have ? item->have : NULL, &finding);
-	if (!ret && finding)
+	if (!ret && finding) {
 		finding->cause = cause;
+		finding->waits = waits;
+	}
 	if (lags && lag_ms > vpc->lag_ms)
 		vpc->lag_ms = lag_ms;
 	return ret;

@@ -328,16 +328,62 @@ static void a_missing_vpc(void **state)
 	assert_true(report_lag_ms(&report) > 0 && report_lag_ms(&report) < DAY_S * 1000ULL);
 }
 
-static void what_waits_in_the_outbox_is_lag_of_any_age(void **state)
+/* A change excuses what it is about, and nothing else on the host. */
+static void what_waits_excuses_its_own_object(void **state)
 {
 	make_world();
 	arrive();
 	other_vtep();
+	lost_port();
+	ok(cdb_command(rig_cdb,
+		       "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 253402300799000)", &err));
+	look((struct how){ 0 });
+	assert_true(has_finding(FINDING_DIFFERENT, "VTEP", LEG_AGENT_KERNEL));
+	assert_true(has_finding(FINDING_MISSING, "port tap1", LEG_PORTS));
+	arrive();
+	lost_port();
 	ok(cdb_command(rig_cdb, "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 1000)", &err));
 	look((struct how){ 0 });
 	assert_int_equal(only_finding()->class, FINDING_LAG);
 	assert_int_equal(only_finding()->leg, LEG_CDB_ZOOKEEPER);
-	assert_true(report_lag_ms(&report) > 1000ULL * DAY_S * 365);
+	/* As old as the port's change, not as the row. */
+	assert_true(report_lag_ms(&report) < 1000ULL * DAY_S);
+	/* The same of a VTEP that nothing can have changed. */
+	arrive();
+	other_vtep();
+	ok(cdb_command(rig_cdb, "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 1000)", &err));
+	look((struct how){ 0 });
+	assert_int_equal(only_finding()->class, FINDING_DIFFERENT);
+	/* The UDP port can change. */
+	arrive();
+	ok(kernel_host_set(kernel, &world.ports.vtep4, &world.ports.vtep6, 4790, &err));
+	ok(cdb_command(rig_cdb, "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 1000)", &err));
+	look((struct how){ 0 });
+	assert_int_equal(only_finding()->class, FINDING_LAG);
+	arrive();
+}
+
+/* Its VPC is behind all the time, and the port's own change arrived long ago. */
+static void a_busy_vpc_excuses_no_port(void **state)
+{
+	const struct intent by = rig_intent();
+	const struct intent_port port = { .name = "web-2", .subnet = "web", .host = HOST, .dev = "tap2" };
+
+	make_world();
+	arrive();
+	lost_port();
+	publisher_stopped();
+	look((struct how){ 0 });
+	assert_true(has_finding(FINDING_MISSING, "port tap1", LEG_PORTS));
+	assert_int_equal(report_exit_status(&report, DAY_S * 1000ULL), 1);
+	/* This one is under way itself. */
+	arrive();
+	ok(intent_port_add(&by, "red", &port, &done, &err));
+	ok(cdb_command(rig_cdb, "DELETE FROM outbox", &err));
+	look((struct how){ 0 });
+	assert_int_equal(report_result(&report), RESULT_LAG);
+	ok(intent_port_del(&by, "red", "web-2", &done, &err));
+	arrive();
 }
 
 static void probes_see_what_digests_do_not(void **state)
@@ -559,7 +605,8 @@ int main(void)
 		cmocka_unit_test(young_lag_is_not_asked_about),
 		cmocka_unit_test(the_kernel_against_itself),
 		cmocka_unit_test(a_missing_vpc),
-		cmocka_unit_test(what_waits_in_the_outbox_is_lag_of_any_age),
+		cmocka_unit_test(what_waits_excuses_its_own_object),
+		cmocka_unit_test(a_busy_vpc_excuses_no_port),
 		cmocka_unit_test(probes_see_what_digests_do_not),
 		cmocka_unit_test(one_table_and_since),
 		cmocka_unit_test(repairs_are_asked_for_and_checked),
