@@ -238,3 +238,28 @@ int cdb_history_peer(struct cdb *cdb, uint32_t from_vni, uint32_t to, struct cdb
 		found.change, sizeof(found.change));
 	return newest(r, &found, ret_cause);
 }
+
+int cdb_history_leads(struct cdb *cdb, uint32_t vni, uint32_t **ret_vnis, size_t *ret_n, struct vpc_err *err)
+{
+	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
+	_cleanup_free_ uint32_t *vnis = calloc(CDB_HISTORY_LEADS, sizeof(*vnis));
+	uint32_t lead;
+	size_t n = 0;
+	bool more;
+	int r;
+
+	if (!vnis)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	r = cdb_query(cdb, &rows, err, "SELECT DISTINCT vni FROM nexthop WHERE peer = ? ORDER BY vni LIMIT ?", "uu>u",
+		      vni, (uint32_t)CDB_HISTORY_LEADS, &lead);
+	if (r)
+		return r;
+	while (!(r = cdb_rows_next(rows, &more, err)) && more && n < CDB_HISTORY_LEADS)
+		vnis[n++] = lead;
+	if (r)
+		return r;
+	*ret_vnis = vnis;
+	*ret_n = n;
+	vnis = NULL;
+	return 0;
+}

@@ -14,6 +14,7 @@
 #define CDB_HISTORY_OPS	   2000000 /* element operations read back at most */
 #define CDB_HISTORY_EPOCHS 100000 /* epochs of a VPC whose nexthops are looked at */
 #define CDB_HISTORY_ITEMS  100000 /* changes of a VPC's ports, subnets ... that are looked at */
+#define CDB_HISTORY_LEADS  4096
 
 struct cdb_cause {
 	bool known;
@@ -42,6 +43,9 @@ int cdb_history_port(struct cdb *cdb, uint32_t vni, const char *host, const char
  */
 int cdb_history_vpc(struct cdb *cdb, uint32_t vni, const char *host, struct cdb_cause *ret_cause, bool *ret_ever,
 		    struct vpc_err *err);
+
+/* The VPCs with nexthops that lead to VPC @vni, at most CDB_HISTORY_LEADS. free() the array. */
+int cdb_history_leads(struct cdb *cdb, uint32_t vni, uint32_t **ret_vnis, size_t *ret_n, struct vpc_err *err);
 
 /* The newest change of a nexthop that leads from VPC @from to VPC @to. */
 int cdb_history_peer(struct cdb *cdb, uint32_t from, uint32_t to, struct cdb_cause *ret_cause, struct vpc_err *err);

@@ -119,6 +119,12 @@ bool probe_is_right(const struct vpc_state *want, uint32_t table, const struct v
  * What cannot be read is said in the findings: they stand all the same. -ENOMEM.
  */
 int blame_elements(const struct audit *audit, struct report_vpc *vpc);
+/*
+ * The change since which this host needs the VPC, by ports of its own (the oldest of their newest changes) or as a
+ * peer.
+ */
+int blame_vpc(const struct audit *audit, const struct presence *presence, uint32_t vni, struct cdb_cause *ret_cause,
+	      struct vpc_err *err);
 /* One of presence: @class may become FINDING_FOREIGN. */
 int blame_presence(const struct audit *audit, const struct presence *presence, enum finding_what what, uint32_t vni,
 		   const char *dev, enum finding_class *class, struct cdb_cause *ret_cause, struct vpc_err *err);

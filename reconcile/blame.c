@@ -10,6 +10,7 @@
 #include "../lib/util.h"
 
 #define PORTS_MAX 32 /* of one VPC that is missing, whose changes are looked at */
+#define LEADS_MAX 32 /* VPCs that lead to a peer, the same */
 
 static void blame_one(struct report_vpc *vpc, struct finding *finding, const struct cdb_cause *cause, bool whole)
 {
@@ -75,21 +76,106 @@ static int blame_missing_vpc(const struct audit *audit, const struct presence *p
 	return ret;
 }
 
-/* As a peer: of the VPCs that are needed here, the one that came to lead there last. */
-static int blame_missing_peer(const struct audit *audit, const struct presence *p, uint32_t vni,
-			      struct cdb_cause *ret_cause, struct vpc_err *err)
-{
-	struct cdb_cause newest = { 0 }, cause;
-	int ret = 0;
+static int blame_needed(const struct audit *audit, const struct presence *p, uint32_t vni, unsigned int *left,
+			struct cdb_cause *ret_cause, struct vpc_err *err);
 
-	for (size_t i = 0; i < p->n_have_vpcs && !ret; i++) {
-		ret = cdb_history_peer(audit->cdb, p->have_vpcs[i].vni, vni, &cause, err);
-		if (!ret && cause.known && cause.created_ms > newest.created_ms)
-			newest = cause;
+/*
+ * Since when the VPC @lead, which is needed here, leads to its peer @vni: since the nexthop was made, or since @lead is
+ * needed, whichever came later.
+ */
+static int blame_lead(const struct audit *audit, const struct presence *p, uint32_t lead, uint32_t vni,
+		      unsigned int *left, struct cdb_cause *ret_cause, struct vpc_err *err)
+{
+	struct cdb_cause nexthop, needed = { 0 };
+	int ret = cdb_history_peer(audit->cdb, lead, vni, &nexthop, err);
+
+	if (!ret)
+		ret = blame_needed(audit, p, lead, left, &needed, err);
+	if (!ret)
+		*ret_cause = needed.known && needed.created_ms > nexthop.created_ms ? needed : nexthop;
+	return ret;
+}
+
+/* As a peer: by the one that leads there for the longest time. Not known for one: for longer than all that are. */
+static int blame_peer(const struct audit *audit, const struct presence *p, uint32_t vni, unsigned int *left,
+		      struct cdb_cause *ret_cause, struct vpc_err *err)
+{
+	_cleanup_free_ uint32_t *leads = NULL;
+	struct cdb_cause oldest = { 0 }, cause;
+	bool any = false;
+	size_t n;
+	int ret = cdb_history_leads(audit->cdb, vni, &leads, &n, err);
+
+	for (size_t i = 0; i < n && *left && !ret; i++) {
+		if (leads[i] == vni || !presence_wants_vpc(p, leads[i]))
+			continue;
+		--*left;
+		ret = blame_lead(audit, p, leads[i], vni, left, &cause, err);
+		if (!ret && (!any || cause.created_ms < oldest.created_ms))
+			oldest = cause;
+		any = true;
 	}
 	if (!ret)
-		*ret_cause = newest;
+		*ret_cause = oldest;
 	return ret;
+}
+
+/* Since when at least this host needs the VPC. @left: how many leads are looked at yet, of peers of peers in all. */
+static int blame_needed(const struct audit *audit, const struct presence *p, uint32_t vni, unsigned int *left,
+			struct cdb_cause *ret_cause, struct vpc_err *err)
+{
+	struct cdb_cause cause;
+	int ret = blame_missing_vpc(audit, p, vni, &cause, err);
+
+	if (!ret && !cause.known)
+		ret = blame_peer(audit, p, vni, left, &cause, err);
+	if (!ret)
+		*ret_cause = cause;
+	return ret;
+}
+
+int blame_vpc(const struct audit *audit, const struct presence *presence, uint32_t vni, struct cdb_cause *ret_cause,
+	      struct vpc_err *err)
+{
+	unsigned int left = LEADS_MAX;
+
+	return blame_needed(audit, presence, vni, &left, ret_cause, err);
+}
+
+static void take_newer(struct cdb_cause *cause, const struct cdb_cause *other)
+{
+	if (other->known && other->created_ms > cause->created_ms)
+		*cause = *other;
+}
+
+/* Since when it is not needed any more: by a port of its own, or as a peer of what is or was here. */
+static int blame_unneeded(const struct audit *audit, const struct presence *p, uint32_t vni,
+			  struct cdb_cause *ret_cause, bool *ret_ever, struct vpc_err *err)
+{
+	_cleanup_free_ uint32_t *leads = NULL;
+	struct cdb_cause newest, cause;
+	bool ever, any;
+	size_t n = 0;
+	int ret;
+
+	ret = cdb_history_vpc(audit->cdb, vni, audit->host, &newest, &ever, err);
+	for (size_t i = 0; i < p->n_have_vpcs && i < LEADS_MAX && ever && !ret; i++) {
+		ret = cdb_history_peer(audit->cdb, p->have_vpcs[i].vni, vni, &cause, err);
+		if (!ret)
+			take_newer(&newest, &cause);
+	}
+	if (!ret && ever)
+		ret = cdb_history_leads(audit->cdb, vni, &leads, &n, err);
+	for (size_t i = 0; i < n && i < LEADS_MAX && !ret; i++) {
+		ret = cdb_history_vpc(audit->cdb, leads[i], audit->host, &cause, &any, err);
+		if (!ret)
+			take_newer(&newest, &cause);
+	}
+	if (ret)
+		return ret;
+	*ret_cause = newest;
+	*ret_ever = ever;
+	return 0;
 }
 
 int blame_presence(const struct audit *audit, const struct presence *presence, enum finding_what what, uint32_t vni,
@@ -105,11 +191,9 @@ int blame_presence(const struct audit *audit, const struct presence *presence, e
 	} else if (what == WHAT_HOST && *class == FINDING_MISSING) {
 		ret = blame_missing_vpc(audit, presence, 0, &cause, err);
 	} else if (what == WHAT_VPC && *class == FINDING_MISSING) {
-		ret = blame_missing_vpc(audit, presence, vni, &cause, err);
-		if (!ret && !cause.known)
-			ret = blame_missing_peer(audit, presence, vni, &cause, err);
+		ret = blame_vpc(audit, presence, vni, &cause, err);
 	} else if (what == WHAT_VPC) {
-		ret = cdb_history_vpc(audit->cdb, vni, audit->host, &cause, &ever, err);
+		ret = blame_unneeded(audit, presence, vni, &cause, &ever, err);
 	}
 	if (ret)
 		return ret;

@@ -328,6 +328,48 @@ static void a_missing_vpc(void **state)
 	assert_true(report_lag_ms(&report) > 0 && report_lag_ms(&report) < DAY_S * 1000ULL);
 }
 
+static const struct finding *finding_of(uint32_t vni, const char *object)
+{
+	const struct report_vpc *vpc = report_vpc(&report, vni, NULL);
+
+	for (size_t i = 0; i < vpc->n_findings; i++)
+		if (!strcmp(vpc->findings[i].object, object))
+			return &vpc->findings[i];
+	fail_msg("VPC %u: %s was not found", vni, object);
+	return NULL;
+}
+
+/* The peering was there before; it is the port by which this host came to need both, and to need them no more. */
+static void a_peer_is_needed_since_the_port(void **state)
+{
+	const struct vpc_nl_nexthop peer = { .id = 9, .type = VPC_NEXTHOP_PEER, .vni = 200, .table = 1 };
+	const struct intent_port port = { .name = "g-1", .subnet = "g", .host = HOST, .dev = "tap3" };
+	const struct vpc_prefix net = rig_prefix("10.3.0.0/24");
+	const struct intent by = rig_intent();
+	struct vpc_state blue;
+
+	make_world();
+	arrive();
+	rig_vpc_new("blue", 200);
+	rig_vpc_new("green", 300);
+	ok(intent_subnet_add(&by, "green", "g", &net, 1, &done, &err));
+	ok(intent_nexthop_put(&by, "green", &peer, NULL, true, &done, &err));
+	ok(intent_port_add(&by, "green", &port, &done, &err));
+	look((struct how){ 0 });
+	assert_string_equal(finding_of(300, "VPC")->cause.change, done.change);
+	assert_string_equal(finding_of(200, "VPC")->cause.change, done.change);
+	vpc_state_init(&blue, 200);
+	ok(cdb_state_load(rig_cdb, 200, &blue, &err));
+	fake_kernel_put_vpc(&blue);
+	ok(intent_port_del(&by, "green", "g-1", &done, &err));
+	look((struct how){ 0 });
+	assert_int_equal(finding_of(200, "VPC")->class, FINDING_LAG);
+	assert_string_equal(finding_of(200, "VPC")->cause.change, done.change);
+	vpc_state_clear(&blue);
+	ok(intent_nexthop_del(&by, "green", 9, &done, &err));
+	arrive();
+}
+
 /* A change excuses what it is about, and nothing else on the host. */
 static void what_waits_excuses_its_own_object(void **state)
 {
@@ -605,6 +647,7 @@ int main(void)
 		cmocka_unit_test(young_lag_is_not_asked_about),
 		cmocka_unit_test(the_kernel_against_itself),
 		cmocka_unit_test(a_missing_vpc),
+		cmocka_unit_test(a_peer_is_needed_since_the_port),
 		cmocka_unit_test(what_waits_excuses_its_own_object),
 		cmocka_unit_test(a_busy_vpc_excuses_no_port),
 		cmocka_unit_test(probes_see_what_digests_do_not),
