@@ -46,7 +46,7 @@ struct vpc_head {
 };
 
 /* The newest deltas up to HEAD's, in HEAD itself, as text: "{..},{..}". */
-#define VPC_LAST_BYTES	2048
+#define VPC_LAST_BYTES	3400
 #define VPC_LAST_MAX	16
 struct vpc_last {
 	char text[VPC_LAST_BYTES];

@@ -82,7 +82,7 @@ on_machine() {
 	build/vpc_publisher -c "$dir/publisher.conf" 2> "$dir/publisher.log" &
 	pids+=($!)
 	# A change takes a pause of 0.1 s and what it takes itself.
-	load "$rate" $((changes * 15 / 100 + 15)) &
+	load "$rate" $((changes * 3 / 10 + 15)) &
 	pids+=($!)
 	guest_run 1500 600 tests/bench/change.sh guest "$SERVER:$ZK_PORT" "$changes"
 }
@@ -99,6 +99,7 @@ in_guest() {
 	guest_up
 	agent_conf "$1"
 	guest_hosts
+	trap 'cp /run/agent.log "$dir/"' EXIT
 	agent /run/agent.log
 	agent_says ' live: ' /run/agent.log
 	part change_idle "$2"
