@@ -16,6 +16,7 @@
 #include "../lib/util.h"
 
 #define SHOTS 32 /* VPCs in memory at once */
+#define GROWN_MAX (4 * PUB_LOG_MAX) /* deltas behind the snapshot of a VPC that never holds still */
 #define NEW_OPS_MAX 6000 /* a new VPC's history, and thereby its size: about one chunk */
 
 struct shots {
@@ -54,6 +55,20 @@ static int choose(struct shots *shots, uint64_t *vnis, size_t *ret_n, struct vpc
 	return r;
 }
 
+/*
+ * The log must reach the snapshot's epoch. When CDB is ahead again a later round has better luck; when none had,
+ * pub_vpc() takes a snapshot that catches up with CDB first.
+ */
+static void mark_grown(struct many_vpc *vpc)
+{
+	const struct vpc_head *head = &vpc->head.head;
+
+	if (head->epoch - head->snapshot > GROWN_MAX)
+		vpc->alone = true;
+	else
+		vpc->grown = true;
+}
+
 /* The rows, and the states of the same moment. */
 static int read_all(struct shots *shots, struct vpc_err *err)
 {
@@ -68,10 +83,10 @@ static int read_all(struct shots *shots, struct vpc_err *err)
 	for (i = n = 0; i < shots->n_rows && !r; i++) {
 		while (shots->vpcs[j]->vni < shots->rows[i].vni)
 			j++;
-		shots->vpcs[j]->grown = !shots->vpcs[j]->blank &&
-					shots->vpcs[j]->head.head.epoch != shots->rows[i].epoch;
-		if (!shots->vpcs[j]->grown)
+		if (shots->vpcs[j]->blank || shots->vpcs[j]->head.head.epoch == shots->rows[i].epoch)
 			shots->rows[n++] = shots->rows[i];
+		else
+			mark_grown(shots->vpcs[j]);
 	}
 	shots->n_rows = n;
 	if (r)

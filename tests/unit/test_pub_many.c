@@ -83,12 +83,35 @@ static void test_refused(void **state)
 	}
 }
 
+/* CDB is ahead again whenever a snapshot begins: the log does not grow for ever. */
+static void test_busy(void **state)
+{
+	struct vpc_err err = {};
+	struct vpc_head head;
+	bool published[1];
+
+	start(1, 3, true);
+	rig.vpcs[1].busy = true;
+	for (int i = 0; i < 1000; i++) {
+		rig.vpcs[1].epoch++;
+		assert_int_equal(rig_many(1, published), 0);
+		if (!published[0])
+			assert_int_equal(pub_vpc(&rig.p, 1, &err), 0);
+		head = rig_head(1);
+		assert_in_range(head.epoch - head.snapshot, 0, 5 * PUB_LOG_MAX);
+		assert_in_range(head.epoch - head.oldest, 0, 6 * PUB_LOG_MAX);
+	}
+	/* And seldom alone. */
+	assert_in_range(rig.states, 3, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_heads_alone, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_deltas, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_busy, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
