@@ -70,15 +70,24 @@ static void batch_free(struct batch **batch)
 	free(*batch);
 }
 
-/* A delta node where there should be none is left over from a HEAD that is no more. */
-static int delete_leftover(struct publisher *p, const char *path, struct vpc_err *err)
+/*
+ * A delta node where there should be none is left over from a HEAD that is no more. Unless HEAD is not what we have
+ * read, as from a server that lags behind: then the delta may be one that HEAD names, and it stays.
+ */
+static int delete_leftover(struct publisher *p, const struct pub_head *head, const char *path, struct vpc_err *err)
 {
-	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = path, .version = -1 } };
+	char head_path[VPC_ZNODE_PATH_MAX];
+	struct zk_op ops[3] = { [1] = { .type = ZK_OP_CHECK, .version = head->version },
+				[2] = { .type = ZK_OP_DELETE, .path = path, .version = -1 } };
+	size_t failed = SIZE_MAX;
 	int r;
 
-	r = pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
+	ops[1].path = vpc_path_vpc(head->head.vni, head_path);
+	r = pub_multi(p, ops, ARRAY_SIZE(ops), &failed, err);
 	if (!r)
 		log_warn("%s is in the way and is replaced", path);
+	if (failed == 1)
+		return r;
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -104,7 +113,7 @@ static int batch_write(struct publisher *p, struct batch *batch, struct pub_head
 						   .version = head->version };
 	r = pub_multi(p, batch->ops, batch->n + 2, &failed, err);
 	while (r == -EEXIST && failed && failed <= batch->n) {
-		r = delete_leftover(p, batch->paths[failed - 1], err);
+		r = delete_leftover(p, head, batch->paths[failed - 1], err);
 		if (!r)
 			r = pub_multi(p, batch->ops, batch->n + 2, &failed, err);
 	}

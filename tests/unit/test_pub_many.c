@@ -105,6 +105,33 @@ static void test_busy(void **state)
 	assert_in_range(rig.states, 3, 10);
 }
 
+/* HEAD as a server that lags behind has it: the delta in the way is one that HEAD names, and stays. */
+static void test_stale_head(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX], delta[VPC_ZNODE_PATH_MAX], old[4096];
+	struct vpc_err err = {};
+
+	start(1, 3, true);
+	strcpy(old, rig_read(vpc_path_vpc(1, path), &rig.stale_version));
+	rig.vpcs[1].epoch = 4;
+	assert_int_equal(pub_vpc(&rig.p, 1, &err), 0);
+	rig_write(vpc_path_delta(1, 4, delta), "the first");
+	rig.stale_path = path;
+	rig.stale_data = old;
+	rig.vpcs[1].epoch = 5;
+	assert_int_equal(pub_vpc(&rig.p, 1, &err), -EAGAIN);
+	assert_string_equal(rig_read(delta, NULL), "the first");
+	assert_int_equal(rig_head(1).epoch, 4);
+	assert_int_equal(pub_vpc(&rig.p, 1, &err), 0);
+	assert_int_equal(rig_head(1).epoch, 5);
+	/* One that HEAD does not name is in the way, and is replaced. */
+	rig_write(vpc_path_delta(1, 6, delta), "left over");
+	rig.vpcs[1].epoch = 6;
+	assert_int_equal(pub_vpc(&rig.p, 1, &err), 0);
+	assert_string_not_equal(rig_read(delta, NULL), "left over");
+	assert_int_equal(rig_head(1).epoch, 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +139,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deltas, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_stale_head, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
