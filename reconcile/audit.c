@@ -38,7 +38,7 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 	ret = cdb_epochs_get(audit->cdb, keys, n, found, err);
 	for (size_t i = 0; i < n && !ret; i++)
 		if (!audit->since_ms || found[i].now_ms >= audit->since_ms)
-			ret = audit_content(audit, report, vpcs[i], &found[i]);
+			ret = audit_content(audit, report, presence, vpcs[i], &found[i]);
 	return ret;
 }
 

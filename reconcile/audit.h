@@ -44,13 +44,6 @@ struct probe_fault {
 int audit_run(const struct audit *audit, struct report *report);
 
 /*
- * content.c: one VPC that both sides have; @kernel: what the kernel said of it, lately; @found: what CDB's history says
- * of that epoch. Return: -ENOMEM or 0, all else is in the report.
- */
-int audit_content(const struct audit *audit, struct report *report, const struct kernel_vpc *kernel,
-		  const struct cdb_epoch *found);
-
-/*
  * Pure: @want (CDB at the kernel's epoch) against @have (the kernel), and the kernel's digest against its own content.
  * Adds findings to @vpc; -ENOMEM.
  */
@@ -98,6 +91,13 @@ int presence_compare(const struct presence *presence, uint32_t only_vni, presenc
  */
 int audit_presence(const struct audit *audit, struct report *report, struct presence *ret_presence,
 		   struct vpc_err *err);
+
+/*
+ * content.c: one VPC that both sides have; @kernel: what the kernel said of it, lately; @found: what CDB's history says
+ * of that epoch. Return: -ENOMEM or 0, all else is in the report.
+ */
+int audit_content(const struct audit *audit, struct report *report, const struct presence *presence,
+		  const struct kernel_vpc *kernel, const struct cdb_epoch *found);
 
 /*
  * probe.c: the ways to @audit->probes random destinations from a port of the VPC, half of them inside of its routes,

@@ -137,12 +137,15 @@ static void take_epoch(const struct report *report, struct report_vpc *vpc, uint
 		       const struct cdb_epoch *found)
 {
 	/* One time for all: to ask the clock of User Mode Linux costs more than the rest. */
-	uint64_t now = report->time_ms, lag_ms;
+	uint64_t now = report->time_ms, since = found->newer_ms, lag_ms;
 
 	snprintf(vpc->name, sizeof(vpc->name), "%s", found->name);
 	vpc->kernel_epoch = epoch;
 	vpc->cdb_epoch = found->now;
-	lag_ms = found->newer_ms && found->newer_ms < now ? now - found->newer_ms : 0;
+	/* Nobody expected it here before. */
+	if (!epoch && vpc->needed.known && vpc->needed.created_ms > since)
+		since = vpc->needed.created_ms;
+	lag_ms = since && since < now ? now - since : 0;
 	/* That of a port or of the VPC itself may be longer. */
 	if (lag_ms > vpc->lag_ms)
 		vpc->lag_ms = lag_ms;
@@ -195,8 +198,12 @@ static int verify(const struct audit *audit, struct report *report, struct repor
 /* History never changes, so it does not matter that the kernel was asked a while ago. */
 static void compare_by_digest(struct report_vpc *vpc, const struct kernel_vpc *kernel, const struct cdb_epoch *found)
 {
-	vpc->by_digest = found->known && kernel->epoch <= found->now &&
-			 vpc_digest_equal(&found->digest, &kernel->digest);
+	/* No history has an epoch 0, at which a VPC is empty. */
+	static const struct vpc_digest empty = { { 0 } };
+
+	vpc->by_digest = kernel->epoch ? found->known && kernel->epoch <= found->now &&
+						 vpc_digest_equal(&found->digest, &kernel->digest) :
+					 vpc_digest_equal(&empty, &kernel->digest);
 	if (!vpc->by_digest)
 		return;
 	vpc->n_routes = kernel->n_routes;
@@ -229,9 +236,11 @@ static int add_lag(const struct audit *audit, struct report *report, struct repo
 	struct finding *finding;
 	struct cdb_cause cause;
 	char want[32], have[32];
-	int ret;
+	int ret = 0;
 
-	ret = cdb_history_epoch(audit->cdb, vpc->vni, vpc->kernel_epoch + 1, &cause, err);
+	cause = vpc->needed;
+	if (vpc->kernel_epoch || !cause.known)
+		ret = cdb_history_epoch(audit->cdb, vpc->vni, vpc->kernel_epoch + 1, &cause, err);
 	if (ret)
 		return ret;
 	snprintf(want, sizeof(want), "epoch %" PRIu64, vpc->cdb_epoch);
@@ -242,8 +251,8 @@ static int add_lag(const struct audit *audit, struct report *report, struct repo
 	return ret;
 }
 
-int audit_content(const struct audit *audit, struct report *report, const struct kernel_vpc *kernel,
-		  const struct cdb_epoch *found)
+int audit_content(const struct audit *audit, struct report *report, const struct presence *presence,
+		  const struct kernel_vpc *kernel, const struct cdb_epoch *found)
 {
 	struct report_vpc *vpc = report_vpc(report, kernel->vni, NULL);
 	struct vpc_err err = { "" };
@@ -255,7 +264,9 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 	vpc->kernel_digest = kernel->digest;
 	if (!found->name[0])
 		ret = vpc_err_set(&err, -ENOENT, "there is no VPC with VNI %u in CDB any more", kernel->vni);
-	else
+	else if (!kernel->epoch)
+		ret = blame_vpc(audit, presence, kernel->vni, &vpc->needed, &err);
+	if (!ret)
 		take_epoch(report, vpc, kernel->epoch, found);
 	if (!ret && !audit->full)
 		compare_by_digest(vpc, kernel, found);

@@ -370,6 +370,31 @@ static void a_peer_is_needed_since_the_port(void **state)
 	arrive();
 }
 
+/* As the agent makes it, before its snapshot has come. Nothing is to be read, and the VPC's age does not matter. */
+static void a_vpc_without_content_yet(void **state)
+{
+	struct vpc_state empty;
+
+	make_world();
+	arrive();
+	vpc_state_init(&empty, VNI);
+	fake_kernel_put_vpc(&empty);
+	ok(cdb_command(rig_cdb, "RENAME TABLE route TO route_away", &err));
+	look((struct how){ 0 });
+	ok(cdb_command(rig_cdb, "RENAME TABLE route_away TO route", &err));
+	assert_int_equal(only_finding()->class, FINDING_LAG);
+	assert_string_equal(only_finding()->object, "content");
+	/* Not the VPC's first epoch, but that of the port. */
+	assert_true(only_finding()->cause.epoch > 1);
+	assert_true(report_lag_ms(&report) <= report.time_ms - only_finding()->cause.created_ms);
+	/* Full of what is nobody's. */
+	arrive();
+	fake_kernel_vpc(VNI)->epoch = 0;
+	look((struct how){ 0 });
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	arrive();
+}
+
 /* A change excuses what it is about, and nothing else on the host. */
 static void what_waits_excuses_its_own_object(void **state)
 {
@@ -648,6 +673,7 @@ int main(void)
 		cmocka_unit_test(the_kernel_against_itself),
 		cmocka_unit_test(a_missing_vpc),
 		cmocka_unit_test(a_peer_is_needed_since_the_port),
+		cmocka_unit_test(a_vpc_without_content_yet),
 		cmocka_unit_test(what_waits_excuses_its_own_object),
 		cmocka_unit_test(a_busy_vpc_excuses_no_port),
 		cmocka_unit_test(probes_see_what_digests_do_not),
