@@ -15,6 +15,16 @@ static bool is_asked_for(const struct audit *audit, const struct presence *prese
 	return (!audit->only_vni || vni == audit->only_vni) && presence_wants_vpc(presence, vni);
 }
 
+/* Asked behind each VPC that took time, which those do not that agree by their digests. */
+static bool goes_on(const struct audit *audit, const struct report *report)
+{
+	const struct report_vpc *last = report->n_vpcs ? &report->vpcs[report->n_vpcs - 1] : NULL;
+
+	if (!audit->pace || !audit->pace->go_on || (last && last->by_digest && !audit->verify && !audit->probes))
+		return true;
+	return audit->pace->go_on(audit->pace->arg);
+}
+
 /* Both sides have it now: compare its content. A VPC that only one side has was judged by presence.c. */
 static int audit_vpcs(const struct audit *audit, struct report *report, const struct presence *presence,
 		      struct vpc_err *err)
@@ -36,9 +46,12 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 		vpcs[n++] = vpc;
 	}
 	ret = cdb_epochs_get(audit->cdb, keys, n, found, err);
-	for (size_t i = 0; i < n && !ret; i++)
+	for (size_t i = 0; i < n && !ret; i++) {
+		if (!goes_on(audit, report))
+			return -ECANCELED;
 		if (!audit->since_ms || found[i].now_ms >= audit->since_ms)
 			ret = audit_content(audit, report, presence, vpcs[i], &found[i]);
+	}
 	return ret;
 }
 
@@ -52,7 +65,11 @@ int audit_run(const struct audit *audit, struct report *report)
 	ret = audit_presence(audit, report, &presence, &err);
 	if (!ret)
 		ret = audit_vpcs(audit, report, &presence, &err);
-	if (ret && ret != -ENOMEM)
+	if (ret == -ENOMEM || ret == -ECANCELED) {
+		presence_clear(&presence);
+		return ret;
+	}
+	if (ret)
 		snprintf(report->reason, sizeof(report->reason), "%s%s", err.text, failure_advice(ret));
 	if (!ret && audit->only_vni && !report->n_vpcs && !presence_wants_vpc(&presence, audit->only_vni))
 		snprintf(report->reason, sizeof(report->reason),
@@ -61,5 +78,5 @@ int audit_run(const struct audit *audit, struct report *report)
 		legs_explain(audit->legs, audit, &presence, report);
 	presence_clear(&presence);
 	report->duration_us = now_monotonic_us() - start;
-	return ret == -ENOMEM ? ret : 0;
+	return 0;
 }

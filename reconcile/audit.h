@@ -17,6 +17,14 @@
 
 struct legs;
 
+/* What a round may take, and whether it goes on. */
+struct pace {
+	uint64_t slots_ms;		/* left for waiting for cdb_read_slot_take(), of all VPCs together */
+	bool (*go_on)(void *arg);	/* asked between VPCs; NULL: it does */
+	void *arg;
+};
+#define PACE_SLOTS_MS 15000 /* of a round */
+
 struct audit {
 	struct cdb *cdb;
 	struct kernel *kernel;
@@ -31,6 +39,7 @@ struct audit {
 	unsigned int settle_ms;
 	uint64_t max_lag_ms;		/* a change that is younger may still be on its way */
 	struct legs *legs;		/* NULL: no leg is named */
+	struct pace *pace;		/* NULL: each VPC waits by itself, and nothing ends it */
 	bool late_only;			/* nor of what lags for no longer than it may: nobody is asked about that */
 };
 
@@ -40,7 +49,10 @@ struct probe_fault {
 	struct vpc_route route;	/* CDB's, or where it has none the kernel's */
 };
 
-/* Fills @report; what could not be compared is in it, with the reason. -ENOMEM only. */
+/*
+ * Fills @report; what could not be compared is in it, with the reason. -ENOMEM; -ECANCELED: it was not to go on, and
+ * the report is not whole.
+ */
 int audit_run(const struct audit *audit, struct report *report);
 
 /*
@@ -49,7 +61,9 @@ int audit_run(const struct audit *audit, struct report *report);
  */
 int audit_compare_states(const struct audit *audit, const struct report *report, struct report_vpc *vpc,
 			 const struct vpc_state *want, const struct vpc_state *have);
-/* CDB's state at @epoch, in one snapshot. */
+/* As cdb_read_slot_take(), for as long as the round has time to wait. */
+int audit_slot_take(const struct audit *audit, unsigned int *ret_slot, struct vpc_err *err);
+/* CDB's state at @epoch, in one snapshot. -EAGAIN with @vpc->no_slot: it was not this audit's turn to read. */
 int audit_load_want(const struct audit *audit, const struct report *report, struct report_vpc *vpc, uint64_t epoch,
 		    struct vpc_state *ret_want, struct vpc_err *err);
 

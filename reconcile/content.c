@@ -151,6 +151,19 @@ static void take_epoch(const struct report *report, struct report_vpc *vpc, uint
 		vpc->lag_ms = lag_ms;
 }
 
+int audit_slot_take(const struct audit *audit, unsigned int *ret_slot, struct vpc_err *err)
+{
+	struct pace *pace = audit->pace;
+	uint64_t start = now_monotonic_us(), waited_ms;
+	unsigned int wait_s = !pace || pace->slots_ms > SLOT_S * 1000 ? SLOT_S : pace->slots_ms / 1000;
+	int ret = cdb_read_slot_take(audit->cdb, wait_s, ret_slot, err);
+
+	waited_ms = (now_monotonic_us() - start) / 1000;
+	if (pace)
+		pace->slots_ms -= waited_ms < pace->slots_ms ? waited_ms : pace->slots_ms;
+	return ret;
+}
+
 int audit_load_want(const struct audit *audit, const struct report *report, struct report_vpc *vpc, uint64_t epoch,
 		    struct vpc_state *ret_want, struct vpc_err *err)
 {
@@ -159,7 +172,8 @@ int audit_load_want(const struct audit *audit, const struct report *report, stru
 	unsigned int slot;
 	int ret, end;
 
-	ret = cdb_read_slot_take(audit->cdb, SLOT_S, &slot, err);
+	ret = audit_slot_take(audit, &slot, err);
+	vpc->no_slot = ret == -EAGAIN;
 	if (ret)
 		return ret;
 	ret = cdb_snapshot_begin(audit->cdb, err);
@@ -231,6 +245,21 @@ static int compare_entries(const struct audit *audit, struct report *report, str
 	return ret;
 }
 
+/* Another digest at the same epoch is drift, whether or not the entries could be read. */
+static int add_unread(struct report *report, struct report_vpc *vpc, const struct kernel_vpc *kernel,
+		      const struct cdb_epoch *found)
+{
+	char want[VPC_DIGEST_STRLEN], have[VPC_DIGEST_STRLEN];
+
+	return report_add(report, vpc, FINDING_DIFFERENT, WHAT_CONTENT, "content (entries not read: no slot)",
+			  vpc_digest_format(&found->digest, want), vpc_digest_format(&kernel->digest, have), NULL);
+}
+
+static bool is_proven(const struct kernel_vpc *kernel, const struct cdb_epoch *found)
+{
+	return found->known && kernel->epoch <= found->now && !vpc_digest_equal(&found->digest, &kernel->digest);
+}
+
 static int add_lag(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
 {
 	struct finding *finding;
@@ -272,6 +301,8 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 		compare_by_digest(vpc, kernel, found);
 	if (!ret && !vpc->by_digest)
 		ret = compare_entries(audit, report, vpc, &err);
+	if (ret == -EAGAIN && vpc->no_slot && is_proven(kernel, found))
+		ret = add_unread(report, vpc, kernel, found);
 	if (!ret && audit->verify)
 		ret = verify(audit, report, vpc, &err);
 	if (!ret && audit->probes)

@@ -359,8 +359,11 @@ static int report_standing(const struct audit *audit, struct report *report, con
 {
 	int ret = 0;
 
-	for (size_t i = 0; i < standing->n && !ret; i++)
+	for (size_t i = 0; i < standing->n && !ret; i++) {
+		if (audit->pace && audit->pace->go_on && !audit->pace->go_on(audit->pace->arg))
+			return -ECANCELED;
 		ret = report_item(audit, report, p, &standing->items[i], err);
+	}
 	return ret;
 }
 

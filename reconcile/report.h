@@ -72,6 +72,7 @@ struct report_vpc {
 	struct vpc_digest kernel_digest;	/* as the kernel states it */
 	uint64_t lag_ms;	/* since the oldest change that is not here was made */
 	struct cdb_cause needed;	/* while the kernel has none of its content: what brought the VPC here */
+	bool no_slot;		/* its entries were to be read in CDB, and it was not this audit's turn */
 	bool by_digest;		/* epoch and digest agree with CDB's history; entries were not looked at */
 	size_t n_probes;	/* ways that were asked for */
 	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them; by digest: as the kernel has them */

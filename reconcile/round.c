@@ -47,6 +47,7 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 			       .settle_ms = o->settle_ms,
 			       .max_lag_ms = o->max_lag_s * UINT64_C(1000),
 			       .legs = round->legs,
+			       .pace = &round->pace,
 			       /* Should nothing be published, all hosts would ask, all the time. */
 			       .late_only = o->watch_s };
 	struct cdb_vpc vpc;
@@ -58,6 +59,7 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 	}
 	if (ret)
 		return ret;
+	round->pace.slots_ms = PACE_SLOTS_MS;
 	audit.cdb = round->cdb;
 	audit.kernel = round->kernel;
 	ret = audit_run(&audit, report);
@@ -95,7 +97,7 @@ int round_run(struct round *round, struct report *ret_report)
 
 	report_init(ret_report, round->host, round->options->max_findings);
 	ret = audit_once(round, ret_report, &err);
-	if (ret == -ENOMEM)
+	if (ret == -ENOMEM || ret == -ECANCELED)
 		return ret;
 	if (ret)
 		snprintf(ret_report->reason, sizeof(ret_report->reason), "%s%s", err.text, failure_advice(ret));

@@ -21,9 +21,13 @@ struct round {
 	struct legs *legs;
 	struct record record;
 	struct totals totals;
+	struct pace pace;
 };
 
-/* An audit, with repairs where they are asked for. What could not be compared is in the report; -ENOMEM only. */
+/*
+ * An audit, with repairs where they are asked for. What could not be compared is in the report. -ENOMEM;
+ * -ECANCELED: @round->pace said so, nothing was recorded and the report is not whole.
+ */
 int round_run(struct round *round, struct report *ret_report);
 void round_close(struct round *round);
 

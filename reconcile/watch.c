@@ -87,6 +87,17 @@ static int say(struct watch *w, const struct report *report)
 	return puts(summary) < 0 || fflush(stdout) ? -EIO : 0;
 }
 
+/* A round may take longer than systemd waits, and is not to outlive a SIGTERM, which the event loop sees behind it. */
+static bool round_goes_on(void *arg)
+{
+	sigset_t pending;
+
+	sd_notify(0, "WATCHDOG=1");
+	if (sigpending(&pending) < 0)
+		return true;
+	return !sigismember(&pending, SIGTERM) && !sigismember(&pending, SIGINT);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	uint64_t delay = watch_delay_us(1000000ULL * ((struct watch *)arg)->round->options->watch_s, random_u32());
@@ -98,7 +109,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 		ret = say(w, &report);
 	report_clear(&report);
 	if (ret)
-		return sd_event_exit(w->event, ret);
+		return sd_event_exit(w->event, ret == -ECANCELED ? 0 : ret);
 	ret = sd_event_source_set_time(source, now_monotonic_us() + delay);
 	if (ret >= 0)
 		ret = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -142,6 +153,7 @@ int watch_run(struct round *round)
 	struct watch w = { .round = round };
 	int ret = watch_begin(&w);
 
+	round->pace.go_on = round_goes_on;
 	/* The next round needs as much memory as this one: giving it back costs more than keeping it. */
 	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);

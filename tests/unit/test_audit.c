@@ -4,6 +4,8 @@
  * fault of the table in doc/testing.md is made, found, and attributed to its leg.
  */
 #include "audit_world.h"
+#include "../../lib/cdb_fleet.h"
+#include "../../lib/cdb_stmt.h"
 
 /* -- the faults ---------------------------------------------------------------------------------------------------- */
 
@@ -395,6 +397,54 @@ static void a_vpc_without_content_yet(void **state)
 	arrive();
 }
 
+static void all_slots_taken(struct cdb *other)
+{
+	uint32_t taken;
+
+	for (uint32_t i = 0; i < CDB_READ_SLOTS; i++)
+		ok(cdb_get(other, &err, "SELECT GET_LOCK(CONCAT(DATABASE(), '.audit.', ?), 5)", "u>u", i, &taken));
+}
+
+static bool asked_to_stop(void *arg)
+{
+	++*(unsigned int *)arg;
+	return false;
+}
+
+/* What two digests prove needs no turn to read; and the waiting for turns is one for all VPCs. */
+static void a_round_is_bounded(void **state)
+{
+	struct audit audit = audit_of((struct how){ 0 });
+	struct pace pace = { .slots_ms = 1000 };
+	struct cdb *other = NULL;
+	unsigned int asked = 0;
+
+	make_world();
+	arrive();
+	kernel_route("172.16.7.0/24")->nexthop = 8;
+	kernel_seal();
+	ok(cdb_open(&rig_config, &other, &err));
+	all_slots_taken(other);
+	audit.pace = &pace;
+	for (int i = 0; i < 2; i++) {
+		report_clear(&report);
+		report_init(&report, HOST, 100);
+		ok(audit_run(&audit, &report));
+		assert_int_equal(report_result(&report), RESULT_DRIFT);
+		assert_true(has_finding(FINDING_DIFFERENT, "content (entries not read: no slot)", LEG_AGENT_KERNEL));
+		assert_int_equal(pace.slots_ms, 0);
+	}
+	assert_true(report.duration_us < 900000);
+	cdb_close(other);
+	pace.go_on = asked_to_stop;
+	pace.arg = &asked;
+	report_clear(&report);
+	report_init(&report, HOST, 100);
+	assert_int_equal(audit_run(&audit, &report), -ECANCELED);
+	assert_int_equal(asked, 1);
+	report_clear(&report);
+}
+
 /* A change excuses what it is about, and nothing else on the host. */
 static void what_waits_excuses_its_own_object(void **state)
 {
@@ -674,6 +724,7 @@ int main(void)
 		cmocka_unit_test(a_missing_vpc),
 		cmocka_unit_test(a_peer_is_needed_since_the_port),
 		cmocka_unit_test(a_vpc_without_content_yet),
+		cmocka_unit_test(a_round_is_bounded),
 		cmocka_unit_test(what_waits_excuses_its_own_object),
 		cmocka_unit_test(a_busy_vpc_excuses_no_port),
 		cmocka_unit_test(probes_see_what_digests_do_not),
