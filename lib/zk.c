@@ -12,6 +12,7 @@
 #include "zk_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -45,7 +46,7 @@ struct zk_req {
 	char *data;
 	size_t len;
 	int version;
-	char **names; /* children; a multi's paths */
+	char **names; /* children; who may do what; a multi's paths */
 	size_t n;
 	zoo_op_result_t *results; /* of a multi's n steps */
 };
@@ -219,6 +220,29 @@ static void children_completion(int rc, const struct String_vector *strings, con
 	for (; rc == ZOK && req->n < (size_t)strings->count; req->n++) {
 		req->names[req->n] = strdup(strings->data[req->n]);
 		if (!req->names[req->n])
+			rc = ZSYSTEMERROR;
+	}
+	answer(req, rc);
+}
+
+/* Each entry becomes a text, "SCHEME:ID PERMISSIONS". */
+static void access_completion(int rc, struct ACL_vector *acl, struct Stat *stat, const void *data)
+{
+	struct zk_req *req = (void *)data;
+
+	if (rc == ZOK && acl->count > 0) {
+		req->names = calloc(acl->count, sizeof(*req->names));
+		if (!req->names)
+			rc = ZSYSTEMERROR;
+	}
+	for (; rc == ZOK && req->n < (size_t)acl->count; req->n++) {
+		const struct ACL *entry = &acl->data[req->n];
+		int perms = entry->perms;
+
+		if (asprintf(&req->names[req->n], "%s:%s %s%s%s%s%s", entry->id.scheme, entry->id.id,
+			     perms & ZOO_PERM_CREATE ? "c" : "", perms & ZOO_PERM_DELETE ? "d" : "",
+			     perms & ZOO_PERM_READ ? "r" : "", perms & ZOO_PERM_WRITE ? "w" : "",
+			     perms & ZOO_PERM_ADMIN ? "a" : "") < 0)
 			rc = ZSYSTEMERROR;
 	}
 	answer(req, rc);
@@ -702,6 +726,20 @@ int zk_grant(struct zk *zk, const char *path, const char *who, bool all, unsigne
 	req->fn.done = fn;
 	list_add(&zk->pending, req);
 	return req_sent(zk, req, zoo_aset_acl(zk->zh, path, -1, &acl, multi_completion, req));
+}
+
+int zk_access(struct zk *zk, const char *path, unsigned int timeout_ms, zk_children_fn fn, void *arg)
+{
+	struct zk_req *req;
+
+	if (!zk_connected(zk))
+		return -ENOTCONN;
+	req = req_new(zk, REQ_CHILDREN, path, timeout_ms, arg);
+	if (!req)
+		return -ENOMEM;
+	req->fn.children = fn;
+	list_add(&zk->pending, req);
+	return req_sent(zk, req, zoo_aget_acl(zk->zh, path, access_completion, req));
 }
 
 void zk_cancel(struct zk *zk, void *arg)

@@ -91,6 +91,11 @@ int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int time
  */
 int zk_grant(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms, zk_done_fn fn,
 	     void *arg);
+/*
+ * Who may do what with a node: names "SCHEME:ID PERMISSIONS", of the letters "cdrwa" (create below it, delete there,
+ * read, write, change this list). Of a "digest" ID that is not ours ZooKeeper says the user alone, "USER:x".
+ */
+int zk_access(struct zk *zk, const char *path, unsigned int timeout_ms, zk_children_fn fn, void *arg);
 
 /* Forgets the pending requests whose handlers have this @arg: they will not be called. */
 void zk_cancel(struct zk *zk, void *arg);
@@ -107,6 +112,7 @@ int zk_exists_wait(struct zk *zk, const char *path, bool watch, unsigned int tim
 int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
 int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, size_t *ret_failed);
 int zk_grant_wait(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms);
+int zk_access_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
 /* Creates @path and what is missing above it, empty; 0 when it was there. */
 int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms);
 void zk_names_free(char **names, size_t n);

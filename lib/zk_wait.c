@@ -177,6 +177,19 @@ int zk_grant_wait(struct zk *zk, const char *path, const char *who, bool all, un
 	return wait_done(zk, &wait, zk_grant(zk, path, who, all, timeout_ms, multi_done, &wait));
 }
 
+int zk_access_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n)
+{
+	struct wait wait = {};
+	int r;
+
+	r = wait_done(zk, &wait, zk_access(zk, path, timeout_ms, children_done, &wait));
+	if (r)
+		return r;
+	*ret_names = wait.names;
+	*ret_n = wait.n;
+	return 0;
+}
+
 int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms)
 {
 	struct zk_op op = { .type = ZK_OP_CREATE, .path = path };

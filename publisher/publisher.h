@@ -251,7 +251,7 @@ int pub_outbox_cmp(const struct cdb_outbox *a, const struct cdb_outbox *b);	/* b
 int pub_protect_host(struct publisher *p, const char *host, const char *path, struct vpc_err *err);
 /*
  * --protect: of all nodes that are there, whoever made them. Safe beside publishers with the same credential, and to
- * be repeated.
+ * be repeated. -EACCES: some are not ours, and open; they have been named, and the rest is done.
  */
 int pub_protect(struct publisher *p, struct vpc_err *err);
 

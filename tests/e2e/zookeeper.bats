@@ -149,6 +149,45 @@ denied_tree() {
 	wait_for says "$folder/status" "[[910,$(head_field 910 epoch),"
 }
 
+# Hosts with credentials in an open tree: the documented order.
+@test "an open tree whose agents have their credentials already is closed, again and again" {
+	local admin folder own open
+	tree order
+	open=$(conf open "$PLAIN")
+	CONF=$open
+	make_vpc 911
+	once
+	folder=$(host_path h911)
+	admin=$(credential publisher publisher:order)
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	own=$(credential h911 "$(vpcctl host credential h911)")
+	agent "$(conf h911 "$PLAIN" "$own")" h911
+	wait_for says "$folder/status" '"vpcs":[[911,'
+	# Behind it in every order, and open yet.
+	zkcat put /vpc/v1/vpcs/zz ''
+	zkcat put /vpc/v1/zz ''
+	once
+	run -0 --separate-stderr "$B/vpc_publisher" -c "$CONF" --protect
+	[[ $stderr = *" nodes protected, and 2 hosts' own closed already"* ]]
+	denied_tree "$own" h911 "$folder" 911
+	denied_tree "" h911 "$folder" 911
+	denied as "" zkcat put /vpc/v1/vpcs/zz x
+	denied as "" zkcat put /vpc/v1/zz x
+	denied as "" zkcat put "$folder/status" x
+	vpcctl route add 172.16.0.0/12 vpc v911 via blackhole
+	once
+	in_step 911
+	wait_for says "$folder/status" "[[911,$(head_field 911 epoch),"
+	run -0 --separate-stderr "$B/vpc_publisher" -c "$CONF" --protect
+	[[ $stderr = *" nodes protected, and 2 hosts' own closed already"* ]]
+	# What is neither ours nor the host's status is named, and does not keep the rest open.
+	as "$own" zkcat put "$folder/x" ''
+	run -1 --separate-stderr "$B/vpc_publisher" -c "$CONF" --protect
+	[[ $stderr = *"$folder/x is not ours to protect: it is open to digest:h911:x cdrwa, world:anyone r"* ]]
+	[[ $stderr = *"1 nodes are not this publisher's to protect"* ]]
+	as "$admin" zkcat rm "$folder/x"
+}
+
 @test "a credential that others can read, or that is none, is refused with a line" {
 	local file=$BATS_TEST_TMPDIR/bad.zk config
 	config=$(conf bad "$VPC_ZK_HOSTS" "$file")
