@@ -71,10 +71,16 @@ static struct ACL_vector acl_make(struct ACL list[ACL_MAX], const char *who, int
 	return acl;
 }
 
-/* The one place that says who may do what with the nodes that we create. */
-static const struct ACL_vector *node_acl(const struct zk *zk)
+/* The one place that says who may do what with the nodes that we create. A list for @who is made in @acl and @list. */
+static const struct ACL_vector *node_acl(const struct zk *zk, const char *who, struct ACL_vector *acl,
+					 struct ACL list[ACL_MAX])
 {
-	return zk->credential ? &zk->acl : &ZOO_OPEN_ACL_UNSAFE;
+	if (!zk->credential)
+		return &ZOO_OPEN_ACL_UNSAFE;
+	if (!who)
+		return &zk->acl;
+	*acl = acl_make(list, who, ZOO_PERM_CREATE);
+	return acl;
 }
 
 static int to_errno(int rc)
@@ -653,14 +659,21 @@ static int create_flags(const struct zk_op *op)
 	return (op->ephemeral ? ZOO_EPHEMERAL : 0) | (op->sequential ? ZOO_SEQUENCE : 0);
 }
 
-static void op_init(const struct zk *zk, zoo_op_t *to, const struct zk_op *op)
+/* What a step's access list is in, until it is sent. */
+struct op_acl {
+	struct ACL_vector acl;
+	struct ACL list[ACL_MAX];
+};
+
+static void op_init(const struct zk *zk, zoo_op_t *to, const struct zk_op *op, struct op_acl *own)
 {
 	switch (op->type) {
 	case ZK_OP_CHECK:
 		zoo_check_op_init(to, op->path, op->version);
 		break;
 	case ZK_OP_CREATE:
-		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(zk), create_flags(op), NULL, 0);
+		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(zk, op->who, &own->acl, own->list),
+				   create_flags(op), NULL, 0);
 		break;
 	case ZK_OP_SET:
 		zoo_set_op_init(to, op->path, op->data, op->len, op->version, NULL);
@@ -674,6 +687,7 @@ static void op_init(const struct zk *zk, zoo_op_t *to, const struct zk_op *op)
 int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, zk_done_fn fn, void *arg)
 {
 	_cleanup_free_ zoo_op_t *zoo_ops = NULL;
+	_cleanup_free_ struct op_acl *acls = NULL;
 	struct zk_req *req;
 
 	if (!n)
@@ -681,8 +695,9 @@ int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int time
 	if (!zk_connected(zk))
 		return -ENOTCONN;
 	zoo_ops = calloc(n, sizeof(*zoo_ops));
+	acls = calloc(n, sizeof(*acls));
 	req = req_new(zk, REQ_MULTI, ops[0].path, timeout_ms, arg);
-	if (!zoo_ops || !req)
+	if (!zoo_ops || !acls || !req)
 		goto no_memory;
 	req->fn.done = fn;
 	req->results = calloc(n, sizeof(*req->results));
@@ -693,7 +708,7 @@ int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int time
 		req->names[req->n] = strdup(ops[req->n].path);
 		if (!req->names[req->n])
 			goto no_memory;
-		op_init(zk, &zoo_ops[req->n], &ops[req->n]);
+		op_init(zk, &zoo_ops[req->n], &ops[req->n], &acls[req->n]);
 	}
 	/*
 	 * The client's thread knows of an expired session before we do, and then zoo_amulti() frees a path that it

@@ -55,6 +55,7 @@ struct zk_op {
 	int version;		/* CHECK, SET, DELETE; -1: any */
 	bool ephemeral;		/* CREATE */
 	bool sequential;	/* CREATE: ZooKeeper adds ten digits, more with each node of the parent */
+	const char *who;	/* CREATE: as zk_grant() behind it, not @all, in the same step; NULL: nobody */
 };
 
 int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops, void *arg, struct zk **ret_zk,

@@ -14,25 +14,28 @@
 
 #define SAY_EVERY 10000
 
-/* How access lists name @host. */
-static void host_id(const struct publisher *p, const char *host, char ret[ZK_ID_MAX])
+void pub_host_id(const struct publisher *p, const char *host, char ret[ZK_ID_MAX])
 {
 	char credential[ZK_CREDENTIAL_MAX];
 
 	zk_credential_host(p->credential, host, credential);
 	zk_credential_id(credential, ret);
+	explicit_bzero(credential, sizeof(credential));
 }
 
-int pub_protect_host(struct publisher *p, const char *host, const char *path, struct vpc_err *err)
+int pub_protect_host(struct publisher *p, const char *host, bool own, struct vpc_err *err)
 {
-	char id[ZK_ID_MAX];
+	char path[VPC_ZNODE_PATH_MAX], id[ZK_ID_MAX];
 	int r;
 
 	if (!*p->credential)
 		return 0;
-	host_id(p, host, id);
-	r = zk_grant_wait(p->zk, path, id, false, p->timeout_ms);
-	return r ? pub_zk_failed(p, r, path, err) : 0;
+	vpc_path_host(host, NULL, path);
+	pub_host_id(p, host, id);
+	r = zk_grant_wait(p->zk, path, own ? id : NULL, false, p->timeout_ms);
+	if (!r || r == -ENOENT)
+		return r;
+	return pub_zk_failed(p, r, path, err);
 }
 
 /* Whether @path is a host's folder, or in it: *ret_host is its name, *ret_leaf what is behind it, or NULL. */
@@ -109,7 +112,7 @@ static int protect_node(struct publisher *p, const char *path, struct tally *tal
 
 	own = in_host(path, host, &leaf) && (!leaf || !strcmp(leaf, "status") || !strcmp(leaf, "alive"));
 	if (own) {
-		host_id(p, host, id);
+		pub_host_id(p, host, id);
 		who = id;
 	}
 	r = zk_grant_wait(p->zk, path, who, leaf, p->timeout_ms);

@@ -247,8 +247,11 @@ int pub_outbox_cmp(const struct cdb_outbox *a, const struct cdb_outbox *b);	/* b
 
 /* protect.c */
 
-/* The host's own credential may create its nodes in its folder, @path, from now on. Nothing in an open tree. */
-int pub_protect_host(struct publisher *p, const char *host, const char *path, struct vpc_err *err);
+/* How access lists name the host's own credential. */
+void pub_host_id(const struct publisher *p, const char *host, char ret[ZK_ID_MAX]);
+/* The host's own credential may create its nodes in its folder from now on, or (not @own) may not. Nothing in an open
+ * tree. -ENOENT without a text: there is no folder. */
+int pub_protect_host(struct publisher *p, const char *host, bool own, struct vpc_err *err);
 /*
  * --protect: of all nodes that are there, whoever made them. Safe beside publishers with the same credential, and to
  * be repeated. -EACCES: some are not ours, and open; they have been named, and the rest is done.

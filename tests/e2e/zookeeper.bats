@@ -115,6 +115,73 @@ denied_tree() {
 	run -2 zkcat get "$folder/ports"
 }
 
+@test "a host's credential makes nodes in its folder, but never its ports" {
+	local admin folder own
+	tree own
+	admin=$(credential publisher publisher:own)
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	make_vpc 902
+	once
+	folder=$(host_path h902)
+	own=$(credential h902 "$(vpcctl host credential h902)")
+	as "$own" zkcat put "$folder/status" x
+	as "$own" zkcat put "$folder/x" x
+	denied as "$own" zkcat rm "$folder/x"
+	denied as "$own" zkcat put "$folder/ports" x
+	as "$admin" zkcat rm "$folder/x"
+
+	# Its folder outlives it, for what is in it, and is nobody's to create in until it is back.
+	vpcctl port del p1 vpc v902
+	vpcctl host del h902
+	once
+	denied as "$own" zkcat put "$folder/ports" x
+	denied as "$own" zkcat put "$folder/x" x
+	vpcctl host add h902 vtep 192.0.3.1
+	once
+	there "$folder/ports"
+	denied as "$own" zkcat put "$folder/ports" x
+	as "$own" zkcat put "$folder/x" x
+
+	# One that it has made all the same (the right was given first, once) is replaced; what is below that is not ours.
+	as "$admin" zkcat rm "$folder/ports"
+	as "$own" zkcat put "$folder/ports" x
+	vpcctl port add p2 vpc v902 subnet s host h902 dev tap2
+	once
+	logged "$folder/ports: somebody else has made it, .* it is made anew"
+	says "$folder/ports" tap2
+	denied as "$own" zkcat put "$folder/ports" x
+	as "$own" zkcat put "$folder/y" x
+	as "$admin" zkcat rm "$folder/ports"
+	as "$own" zkcat put "$folder/ports/x" x
+	vpcctl port del p2 vpc v902
+	run -2 --separate-stderr "$B/vpc_publisher" -c "$CONF" --once
+	[[ $stderr = *"$folder/ports: somebody else has made it, and what is below it"*"as ZooKeeper's administrator"* ]]
+	vpcctl host del h902
+	run -2 --separate-stderr "$B/vpc_publisher" -c "$CONF" --once
+	[[ $stderr = *"$folder/ports: the node has children"* ]]
+	sql "DELETE FROM outbox"
+}
+
+# As a publisher leaves it that ends between the two: ports, which nobody has written a second time, and no right yet.
+@test "a host whose publisher ended too early has its right from the next one" {
+	local admin folder own data
+	tree early
+	admin=$(credential publisher publisher:early)
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	make_vpc 903
+	once
+	folder=$(host_path h903)
+	own=$(credential h903 "$(vpcctl host credential h903)")
+	data=$(zkcat get "$folder/ports")
+	as "$admin" zkcat rm "$folder/ports"
+	as "$admin" zkcat rm "$folder"
+	as "$admin" zkcat create "$folder/ports" "$data"
+	denied as "$own" zkcat put "$folder/status" x
+	once --all
+	as "$own" zkcat put "$folder/status" x
+	[[ $(zkcat get "$folder/ports") = "$data" ]]
+}
+
 @test "an open tree is protected as it stands, and who has no credential is told" {
 	local admin folder own open
 	tree upgrade

@@ -7,6 +7,7 @@
  *   zkcat ls PATH           its children, sorted
  *   zkcat version PATH      its version
  *   zkcat put PATH DATA     create it, or replace its data
+ *   zkcat create PATH DATA  create it, of version 0
  *   zkcat rm PATH           delete it
  *   zkcat state VNI         snapshot and deltas from HEAD put together, digests checked at each step; one line of JSON
  *   zkcat log FIRST N       the same of N VPCs, and no delta was written twice: lines "VNI EPOCH DIGEST"
@@ -87,6 +88,19 @@ static int put(const char *path, const char *data)
 	int r;
 
 	r = zk_mkpath_wait(zk, path, TIMEOUT_MS);
+	if (!r)
+		r = zk_multi_wait(zk, &op, 1, TIMEOUT_MS, NULL);
+	return r ? failed(path, r) : 0;
+}
+
+static int create(const char *path, const char *data)
+{
+	struct zk_op op = { .type = ZK_OP_CREATE, .path = path, .data = data, .len = strlen(data) };
+	_cleanup_free_ char *parent = strdup(path);
+	int r;
+
+	*strrchr(parent, '/') = '\0';
+	r = zk_mkpath_wait(zk, parent, TIMEOUT_MS);
 	if (!r)
 		r = zk_multi_wait(zk, &op, 1, TIMEOUT_MS, NULL);
 	return r ? failed(path, r) : 0;
@@ -282,6 +296,8 @@ static int run(int argc, char **argv)
 		return list(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "put"))
 		return put(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "create"))
+		return create(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "rm"))
 		return rm(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "state"))
