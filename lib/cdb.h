@@ -82,8 +82,8 @@ int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_d
  * such VPC.
  *
  * @name: empty: there is no such VPC. @now: CDB's epoch. @known: the history has @epoch, with @digest, and so has the
- * VPC itself where that is its epoch. @now_ms: when @now was made, @newer_ms: the first change after @epoch, both by
- * their writers' wall clocks, in milliseconds since 1970; 0: not known, none.
+ * VPC itself where that is its epoch. @now_ms: when @now was made; @newer_ms, @newer_change: the first change after
+ * @epoch; both by their writers' wall clocks, in milliseconds since 1970; 0: not known, none.
  */
 struct cdb_epoch {
 	char name[64];
@@ -91,6 +91,7 @@ struct cdb_epoch {
 	bool known;
 	struct vpc_digest digest;
 	uint64_t newer_ms;
+	char newer_change[VPC_CHANGE_MAX + 1];
 };
 int cdb_epoch_get(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct cdb_epoch *ret_epoch, struct vpc_err *err);
 /* The same of many VPCs, in one statement a thousand. A VPC that is not there is no error. */

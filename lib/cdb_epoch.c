@@ -41,14 +41,15 @@ static int some_get(struct cdb *cdb, const struct cdb_epoch_key *keys, size_t n,
 	r = cdb_query(cdb, &rows, err,
 		      "SELECT STRAIGHT_JOIN k.i, v.name, v.epoch, c.epoch IS NOT NULL AND (c.epoch <> v.epoch OR "
 		      "(c.digest0 = v.digest0 AND c.digest1 = v.digest1)), COALESCE(c.digest0, 0), "
-		      "COALESCE(c.digest1, 0), COALESCE(newer.created, 0), COALESCE(last.created, 0) "
+		      "COALESCE(c.digest1, 0), COALESCE(newer.created, 0), COALESCE(last.created, 0), "
+		      "COALESCE(newer.change_id, '') "
 		      "FROM JSON_TABLE(?, '$[*]' COLUMNS (i FOR ORDINALITY, vni INT UNSIGNED PATH '$[0]', "
 		      "epoch BIGINT UNSIGNED PATH '$[1]')) k JOIN vpc v ON v.vni = k.vni "
 		      "LEFT JOIN change_log c ON c.vni = k.vni AND c.epoch = k.epoch "
 		      "LEFT JOIN change_log newer ON newer.vni = k.vni AND newer.epoch = k.epoch + 1 "
 		      "LEFT JOIN change_log last ON last.vni = k.vni AND last.epoch = v.epoch",
-		      "s>usUuUUUU", list, &i, found.name, sizeof(found.name), &found.now, &known, &h0, &h1,
-		      &found.newer_ms, &found.now_ms);
+		      "s>usUuUUUUs", list, &i, found.name, sizeof(found.name), &found.now, &known, &h0, &h1,
+		      &found.newer_ms, &found.now_ms, found.newer_change, sizeof(found.newer_change));
 	if (r)
 		return r;
 	memset(ret_epochs, 0, n * sizeof(*ret_epochs));

@@ -11,7 +11,7 @@
 
 #include "cdb_row.h"
 
-#define CDB_HISTORY_OPS	   2000000 /* element operations read back at most */
+#define CDB_HISTORY_OPS	   200000 /* element operations read back at most */
 #define CDB_HISTORY_EPOCHS 100000 /* epochs of a VPC whose nexthops are looked at */
 #define CDB_HISTORY_ITEMS  100000 /* changes of a VPC's ports, subnets ... that are looked at */
 #define CDB_HISTORY_LEADS  4096

@@ -17,11 +17,21 @@
 
 struct legs;
 
-/* What a round may take, and whether it goes on. */
+#define BLAME_KNOWN 64
+/* What a round may take, what the ones before know, and whether it goes on. */
 struct pace {
 	uint64_t slots_ms;		/* left for waiting for cdb_read_slot_take(), of all VPCs together */
 	bool (*go_on)(void *arg);	/* asked between VPCs; NULL: it does */
 	void *arg;
+	/* blame.c: causes that were looked up for VPCs that go on to differ, round after round. */
+	struct blame_known {
+		uint32_t vni;
+		uint64_t key;
+		struct cdb_cause *causes;
+		size_t n;
+		bool whole;
+	} known[BLAME_KNOWN];
+	unsigned int next;
 };
 #define PACE_SLOTS_MS 15000 /* of a round */
 
@@ -130,9 +140,11 @@ bool probe_is_right(const struct vpc_state *want, uint32_t table, const struct v
 
 /*
  * Looks up the changes of the elements among the findings, at the kernel's epoch; what CDB never had becomes foreign.
- * What cannot be read is said in the findings: they stand all the same. -ENOMEM.
+ * What cannot be read is said in the findings: they stand all the same. Read in a turn (audit_slot_take()), and
+ * remembered in @audit->pace. -ENOMEM.
  */
 int blame_elements(const struct audit *audit, struct report_vpc *vpc);
+void pace_clear(struct pace *pace);	/* frees what it remembers */
 /*
  * The change since which this host needs the VPC, by ports of its own (the oldest of their newest changes) or as a
  * peer.

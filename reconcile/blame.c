@@ -6,7 +6,9 @@
 #include "audit.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include "../lib/cdb_fleet.h"
 #include "../lib/util.h"
 
 #define PORTS_MAX 32 /* of one VPC that is missing, whose changes are looked at */
@@ -19,17 +21,78 @@ static void blame_one(struct report_vpc *vpc, struct finding *finding, const str
 		report_reclass(vpc, finding, FINDING_FOREIGN);
 }
 
+/* What causes depend on: history up to the kernel's epoch, which never changes, and what is asked of it. */
+static uint64_t causes_key(const struct report_vpc *vpc)
+{
+	uint64_t key = fnv1a(&vpc->kernel_epoch, sizeof(vpc->kernel_epoch));
+
+	for (size_t i = 0; i < vpc->n_findings; i++)
+		if (vpc->findings[i].what == WHAT_ELEMENT)
+			key = key * 31 + fnv1a(vpc->findings[i].object, strlen(vpc->findings[i].object));
+	return key;
+}
+
+static const struct blame_known *recall(const struct pace *pace, const struct report_vpc *vpc, size_t n)
+{
+	for (size_t i = 0; pace && i < BLAME_KNOWN; i++)
+		if (pace->known[i].causes && pace->known[i].vni == vpc->vni && pace->known[i].n == n &&
+		    pace->known[i].key == causes_key(vpc))
+			return &pace->known[i];
+	return NULL;
+}
+
+/* Instead of what was known of this VPC, or of one by turns. @causes are owned from here on. */
+static void remember(struct pace *pace, const struct report_vpc *vpc, struct cdb_cause *causes, size_t n, bool whole)
+{
+	struct blame_known *known = NULL;
+
+	for (size_t i = 0; i < BLAME_KNOWN && !known; i++)
+		if (pace->known[i].vni == vpc->vni)
+			known = &pace->known[i];
+	if (!known)
+		known = &pace->known[pace->next++ % BLAME_KNOWN];
+	free(known->causes);
+	*known = (struct blame_known){ vpc->vni, causes_key(vpc), causes, n, whole };
+}
+
+void pace_clear(struct pace *pace)
+{
+	for (size_t i = 0; i < BLAME_KNOWN; i++)
+		free(pace->known[i].causes);
+	memset(pace->known, 0, sizeof(pace->known));
+}
+
+/* In turn with the audits of other hosts: most of the history may have to be read. */
+static int look_up(const struct audit *audit, const struct report_vpc *vpc, const struct cdb_element *elements,
+		   struct cdb_cause *ret_causes, size_t n, bool *ret_whole, struct vpc_err *err)
+{
+	unsigned int slot;
+	int ret = audit_slot_take(audit, &slot, err);
+
+	if (ret)
+		return ret;
+	ret = cdb_history_elements(audit->cdb, vpc->vni, vpc->kernel_epoch, elements, ret_causes, n, ret_whole, err);
+	cdb_read_slot_give(audit->cdb, slot);
+	return ret;
+}
+
+static void blame_all(struct report_vpc *vpc, const struct cdb_cause *causes, bool whole)
+{
+	for (size_t i = 0, j = 0; i < vpc->n_findings; i++)
+		if (vpc->findings[i].what == WHAT_ELEMENT)
+			blame_one(vpc, &vpc->findings[i], &causes[j++], whole);
+}
+
 int blame_elements(const struct audit *audit, struct report_vpc *vpc)
 {
-	_cleanup_free_ struct cdb_element *elements = NULL;
-	_cleanup_free_ struct cdb_cause *causes = NULL;
+	_cleanup_free_ struct cdb_element *elements = calloc(vpc->n_findings + 1, sizeof(*elements));
+	_cleanup_free_ struct cdb_cause *causes = calloc(vpc->n_findings + 1, sizeof(*causes));
+	const struct blame_known *known;
 	struct vpc_err err = { "" };
+	bool whole = false;
 	size_t n = 0;
-	bool whole;
 	int ret;
 
-	elements = calloc(vpc->n_findings + 1, sizeof(*elements));
-	causes = calloc(vpc->n_findings + 1, sizeof(*causes));
 	if (!elements || !causes)
 		return -ENOMEM;
 	for (size_t i = 0; i < vpc->n_findings; i++)
@@ -37,18 +100,24 @@ int blame_elements(const struct audit *audit, struct report_vpc *vpc)
 			elements[n++] = vpc->findings[i].element;
 	if (!n)
 		return 0;
-	ret = cdb_history_elements(audit->cdb, vpc->vni, vpc->kernel_epoch, elements, causes, n, &whole, &err);
+	known = recall(audit->pace, vpc, n);
+	if (known) {
+		blame_all(vpc, known->causes, known->whole);
+		return 0;
+	}
+	ret = look_up(audit, vpc, elements, causes, n, &whole, &err);
 	if (ret == -ENOMEM)
 		return ret;
-	for (size_t i = 0, j = 0; i < vpc->n_findings; i++) {
-		struct finding *finding = &vpc->findings[i];
-
-		if (finding->what != WHAT_ELEMENT)
-			continue;
-		if (ret)
-			finding_note(finding, LEG_UNKNOWN, err.text);
-		else
-			blame_one(vpc, finding, &causes[j++], whole);
+	/* Without a turn the cause is not known; the leg can be. */
+	for (size_t i = 0; i < vpc->n_findings && ret && ret != -EAGAIN; i++)
+		if (vpc->findings[i].what == WHAT_ELEMENT)
+			finding_note(&vpc->findings[i], LEG_UNKNOWN, err.text);
+	if (ret)
+		return 0;
+	blame_all(vpc, causes, whole);
+	if (audit->pace) {
+		remember(audit->pace, vpc, causes, n, whole);
+		causes = NULL;
 	}
 	return 0;
 }

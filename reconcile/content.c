@@ -145,6 +145,12 @@ static void take_epoch(const struct report *report, struct report_vpc *vpc, uint
 	/* Nobody expected it here before. */
 	if (!epoch && vpc->needed.known && vpc->needed.created_ms > since)
 		since = vpc->needed.created_ms;
+	vpc->newer = (struct cdb_cause){
+		.known = found->newer_ms, .vni = vpc->vni, .epoch = epoch + 1, .created_ms = found->newer_ms
+	};
+	snprintf(vpc->newer.change, sizeof(vpc->newer.change), "%s", found->newer_change);
+	if (!epoch && vpc->needed.known)
+		vpc->newer = vpc->needed;
 	lag_ms = since && since < now ? now - since : 0;
 	/* That of a port or of the VPC itself may be longer. */
 	if (lag_ms > vpc->lag_ms)
@@ -260,23 +266,17 @@ static bool is_proven(const struct kernel_vpc *kernel, const struct cdb_epoch *f
 	return found->known && kernel->epoch <= found->now && !vpc_digest_equal(&found->digest, &kernel->digest);
 }
 
-static int add_lag(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
+static int add_lag(struct report *report, struct report_vpc *vpc)
 {
 	struct finding *finding;
-	struct cdb_cause cause;
 	char want[32], have[32];
-	int ret = 0;
+	int ret;
 
-	cause = vpc->needed;
-	if (vpc->kernel_epoch || !cause.known)
-		ret = cdb_history_epoch(audit->cdb, vpc->vni, vpc->kernel_epoch + 1, &cause, err);
-	if (ret)
-		return ret;
 	snprintf(want, sizeof(want), "epoch %" PRIu64, vpc->cdb_epoch);
 	snprintf(have, sizeof(have), "epoch %" PRIu64, vpc->kernel_epoch);
 	ret = report_add(report, vpc, FINDING_LAG, WHAT_CONTENT, "content", want, have, &finding);
 	if (!ret && finding)
-		finding->cause = cause;
+		finding->cause = vpc->newer;
 	return ret;
 }
 
@@ -308,7 +308,7 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 	if (!ret && audit->probes)
 		ret = audit_probe(audit, report, vpc, &err);
 	if (!ret && vpc->cdb_epoch > vpc->kernel_epoch)
-		ret = add_lag(audit, report, vpc, &err);
+		ret = add_lag(report, vpc);
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret)

@@ -65,6 +65,7 @@ int main(int argc, char **argv)
 	round.legs = legs_new(&config, round.host);
 	status = !round.legs ? EXIT_COULD_NOT_COMPARE : o.watch_s ? watch(&round) : once(&round);
 	round_close(&round);
+	pace_clear(&round.pace);
 	legs_free(round.legs);
 	vpc_config_clear(&config);
 	return status;

@@ -71,6 +71,7 @@ struct report_vpc {
 	uint64_t cdb_epoch, kernel_epoch;
 	struct vpc_digest kernel_digest;	/* as the kernel states it */
 	uint64_t lag_ms;	/* since the oldest change that is not here was made */
+	struct cdb_cause newer;	/* the first change that is not here */
 	struct cdb_cause needed;	/* while the kernel has none of its content: what brought the VPC here */
 	bool no_slot;		/* its entries were to be read in CDB, and it was not this audit's turn */
 	bool by_digest;		/* epoch and digest agree with CDB's history; entries were not looked at */

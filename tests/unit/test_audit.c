@@ -445,6 +445,61 @@ static void a_round_is_bounded(void **state)
 	report_clear(&report);
 }
 
+/* Statements of this connection, without this one. */
+static uint64_t statements(void)
+{
+	uint64_t n;
+
+	ok(cdb_get(rig_cdb, &err,
+		   "SELECT CAST(VARIABLE_VALUE AS UNSIGNED) FROM information_schema.SESSION_STATUS "
+		   "WHERE VARIABLE_NAME = 'COM_STMT_EXECUTE'",
+		   ">U", &n));
+	return n;
+}
+
+static void foreign_ports(unsigned int n)
+{
+	struct vpc_port port = { .vni = VNI, .mac = { 2, 0, 0, 0, 1, 0 }, .table = 1 };
+
+	for (unsigned int i = 0; i < n; i++) {
+		snprintf(port.dev, sizeof(port.dev), "eth%u", i);
+		port.mac[5] = i;
+		ok(kernel_port_set(kernel, &port, &err));
+	}
+}
+
+/* Faults cost CDB no more than what is named of them, and a cause is looked for once. */
+static void faults_are_cheap(void **state)
+{
+	struct audit audit = audit_of((struct how){ 0 });
+	struct pace pace = { .slots_ms = 1000 };
+	uint64_t start;
+
+	make_world();
+	arrive();
+	foreign_ports(100);
+	report_clear(&report);
+	report_init(&report, HOST, 1);
+	start = statements();
+	ok(audit_run(&audit, &report));
+	assert_true(statements() - start < 40);
+	assert_int_equal(report_drifts(&report.vpcs[0]), 100);
+	arrive();
+	wrong_nexthop();
+	audit.pace = &pace;
+	for (int i = 0; i < 2; i++) {
+		report_clear(&report);
+		report_init(&report, HOST, 100);
+		ok(audit_run(&audit, &report));
+		assert_string_equal(only_finding()->cause.change, blamed);
+		if (!i)
+			ok(cdb_command(rig_cdb, "RENAME TABLE change_op TO change_op_away", &err));
+	}
+	ok(cdb_command(rig_cdb, "RENAME TABLE change_op_away TO change_op", &err));
+	pace_clear(&pace);
+	arrive();
+}
+
 /* A change excuses what it is about, and nothing else on the host. */
 static void what_waits_excuses_its_own_object(void **state)
 {
@@ -725,6 +780,7 @@ int main(void)
 		cmocka_unit_test(a_peer_is_needed_since_the_port),
 		cmocka_unit_test(a_vpc_without_content_yet),
 		cmocka_unit_test(a_round_is_bounded),
+		cmocka_unit_test(faults_are_cheap),
 		cmocka_unit_test(what_waits_excuses_its_own_object),
 		cmocka_unit_test(a_busy_vpc_excuses_no_port),
 		cmocka_unit_test(probes_see_what_digests_do_not),
