@@ -117,6 +117,9 @@ struct cdb_outbox {
 	char host[64];		/* HOST */
 };
 int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err);
+/* The same behind the id @after, for who goes through all of it now. Not for later: ids are no order of commits. */
+int cdb_outbox_after(struct cdb *cdb, uint64_t after, size_t max, struct cdb_outbox **ret_rows, size_t *ret_n,
+		     struct vpc_err *err);
 /*
  * Since when (its writer's clock, ms since 1970) something of @host, or where that is NULL of VPC @vni, waits to be
  * published; 0: nothing does. Behind an outbox that is longer than what is looked through, everything does.

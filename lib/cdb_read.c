@@ -431,6 +431,12 @@ int cdb_host_ports_load(struct cdb *cdb, const char *host, struct vpc_host_ports
 
 int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, size_t *ret_n, struct vpc_err *err)
 {
+	return cdb_outbox_after(cdb, 0, max, ret_rows, ret_n, err);
+}
+
+int cdb_outbox_after(struct cdb *cdb, uint64_t after, size_t max, struct cdb_outbox **ret_rows, size_t *ret_n,
+		     struct vpc_err *err)
+{
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	_cleanup_free_ struct cdb_outbox *list = NULL;
 	struct cdb_outbox row;
@@ -440,8 +446,9 @@ int cdb_outbox_list(struct cdb *cdb, size_t max, struct cdb_outbox **ret_rows, s
 	int r;
 
 	r = cdb_query(cdb, &rows, err,
-		      "SELECT id, kind, COALESCE(vni, 0), COALESCE(host, '') FROM outbox ORDER BY id LIMIT ?", "U>Usus",
-		      (uint64_t)max, &row.id, kind, sizeof(kind), &row.vni, row.host, sizeof(row.host));
+		      "SELECT id, kind, COALESCE(vni, 0), COALESCE(host, '') FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
+		      "UU>Usus", after, (uint64_t)max, &row.id, kind, sizeof(kind), &row.vni, row.host,
+		      sizeof(row.host));
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {

@@ -34,7 +34,7 @@
 
 #define PUB_MULTI_MAX	(512 * 1024)	/* bytes of data in one multi; ZooKeeper refuses 1 MiB */
 #define PUB_LOG_MAX	64		/* deltas that HEAD keeps beside a new snapshot */
-#define PUB_ROWS_MAX	10000		/* of the outbox in one round */
+#define PUB_ROWS_MAX	10000		/* of the outbox at once; in one round twice that, and those that wait do not count */
 #define PUB_DELTA_OPS	(VPC_ZNODE_DELTA_MAX / 10)	/* more never fit: the shortest operation is longer */
 
 struct pub_garbage;
@@ -88,6 +88,7 @@ struct publisher {
 	unsigned int wait_ms;		/* before the next try */
 	struct pub_garbage *garbage;
 	struct pub_retry *retry;
+	bool waiting;			/* the outbox has many rows that wait for a retry, and this has been reported */
 	struct pub_counts counts;	/* since the last summary */
 	uint64_t summary_us;		/* when that was */
 };
@@ -111,6 +112,7 @@ void pub_election_leave(struct publisher *p);
 struct pub_round {
 	size_t done, left; /* keys */
 	bool full; /* there may be more rows than were read */
+	bool unseen; /* not all of the outbox is known: there are, or some that wait for a retry were passed over */
 	bool broken; /* a server went away in the middle, or we were fenced off */
 	char text[sizeof(((struct vpc_err *)NULL)->text)]; /* how */
 };

@@ -193,17 +193,79 @@ static int row_cmp(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* Returns how many are left. */
+static size_t pass_over_waiting(const struct publisher *p, struct cdb_outbox *rows, size_t n)
+{
+	size_t i, left = 0;
+
+	for (i = 0; i < n; i++)
+		if (pub_retry_due(p->retry, &rows[i]))
+			rows[left++] = rows[i];
+	return left;
+}
+
+static void say_waiting(struct publisher *p, size_t n)
+{
+	if (n && !p->waiting)
+		log_warn("%zu rows of the outbox wait for another try: what cannot be published is named above", n);
+	else if (!n && p->waiting)
+		log_info("few rows of the outbox wait for another try");
+	p->waiting = n;
+}
+
+/*
+ * The outbox from its beginning until there is enough to do. However many rows at its beginning wait for a retry, they
+ * do not keep those behind them waiting: from pages that are full they are not taken along.
+ */
+static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, struct pub_round *round,
+		       struct vpc_err *err)
+{
+	_cleanup_free_ struct cdb_outbox *rows = NULL;
+	size_t n = 0, n_page, n_left, waiting = 0;
+	uint64_t after = 0;
+	bool more;
+
+	do {
+		_cleanup_free_ struct cdb_outbox *page = NULL;
+		struct cdb_outbox *both;
+		int r;
+
+		r = cdb_outbox_after(p->cdb, after, PUB_ROWS_MAX, &page, &n_page, err);
+		if (r)
+			return r;
+		more = n_page == PUB_ROWS_MAX;
+		after = n_page ? page[n_page - 1].id : after;
+		n_left = more ? pass_over_waiting(p, page, n_page) : n_page;
+		waiting += n_page - n_left;
+		both = reallocarray(rows, n + n_left + 1, sizeof(*both));
+		if (!both)
+			return vpc_err_set(err, -ENOMEM, "out of memory");
+		rows = both;
+		if (n_left)
+			memcpy(rows + n, page, n_left * sizeof(*rows));
+		n += n_left;
+	} while (more && n < PUB_ROWS_MAX && !p->stop);
+	say_waiting(p, waiting);
+	round->left += waiting;
+	round->full = more;
+	round->unseen = more || waiting;
+	*ret_rows = rows;
+	*ret_n = n;
+	rows = NULL;
+	return 0;
+}
+
 /* The outbox, and a part of what is to be compared (*ret_compared). */
 static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, size_t *ret_compared,
-		     struct vpc_err *err)
+		     struct pub_round *round, struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
 	const struct cdb_outbox *compared;
 	struct cdb_outbox *both;
-	size_t n, n_compared;
+	size_t n = 0, n_compared;
 	int r;
 
-	r = cdb_outbox_list(p->cdb, PUB_ROWS_MAX, &rows, &n, err);
+	r = read_outbox(p, &rows, &n, round, err);
 	if (r)
 		return r;
 	n_compared = pub_compare_rows(p, &compared);
@@ -266,10 +328,11 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	if (!r)
 		r = pub_sweep_read(p, &step, err);
 	if (!r)
-		r = read_rows(p, &rows, &n, &n_compared, err);
+		r = read_rows(p, &rows, &n, &n_compared, round, err);
 	if (r)
 		return cannot_read(p, round, r, err->text);
-	round->full = n - n_compared == PUB_ROWS_MAX || n_compared == PUB_ROWS_MAX;
+	round->full |= n_compared == PUB_ROWS_MAX;
+	round->unseen |= round->full;
 	if (!p->cdb_good)
 		log_info("connected to CDB");
 	p->cdb_good = true;
@@ -279,7 +342,7 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	publish_rows(p, rows, n, states, round);
 	/* In a round that cannot see all of the outbox nothing can be called lost. */
-	if (step && !round->full && !round->broken && !p->stop)
+	if (step && !round->unseen && !round->broken && !p->stop)
 		r = pub_sweep_compare(step, rows, n, err);
 	keep_compared(p, rows, n, n_compared, states);
 	if (!r && !round->broken && !p->stop)

@@ -106,6 +106,23 @@ load publisher
 	(($(grep -c "one multi: " "$LOG") >= 6))
 }
 
+@test "more rows than one round reads cannot be published: they are named, and keep none behind them waiting" {
+	vpcs 5800 1
+	once
+	# More than a page of rows that name nothing, before a change.
+	sql "SET check_constraint_checks = 0; INSERT INTO outbox (kind, vni, created) SELECT 'vpc', 0, 0 FROM seq_1_to_10050"
+	vpcctl route add 172.16.0.0/12 vpc v5800 via blackhole
+	publisher
+	wait_for in_step 5800
+	wait_for logged "10000 rows of the outbox wait for another try"
+	vpcctl route del 172.16.0.0/12 vpc v5800
+	wait_for in_step 5800
+	outbox_is 10050
+	sql 'DELETE FROM outbox'
+	wait_for logged "few rows of the outbox wait"
+	[[ $(grep -c "rows of the outbox wait for another try: " "$LOG") = 1 ]]
+}
+
 # Below its node there is one snapshot, and the deltas that HEAD names.
 only_named() { [[ $(zkcat ls "$(head_path "$1")" | wc -l) = $(($(head_field "$1" epoch) - $(head_field "$1" oldest) + 2)) ]]; }
 
