@@ -446,7 +446,8 @@ int cdb_outbox_after(struct cdb *cdb, uint64_t after, size_t max, struct cdb_out
 	int r;
 
 	r = cdb_query(cdb, &rows, err,
-		      "SELECT id, kind, COALESCE(vni, 0), COALESCE(host, '') FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
+		      "SELECT id, kind, COALESCE(vni, 0), COALESCE(host, '') FROM outbox WHERE id > ? "
+		      "ORDER BY id LIMIT ?",
 		      "UU>Usus", after, (uint64_t)max, &row.id, kind, sizeof(kind), &row.vni, row.host,
 		      sizeof(row.host));
 	if (r)

@@ -34,7 +34,7 @@
 
 #define PUB_MULTI_MAX	(512 * 1024)	/* bytes of data in one multi; ZooKeeper refuses 1 MiB */
 #define PUB_LOG_MAX	64		/* deltas that HEAD keeps beside a new snapshot */
-#define PUB_ROWS_MAX	10000		/* of the outbox at once; in one round twice that, and those that wait do not count */
+#define PUB_ROWS_MAX	10000		/* of the outbox at once; less than twice that in a round */
 #define PUB_DELTA_OPS	(VPC_ZNODE_DELTA_MAX / 10)	/* more never fit: the shortest operation is longer */
 
 struct pub_garbage;
