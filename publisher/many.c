@@ -289,10 +289,44 @@ static int turn(struct group *group, bool *ret_more, struct vpc_err *err)
 }
 
 /* CDB's errors are the caller's, with a text in @err; ZooKeeper's are many->res. */
-static int publish_group(struct many *many, size_t from, size_t end, struct vpc_err *err)
+static int try_group(struct many *many, size_t from, size_t end, struct vpc_err *err)
 {
 	struct group group = { .many = many, .vpcs = many->vpcs + from, .n = end - from };
 	bool more = true;
+	size_t i;
+	int r;
+
+	r = load_vpcs(&group, err);
+	while (!r && more)
+		r = turn(&group, &more, err);
+	for (i = from; i < end; i++)
+		many->vpcs[i].vpc = NULL;
+	free(group.rows);
+	return r;
+}
+
+bool many_bad_vpc(const struct many *many, int res)
+{
+	return res && res != -ENOMEM && !many->res && !many->p->cdb_trouble;
+}
+
+/* What CDB says of one VPC makes no sense: by halves until that one is found, and left to who says what is wrong. */
+static int try_halves(struct many *many, size_t from, size_t end, struct vpc_err *err)
+{
+	int r = try_group(many, from, end, err);
+
+	if (!many_bad_vpc(many, r))
+		return r;
+	if (end - from == 1) {
+		many->vpcs[from].alone = true;
+		return 0;
+	}
+	r = try_halves(many, from, from + (end - from) / 2, err);
+	return r ?: try_halves(many, from + (end - from) / 2, end, err);
+}
+
+static int publish_group(struct many *many, size_t from, size_t end, struct vpc_err *err)
+{
 	size_t i;
 	int r = 0;
 
@@ -300,12 +334,7 @@ static int publish_group(struct many *many, size_t from, size_t end, struct vpc_
 		while (!r && many->vpcs[i].answers)
 			r = many_wait(many);
 	if (!r)
-		r = load_vpcs(&group, err);
-	while (!r && more)
-		r = turn(&group, &more, err);
-	for (i = from; i < end; i++)
-		many->vpcs[i].vpc = NULL;
-	free(group.rows);
+		r = try_halves(many, from, end, err);
 	return r ?: pack_send(many);
 }
 

@@ -67,6 +67,8 @@ struct many {
 
 /* A step or request failed: does that end all of it? Returns @res if so, else 0. */
 int many_failed(struct many *many, int res, const char *path);
+/* What CDB answered makes no sense for one of the VPCs that it was asked for, and both servers are there. */
+bool many_bad_vpc(const struct many *many, int res);
 /* Runs the handlers of what has come, waits for it first. -EINTR, or why all of it ends. */
 int many_wait(struct many *many);
 

@@ -21,8 +21,8 @@
 
 struct shots {
 	struct many *many;
-	struct many_vpc *vpcs[SHOTS];
-	size_t n;
+	struct many_vpc **vpcs;
+	size_t n; /* <= SHOTS */
 	struct cdb_vpc *rows;
 	size_t n_rows;
 	struct vpc_state states[SHOTS];
@@ -147,7 +147,7 @@ static int shoot(struct many *many, struct many_vpc *vpc, const struct cdb_vpc *
 	if (r) {
 		free(chunk);
 		free(text);
-		return r;
+		return many_failed(many, r, VPC_ZNODE_ROOT);
 	}
 	vpc->alone = false;
 	vpc->shot = true;
@@ -155,30 +155,50 @@ static int shoot(struct many *many, struct many_vpc *vpc, const struct cdb_vpc *
 	return pack_snapshot(many, vpc, &to, text, len, chunk, chunk_len);
 }
 
-static void shots_clear(struct shots *shots)
+static void shots_free(struct shots *shots)
 {
 	size_t i;
 
 	for (i = 0; i < shots->n_states; i++)
 		vpc_state_clear(&shots->states[i]);
 	free(shots->rows);
-	shots->rows = NULL;
-	shots->n = shots->n_rows = shots->n_states = 0;
+	free(shots);
 }
 
-static int shoot_some(struct shots *shots, struct vpc_err *err)
+static int try_some(struct many *many, struct many_vpc **vpcs, size_t n, struct vpc_err *err)
 {
+	struct shots *shots = calloc(1, sizeof(*shots));
 	size_t i, j = 0;
 	int r;
 
+	if (!shots)
+		return vpc_err_set(err, -ENOMEM, "out of memory");
+	shots->many = many;
+	shots->vpcs = vpcs;
+	shots->n = n;
 	r = read_snapshot(shots, err);
 	for (i = 0; i < shots->n_rows && !r; i++) {
-		while (shots->vpcs[j]->vni < shots->rows[i].vni)
+		while (vpcs[j]->vni < shots->rows[i].vni)
 			j++;
-		r = shoot(shots->many, shots->vpcs[j], &shots->rows[i], &shots->states[i], err);
+		r = shoot(many, vpcs[j], &shots->rows[i], &shots->states[i], err);
 	}
-	shots_clear(shots);
-	return r ?: pack_send(shots->many);
+	shots_free(shots);
+	return r ?: pack_send(many);
+}
+
+/* As try_halves() in many.c. */
+static int shoot_some(struct many *many, struct many_vpc **vpcs, size_t n, struct vpc_err *err)
+{
+	int r = try_some(many, vpcs, n, err);
+
+	if (!many_bad_vpc(many, r))
+		return r;
+	if (n == 1) {
+		vpcs[0]->alone = true;
+		return 0;
+	}
+	r = shoot_some(many, vpcs, n / 2, err);
+	return r ?: shoot_some(many, vpcs + n / 2, n - n / 2, err);
 }
 
 /* What has arrived: the past of those that had one is garbage, and new ones have none. */
@@ -203,20 +223,18 @@ static int finish(struct many *many, struct vpc_err *err)
 
 int shots_publish(struct many *many, struct vpc_err *err)
 {
-	struct shots *shots = calloc(1, sizeof(*shots));
-	size_t i;
+	struct many_vpc *vpcs[SHOTS];
+	size_t i, n = 0;
 	int r = 0;
 
-	if (!shots)
-		return vpc_err_set(err, -ENOMEM, "out of memory");
-	shots->many = many;
 	for (i = 0; i < many->n && !r; i++) {
 		if (wants(&many->vpcs[i]))
-			shots->vpcs[shots->n++] = &many->vpcs[i];
-		if (shots->n == SHOTS || (shots->n && i == many->n - 1))
-			r = shoot_some(shots, err);
+			vpcs[n++] = &many->vpcs[i];
+		if (n == SHOTS || (n && i == many->n - 1)) {
+			r = shoot_some(many, vpcs, n, err);
+			n = 0;
+		}
 	}
-	free(shots);
 	if (!r)
 		r = pack_settle(many);
 	return r ?: finish(many, err);

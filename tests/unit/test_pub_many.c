@@ -132,6 +132,43 @@ static void test_stale_head(void **state)
 	assert_int_equal(rig_head(1).epoch, 6);
 }
 
+/* What CDB says of some VPCs cannot be read: these are alone, the others together as ever. */
+static void test_bad_rows(void **state)
+{
+	bool published[500];
+
+	start(500, 3, true);
+	change_all(500);
+	rig.vpcs[77].bad_row = rig.vpcs[300].bad_row = rig.vpcs[301].bad_row = true;
+	assert_int_equal(rig_many(500, published), 0);
+	for (uint32_t vni = 1; vni <= 500; vni++) {
+		assert_int_equal(published[vni - 1], !rig.vpcs[vni].bad_row);
+		assert_int_equal(rig_head(vni).epoch, rig.vpcs[vni].bad_row ? 3 : 4);
+	}
+}
+
+static void test_bad_states(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	bool published[200];
+
+	/* The first hundred are new, the others' logs are long. */
+	for (uint32_t vni = 1; vni <= 200; vni++) {
+		rig.vpcs[vni].epoch = 70;
+		if (vni > 100)
+			rig_publish(vni, true);
+	}
+	rig.vpcs[5].bad_state = rig.vpcs[120].bad_state = rig.vpcs[200].bad_state = true;
+	assert_int_equal(rig_many(200, published), 0);
+	for (uint32_t vni = 1; vni <= 200; vni++) {
+		assert_int_equal(published[vni - 1], !rig.vpcs[vni].bad_state);
+		if (rig.vpcs[vni].bad_state && vni <= 100)
+			assert_null(rig_read(vpc_path_vpc(vni, path), NULL));
+		else
+			assert_int_equal(rig_head(vni).snapshot, rig.vpcs[vni].bad_state ? 1 : 70);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +177,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_stale_head, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_rows, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_states, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
