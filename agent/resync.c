@@ -46,7 +46,7 @@ static void client_end(struct resync *r)
 	r->len = 0;
 }
 
-/* What belongs to the host is compared as well: ports may be what differs. */
+/* A VPC's content, or what belongs to the host: nothing that was not asked for is touched. */
 static int obey(struct agent *a, const char *line, struct vpc_err *err)
 {
 	uint64_t epoch;
@@ -62,11 +62,12 @@ static int obey(struct agent *a, const char *line, struct vpc_err *err)
 		res = vpc_err_set(err, -EAGAIN, "the host's ports were not read yet, or vpc.ko is not there");
 	if (res)
 		return res;
-	if (vni)
+	if (vni) {
 		log_info("VPC %" PRIu32 ": asked to compare it again at epoch %" PRIu64, vni, epoch);
-	else
+	} else {
 		log_info("ports: asked to compare them again");
-	hostports_kick(a->hostports, true);
+		hostports_kick(a->hostports, true);
+	}
 	return 0;
 }
 

@@ -238,6 +238,11 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		fprintf(stderr, "vpc_reconcile: unexpected argument '%s'\n", argv[optind]);
 		ret = -EINVAL;
 	}
+	/* The agent puts all of a VPC right: what was filtered away was not counted against --max-repairs. */
+	if (!ret && o.repair && (o.has_table || o.since_ms)) {
+		fprintf(stderr, "vpc_reconcile: --repair goes with neither --table nor --since\n");
+		ret = -EINVAL;
+	}
 	*ret_options = o;
 	return ret;
 }

@@ -26,19 +26,81 @@ static uint64_t drifts_of(const struct report *report)
 	return sum;
 }
 
-static void ask_one(const struct audit *audit, const struct vpc_config *config, const struct report_vpc *vpc,
-		    struct report_repair *ret_repair)
+static uint64_t host_drifts_of(const struct report *report)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < report->n_vpcs; i++)
+		sum += report->vpcs[i].host_drifts;
+	return sum;
+}
+
+static bool is_of_host(const struct finding *finding)
+{
+	return finding->what == WHAT_PORT || finding->what == WHAT_VPC || finding->what == WHAT_HOST;
+}
+
+/* Whether all that drifts, of the host or not, is above ZooKeeper: the agent has nothing else to compare with. */
+static bool is_upstream(const struct report_vpc *vpc, bool of_host)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < vpc->n_findings; i++) {
+		const struct finding *finding = &vpc->findings[i];
+
+		if (finding->class == FINDING_LAG || is_of_host(finding) != of_host)
+			continue;
+		if (finding->leg != LEG_CDB_ZOOKEEPER)
+			return false;
+		n++;
+	}
+	return n;
+}
+
+#define UPSTREAM "ZooKeeper has it no better, and the agent nothing else: see to the publisher"
+
+static void ask_agent(const struct audit *audit, const struct vpc_config *config, struct report_repair *repair)
 {
 	struct vpc_err err = { "" };
-	struct report_repair repair = { .vni = vpc->vni, .epoch = vpc->kernel_epoch, .drifts = report_drifts(vpc) };
 
-	/* A VPC that should not be here, or is not, has no content to compare: that is the host's. */
-	if (!vpc->kernel_epoch)
-		repair.vni = 0;
-	repair.asked = !agent_resync(config->run_dir, audit->host, repair.vni, repair.epoch, AGENT_S, &err);
-	if (!repair.asked)
-		snprintf(repair.answer, sizeof(repair.answer), "%.250s", err.text);
-	repair.vni = vpc->vni;
+	repair->asked = !agent_resync(config->run_dir, audit->host, repair->vni, repair->epoch, AGENT_S, &err);
+	if (!repair->asked)
+		snprintf(repair->answer, sizeof(repair->answer), "%.250s", err.text);
+}
+
+/* The content of one VPC, which is to be at the epoch that was audited, 0 included. */
+static void ask_vpc(const struct audit *audit, const struct vpc_config *config, const struct report_vpc *vpc,
+		    struct report_repair *ret_repair)
+{
+	struct report_repair repair = { .vni = vpc->vni,
+					.epoch = vpc->kernel_epoch,
+					.drifts = report_drifts(vpc) - vpc->host_drifts };
+
+	if (vpc->no_slot)
+		snprintf(repair.answer, sizeof(repair.answer), "its entries were not read, so they are not counted");
+	else if (is_upstream(vpc, false))
+		snprintf(repair.answer, sizeof(repair.answer), UPSTREAM);
+	else
+		ask_agent(audit, config, &repair);
+	*ret_repair = repair;
+}
+
+/* Ports, VPCs and VTEP of the whole host: all of them are put right together, so all must have been counted. */
+static void ask_host(const struct audit *audit, const struct vpc_config *config, const struct report *report,
+		     struct report_repair *ret_repair)
+{
+	struct report_repair repair = { .drifts = host_drifts_of(report) };
+	bool upstream = true;
+
+	for (size_t i = 0; i < report->n_vpcs; i++)
+		upstream &= !report->vpcs[i].host_drifts || is_upstream(&report->vpcs[i], true);
+	if (audit->only_vni)
+		snprintf(repair.answer, sizeof(repair.answer),
+			 "ports and VPCs are put right on the whole host: ask for it without --vpc");
+	else if (upstream)
+		snprintf(repair.answer, sizeof(repair.answer), UPSTREAM);
+	else
+		ask_agent(audit, config, &repair);
 	*ret_repair = repair;
 }
 
@@ -80,18 +142,19 @@ int repair_run(const struct audit *audit, const struct vpc_config *config, unsig
 	if (!drifts)
 		return 0;
 	before = calloc(1, sizeof(*before));
-	repairs = calloc(report->n_vpcs, sizeof(*repairs));
+	repairs = calloc(report->n_vpcs + 1, sizeof(*repairs));
 	if (!before || !repairs) {
 		free(before);
 		free(repairs);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < report->n_vpcs && drifts <= max_repairs; i++) {
-		if (!report_drifts(&report->vpcs[i]))
-			continue;
-		ask_one(audit, config, &report->vpcs[i], &repairs[n]);
-		any |= repairs[n++].asked;
-	}
+	if (host_drifts_of(report) && drifts <= max_repairs)
+		ask_host(audit, config, report, &repairs[n++]);
+	for (size_t i = 0; i < report->n_vpcs && drifts <= max_repairs; i++)
+		if (report_drifts(&report->vpcs[i]) > report->vpcs[i].host_drifts)
+			ask_vpc(audit, config, &report->vpcs[i], &repairs[n++]);
+	for (size_t i = 0; i < n; i++)
+		any |= repairs[i].asked;
 	ret = any ? look_again(audit, report->max_findings, &after) : 0;
 	if (ret) {
 		free(before);

@@ -111,6 +111,8 @@ int report_add(const struct report *report, struct report_vpc *vpc, enum finding
 	if (ret)
 		return ret;
 	vpc->counts[class]++;
+	if (class != FINDING_LAG && (what == WHAT_PORT || what == WHAT_VPC || what == WHAT_HOST))
+		vpc->host_drifts++;
 	if (vpc->result < result)
 		vpc->result = result;
 	if (ret_finding)

@@ -79,6 +79,7 @@ struct report_vpc {
 	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them; by digest: as the kernel has them */
 	char reason[640];		/* RESULT_FAILED */
 	uint64_t counts[FINDING_CLASSES];
+	uint64_t host_drifts;	/* of them, without lag, those of ports, VPCs and VTEP: no content of the VPC */
 	struct finding *findings;	/* the first max_findings */
 	size_t n_findings, cap_findings;
 };

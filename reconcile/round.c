@@ -10,6 +10,7 @@
 #include "../lib/util.h"
 
 #define CLOSE_FROM_S 30
+#define REPAIR_AGAIN_US 60000000ULL
 
 void round_close(struct round *round)
 {
@@ -31,6 +32,29 @@ static int round_open(struct round *round, struct vpc_err *err)
 			ret = cdb_check_schema(round->cdb, err);
 	}
 	return ret;
+}
+
+/* What does not help is tried again after a minute, then two, four ... up to an hour. */
+static int repair_now_or_later(struct round *round, const struct audit *audit, struct report *report)
+{
+	uint64_t now = now_monotonic_us();
+	int ret;
+
+	if (report_result(report) == RESULT_DRIFT && now < round->repair_us) {
+		snprintf(report->repair, sizeof(report->repair),
+			 "the last one left differences: the next is tried in %u s",
+			 (unsigned int)((round->repair_us - now) / 1000000) + 1);
+		return 0;
+	}
+	ret = repair_run(audit, round->config, round->options->max_repairs, report);
+	if (ret)
+		return ret;
+	if (!report->n_repairs || report_result(report) != RESULT_DRIFT)
+		round->vain = 0;
+	else if (round->vain < 6)
+		round->vain++;
+	round->repair_us = round->vain ? now_monotonic_us() + (REPAIR_AGAIN_US << (round->vain - 1)) : 0;
+	return 0;
 }
 
 /* An error means that nothing was compared. */
@@ -64,7 +88,7 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 	audit.kernel = round->kernel;
 	ret = audit_run(&audit, report);
 	if (!ret && o->repair)
-		ret = repair_run(&audit, round->config, o->max_repairs, report);
+		ret = repair_now_or_later(round, &audit, report);
 	return ret ? vpc_err_set(err, ret, "%s", strerror(-ret)) : 0;
 }
 

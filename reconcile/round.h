@@ -22,6 +22,8 @@ struct round {
 	struct record record;
 	struct totals totals;
 	struct pace pace;
+	unsigned int vain; /* repairs in a row after which something drifted */
+	uint64_t repair_us; /* monotonic: none before */
 };
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One host for tests/unit/test_audit.c: CDB is a real server (cdb_rig.h), kernel, ZooKeeper and agent are played in
+ * One host for tests/unit/test_audit*.c: CDB is a real server (cdb_rig.h), kernel, ZooKeeper and agent are played in
  * memory. arrive() puts all of it in order, a test breaks something, look() audits.
  */
 #ifndef VPC_TEST_AUDIT_WORLD_H
@@ -91,7 +91,7 @@ static struct {
 	bool refuse;
 } resync;
 
-static void arrive(void);
+static inline void arrive(void);
 
 int agent_resync(const char *run_dir, const char *host, uint32_t vni, uint64_t epoch, unsigned int timeout_s,
 		 struct vpc_err *err)
@@ -115,7 +115,7 @@ int agent_ask(const char *run_dir, const char *host, unsigned int timeout_s, cha
 
 /* -- the host, in order -------------------------------------------------------------------------------------------- */
 
-static struct vpc_route *kernel_route(const char *prefix)
+static inline struct vpc_route *kernel_route(const char *prefix)
 {
 	const struct vpc_prefix p = rig_prefix(prefix);
 	const struct vpc_route *route = vpc_state_find_route(fake_kernel_vpc(VNI), 1, &p);
@@ -124,7 +124,7 @@ static struct vpc_route *kernel_route(const char *prefix)
 	return (struct vpc_route *)route;
 }
 
-static void route_put(const char *prefix, uint32_t nexthop)
+static inline void route_put(const char *prefix, uint32_t nexthop)
 {
 	const struct vpc_prefix p = rig_prefix(prefix);
 	const struct intent_via via = { .id = nexthop };
@@ -133,7 +133,7 @@ static void route_put(const char *prefix, uint32_t nexthop)
 	ok(intent_route_put(&by, "red", 1, &p, &via, true, &done, &err));
 }
 
-static void route_del(const char *prefix)
+static inline void route_del(const char *prefix)
 {
 	const struct vpc_prefix p = rig_prefix(prefix);
 	const struct intent by = rig_intent();
@@ -142,7 +142,7 @@ static void route_del(const char *prefix)
 }
 
 /* The kernel's tables are what its digest says. */
-static void kernel_seal(void)
+static inline void kernel_seal(void)
 {
 	struct vpc_state *have = fake_kernel_vpc(VNI);
 
@@ -151,7 +151,7 @@ static void kernel_seal(void)
 }
 
 /* Everything has arrived everywhere. */
-static void arrive(void)
+static inline void arrive(void)
 {
 	struct vpc_state state;
 
@@ -191,7 +191,7 @@ static void arrive(void)
 	vpc_state_clear(&state);
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
 	int r = rig_setup(state);
 
@@ -206,7 +206,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static void make_world(void)
+static inline void make_world(void)
 {
 	const struct intent by = rig_intent();
 	const struct vpc_addr vtep = rig_addr("192.0.2.11");
@@ -234,7 +234,7 @@ static void make_world(void)
 	}
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
 	if (rig_cdb) {
 		fake_kernel_reset();
@@ -252,7 +252,7 @@ struct how {
 	const char *table;
 };
 
-static struct audit audit_of(struct how how)
+static inline struct audit audit_of(struct how how)
 {
 	return (struct audit){ .cdb = rig_cdb,
 			       .kernel = kernel,
@@ -267,7 +267,7 @@ static struct audit audit_of(struct how how)
 			       .legs = legs };
 }
 
-static void look(struct how how)
+static inline void look(struct how how)
 {
 	const struct audit audit = audit_of(how);
 
@@ -276,7 +276,7 @@ static void look(struct how how)
 	assert_int_equal(audit_run(&audit, &report), 0);
 }
 
-static const struct finding *only_finding(void)
+static inline const struct finding *only_finding(void)
 {
 	const struct finding *found = NULL;
 
@@ -292,7 +292,7 @@ static const struct finding *only_finding(void)
 	return found;
 }
 
-static bool has_finding(enum finding_class class, const char *object, enum finding_leg leg)
+static inline bool has_finding(enum finding_class class, const char *object, enum finding_leg leg)
 {
 	for (size_t i = 0; i < report.n_vpcs; i++)
 		for (size_t j = 0; j < report.vpcs[i].n_findings; j++) {
@@ -302,6 +302,186 @@ static bool has_finding(enum finding_class class, const char *object, enum findi
 				return true;
 		}
 	return false;
+}
+
+/* -- the faults ---------------------------------------------------------------------------------------------------- */
+
+static char blamed[VPC_CHANGE_MAX + 1]; /* the change that the fault is about; "": none */
+
+static inline void blame(void)
+{
+	strcpy(blamed, done.change);
+}
+
+/* The agent says that it is at an epoch, and has left a change out on the way. */
+static inline void skipped_delta(void)
+{
+	struct vpc_state before, *have;
+
+	vpc_state_init(&before, VNI);
+	rig_load(VNI, &before);
+	route_put("172.20.0.0/16", 7);
+	blame();
+	arrive();
+	have = fake_kernel_vpc(VNI);
+	before.epoch = have->epoch;
+	fake_kernel_put_vpc(&before);
+	world.status_vpc.digest = have->digest;
+	vpc_state_clear(&before);
+}
+
+/* A deletion was applied, and the addition before it once more. */
+static inline void applied_twice(void)
+{
+	struct vpc_route route = { .table = 1, .nexthop = 7, .prefix = rig_prefix("172.21.0.0/16") };
+
+	route_put("172.21.0.0/16", 7);
+	route_del("172.21.0.0/16");
+	blame();
+	arrive();
+	ok(vpc_state_add_route(fake_kernel_vpc(VNI), &route));
+	kernel_seal();
+	world.status_vpc.digest = fake_kernel_vpc(VNI)->digest;
+}
+
+static inline void wrong_nexthop(void)
+{
+	route_put("172.16.3.0/24", 8);
+	route_put("172.16.3.0/24", 7);
+	blame();
+	arrive();
+	kernel_route("172.16.3.0/24")->nexthop = 8;
+	kernel_seal();
+}
+
+static inline void somebody_elses_route(void)
+{
+	struct vpc_route route = { .table = 1, .nexthop = 7, .prefix = rig_prefix("192.168.0.0/16") };
+
+	ok(vpc_state_add_route(fake_kernel_vpc(VNI), &route));
+	kernel_seal();
+}
+
+static inline void publisher_wrote_other_content(void)
+{
+	route_put("172.16.4.0/24", 7);
+	route_put("172.16.4.0/24", 8);
+	route_put("172.16.4.0/24", 7);
+	blame();
+	arrive();
+	kernel_route("172.16.4.0/24")->nexthop = 8;
+	kernel_seal();
+	world.head.digest = world.status_vpc.digest = fake_kernel_vpc(VNI)->digest;
+}
+
+/* The same when HEAD has gone on meanwhile: the delta that ended there is asked. */
+static inline void publisher_wrote_another_delta(void)
+{
+	publisher_wrote_other_content();
+	vpc_delta_init(&world.delta, VNI);
+	world.delta.epoch = world.head.epoch;
+	world.delta.base = world.head.epoch - 1;
+	world.delta.digest = world.head.digest;
+	world.head.epoch++;
+}
+
+static inline void nothing_of_zookeeper(void)
+{
+	wrong_nexthop();
+	world.away = true;
+}
+
+static inline void entry_flipped_in_memory(void)
+{
+	route_put("172.16.5.0/24", 8);
+	route_put("172.16.5.0/24", 7);
+	blame();
+	arrive();
+	kernel_route("172.16.5.0/24")->nexthop = 8;
+}
+
+static inline void lost_port(void)
+{
+	strcpy(blamed, "?");
+	ok(kernel_port_del(kernel, "tap1", &err));
+}
+
+static inline void port_never_read(void)
+{
+	lost_port();
+	world.agent.revision = world.agent.reached = 0;
+}
+
+static inline void port_refused(void)
+{
+	lost_port();
+	world.agent.reached = 0;
+	strcpy(world.agent.reason, "port tap1: kernel: refused");
+}
+
+static inline void port_not_published(void)
+{
+	lost_port();
+	world.ports.revision--;
+}
+
+static inline void port_of_nobody(void)
+{
+	struct vpc_port port = { .vni = VNI, .dev = "tap9", .mac = { 2, 0, 0, 0, 0, 9 }, .table = 1 };
+
+	ok(kernel_port_set(kernel, &port, &err));
+}
+
+static inline void port_changed(void)
+{
+	struct vpc_port port = { .vni = VNI, .dev = "tap1", .mac = { 2, 0, 0, 0, 0, 9 }, .table = 1 };
+
+	lost_port();
+	ok(kernel_port_set(kernel, &port, &err));
+}
+
+static inline void vpc_of_nobody(void)
+{
+	ok(kernel_vpc_set(kernel, 300, 0, NULL, &err));
+}
+
+static inline void other_vtep(void)
+{
+	const struct vpc_addr vtep = rig_addr("192.0.2.99");
+
+	ok(kernel_host_set(kernel, &vtep, &(struct vpc_addr){ 0 }, 4789, &err));
+}
+
+/* One more change, which nobody but CDB has. */
+static inline void publisher_stopped(void)
+{
+	static unsigned int n;
+	char prefix[32];
+
+	snprintf(prefix, sizeof(prefix), "172.30.%u.0/24", n++);
+	route_put(prefix, 8);
+	blame();
+}
+
+static inline void agent_stopped(void)
+{
+	publisher_stopped();
+	ok(cdb_command(rig_cdb, "DELETE FROM outbox", &err));
+	world.head.epoch++;
+	world.agent_away = true;
+}
+
+static inline void agent_deaf(void)
+{
+	agent_stopped();
+	world.agent_away = false;
+}
+
+static inline void kernel_refuses(void)
+{
+	agent_deaf();
+	world.agent_vpc.head++;
+	strcpy(world.agent_vpc.reason, "kernel: quota");
 }
 
 #endif

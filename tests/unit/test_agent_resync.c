@@ -82,10 +82,17 @@ static void test_ports(void **state)
 	struct agent *a = start_live(&p, 100);
 
 	assert_int_equal(kernel_port_del(agent_kernel(a), host_ports.ports[0].dev, NULL), 0);
+	assert_int_equal(kernel_vpc_set(agent_kernel(a), 300, 0, NULL, NULL), 0);
 	run_idle(a);
 	assert_null(fake_kernel_port(host_ports.ports[0].dev));
+	/* Who asks about one VPC's content has not counted these. */
+	assert_int_equal(resync(a, 100, 1).res, 0);
+	run_idle(a);
+	assert_null(fake_kernel_port(host_ports.ports[0].dev));
+	assert_non_null(fake_kernel_vpc(300));
 	assert_int_equal(resync(a, 0, 0).res, 0);
 	run_until(a, fake_kernel_port(host_ports.ports[0].dev));
+	run_until(a, !fake_kernel_vpc(300));
 	finish(a, &p);
 }
 

@@ -394,6 +394,8 @@ static void options_are_parsed_and_refused(void **state)
 		{ { "x", "--table", "1024" }, -EINVAL },
 		{ { "x", "--max-repairs", "1x" }, -EINVAL },
 		{ { "x", "--since", "soon" }, -EINVAL },
+		{ { "x", "--repair", "--table=1" }, -EINVAL },
+		{ { "x", "--repair", "--since=1h" }, -EINVAL },
 		{ { "x", "left" }, -EINVAL },
 		{ { "x", "--nonsense" }, -EINVAL },
 	};

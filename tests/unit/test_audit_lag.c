@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What an audit takes for lag and what not, what a round may cost, and what a repair may touch; the world is that of
+ * test_audit.c.
+ */
+#include "audit_world.h"
+#include "../../lib/cdb_fleet.h"
+#include "../../lib/cdb_stmt.h"
+
+static const struct finding *finding_of(uint32_t vni, const char *object)
+{
+	const struct report_vpc *vpc = report_vpc(&report, vni, NULL);
+
+	for (size_t i = 0; i < vpc->n_findings; i++)
+		if (!strcmp(vpc->findings[i].object, object))
+			return &vpc->findings[i];
+	fail_msg("VPC %u: %s was not found", vni, object);
+	return NULL;
+}
+
+/* The peering was there before; it is the port by which this host came to need both, and to need them no more. */
+static void a_peer_is_needed_since_the_port(void **state)
+{
+	const struct vpc_nl_nexthop peer = { .id = 9, .type = VPC_NEXTHOP_PEER, .vni = 200, .table = 1 };
+	const struct intent_port port = { .name = "g-1", .subnet = "g", .host = HOST, .dev = "tap3" };
+	const struct vpc_prefix net = rig_prefix("10.3.0.0/24");
+	const struct intent by = rig_intent();
+	struct vpc_state blue;
+
+	make_world();
+	arrive();
+	rig_vpc_new("blue", 200);
+	rig_vpc_new("green", 300);
+	ok(intent_subnet_add(&by, "green", "g", &net, 1, &done, &err));
+	ok(intent_nexthop_put(&by, "green", &peer, NULL, true, &done, &err));
+	ok(intent_port_add(&by, "green", &port, &done, &err));
+	look((struct how){ 0 });
+	assert_string_equal(finding_of(300, "VPC")->cause.change, done.change);
+	assert_string_equal(finding_of(200, "VPC")->cause.change, done.change);
+	vpc_state_init(&blue, 200);
+	ok(cdb_state_load(rig_cdb, 200, &blue, &err));
+	fake_kernel_put_vpc(&blue);
+	ok(intent_port_del(&by, "green", "g-1", &done, &err));
+	look((struct how){ 0 });
+	assert_int_equal(finding_of(200, "VPC")->class, FINDING_LAG);
+	assert_string_equal(finding_of(200, "VPC")->cause.change, done.change);
+	vpc_state_clear(&blue);
+	ok(intent_nexthop_del(&by, "green", 9, &done, &err));
+	arrive();
+}
+
+/* As the agent makes it, before its snapshot has come. Nothing is to be read, and the VPC's age does not matter. */
+static void a_vpc_without_content_yet(void **state)
+{
+	struct vpc_state empty;
+
+	make_world();
+	arrive();
+	vpc_state_init(&empty, VNI);
+	fake_kernel_put_vpc(&empty);
+	ok(cdb_command(rig_cdb, "RENAME TABLE route TO route_away", &err));
+	look((struct how){ 0 });
+	ok(cdb_command(rig_cdb, "RENAME TABLE route_away TO route", &err));
+	assert_int_equal(only_finding()->class, FINDING_LAG);
+	assert_string_equal(only_finding()->object, "content");
+	/* Not the VPC's first epoch, but that of the port. */
+	assert_true(only_finding()->cause.epoch > 1);
+	assert_true(report_lag_ms(&report) <= report.time_ms - only_finding()->cause.created_ms);
+	/* Full of what is nobody's. */
+	arrive();
+	fake_kernel_vpc(VNI)->epoch = 0;
+	look((struct how){ 0 });
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	arrive();
+}
+
+static void all_slots_taken(struct cdb *other)
+{
+	uint32_t taken;
+
+	for (uint32_t i = 0; i < CDB_READ_SLOTS; i++)
+		ok(cdb_get(other, &err, "SELECT GET_LOCK(CONCAT(DATABASE(), '.audit.', ?), 5)", "u>u", i, &taken));
+}
+
+static bool asked_to_stop(void *arg)
+{
+	++*(unsigned int *)arg;
+	return false;
+}
+
+/* What two digests prove needs no turn to read; and the waiting for turns is one for all VPCs. */
+static void a_round_is_bounded(void **state)
+{
+	struct audit audit = audit_of((struct how){ 0 });
+	struct pace pace = { .slots_ms = 1000 };
+	struct cdb *other = NULL;
+	unsigned int asked = 0;
+
+	make_world();
+	arrive();
+	kernel_route("172.16.7.0/24")->nexthop = 8;
+	kernel_seal();
+	ok(cdb_open(&rig_config, &other, &err));
+	all_slots_taken(other);
+	audit.pace = &pace;
+	for (int i = 0; i < 2; i++) {
+		report_clear(&report);
+		report_init(&report, HOST, 100);
+		ok(audit_run(&audit, &report));
+		assert_int_equal(report_result(&report), RESULT_DRIFT);
+		assert_true(has_finding(FINDING_DIFFERENT, "content (entries not read: no slot)", LEG_AGENT_KERNEL));
+		assert_int_equal(pace.slots_ms, 0);
+	}
+	assert_true(report.duration_us < 900000);
+	cdb_close(other);
+	pace.go_on = asked_to_stop;
+	pace.arg = &asked;
+	report_clear(&report);
+	report_init(&report, HOST, 100);
+	assert_int_equal(audit_run(&audit, &report), -ECANCELED);
+	assert_int_equal(asked, 1);
+	report_clear(&report);
+}
+
+/* Statements of this connection, without this one. */
+static uint64_t statements(void)
+{
+	uint64_t n;
+
+	ok(cdb_get(rig_cdb, &err,
+		   "SELECT CAST(VARIABLE_VALUE AS UNSIGNED) FROM information_schema.SESSION_STATUS "
+		   "WHERE VARIABLE_NAME = 'COM_STMT_EXECUTE'",
+		   ">U", &n));
+	return n;
+}
+
+static void foreign_ports(unsigned int n)
+{
+	struct vpc_port port = { .vni = VNI, .mac = { 2, 0, 0, 0, 1, 0 }, .table = 1 };
+
+	for (unsigned int i = 0; i < n; i++) {
+		snprintf(port.dev, sizeof(port.dev), "eth%u", i);
+		port.mac[5] = i;
+		ok(kernel_port_set(kernel, &port, &err));
+	}
+}
+
+/* Faults cost CDB no more than what is named of them, and a cause is looked for once. */
+static void faults_are_cheap(void **state)
+{
+	struct audit audit = audit_of((struct how){ 0 });
+	struct pace pace = { .slots_ms = 1000 };
+	uint64_t start;
+
+	make_world();
+	arrive();
+	foreign_ports(100);
+	report_clear(&report);
+	report_init(&report, HOST, 1);
+	start = statements();
+	ok(audit_run(&audit, &report));
+	assert_true(statements() - start < 40);
+	assert_int_equal(report_drifts(&report.vpcs[0]), 100);
+	arrive();
+	wrong_nexthop();
+	audit.pace = &pace;
+	for (int i = 0; i < 2; i++) {
+		report_clear(&report);
+		report_init(&report, HOST, 100);
+		ok(audit_run(&audit, &report));
+		assert_string_equal(only_finding()->cause.change, blamed);
+		if (!i)
+			ok(cdb_command(rig_cdb, "RENAME TABLE change_op TO change_op_away", &err));
+	}
+	ok(cdb_command(rig_cdb, "RENAME TABLE change_op_away TO change_op", &err));
+	pace_clear(&pace);
+	arrive();
+}
+
+/* A change excuses what it is about, and nothing else on the host. */
+static void what_waits_excuses_its_own_object(void **state)
+{
+	make_world();
+	arrive();
+	other_vtep();
+	lost_port();
+	ok(cdb_command(rig_cdb,
+		       "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 253402300799000)", &err));
+	look((struct how){ 0 });
+	assert_true(has_finding(FINDING_DIFFERENT, "VTEP", LEG_AGENT_KERNEL));
+	assert_true(has_finding(FINDING_MISSING, "port tap1", LEG_PORTS));
+	arrive();
+	lost_port();
+	ok(cdb_command(rig_cdb, "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 1000)", &err));
+	look((struct how){ 0 });
+	assert_int_equal(only_finding()->class, FINDING_LAG);
+	assert_int_equal(only_finding()->leg, LEG_CDB_ZOOKEEPER);
+	/* As old as the port's change, not as the row. */
+	assert_true(report_lag_ms(&report) < 1000ULL * DAY_S);
+	/* The same of a VTEP that nothing can have changed. */
+	arrive();
+	other_vtep();
+	ok(cdb_command(rig_cdb, "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 1000)", &err));
+	look((struct how){ 0 });
+	assert_int_equal(only_finding()->class, FINDING_DIFFERENT);
+	/* The UDP port can change. */
+	arrive();
+	ok(kernel_host_set(kernel, &world.ports.vtep4, &world.ports.vtep6, 4790, &err));
+	ok(cdb_command(rig_cdb, "INSERT INTO outbox (kind, host, created) VALUES ('host', '" HOST "', 1000)", &err));
+	look((struct how){ 0 });
+	assert_int_equal(only_finding()->class, FINDING_LAG);
+	arrive();
+}
+
+/* Its VPC is behind all the time, and the port's own change arrived long ago. */
+static void a_busy_vpc_excuses_no_port(void **state)
+{
+	const struct intent by = rig_intent();
+	const struct intent_port port = { .name = "web-2", .subnet = "web", .host = HOST, .dev = "tap2" };
+
+	make_world();
+	arrive();
+	lost_port();
+	publisher_stopped();
+	look((struct how){ 0 });
+	assert_true(has_finding(FINDING_MISSING, "port tap1", LEG_PORTS));
+	assert_int_equal(report_exit_status(&report, DAY_S * 1000ULL), 1);
+	/* This one is under way itself. */
+	arrive();
+	ok(intent_port_add(&by, "red", &port, &done, &err));
+	ok(cdb_command(rig_cdb, "DELETE FROM outbox", &err));
+	look((struct how){ 0 });
+	assert_int_equal(report_result(&report), RESULT_LAG);
+	ok(intent_port_del(&by, "red", "web-2", &done, &err));
+	arrive();
+}
+
+/* The agent is asked for what was counted, and where it can help. */
+static void repairs_touch_what_was_counted(void **state)
+{
+	struct audit audit = audit_of((struct how){ 0 });
+
+	make_world();
+	arrive();
+	memset(&resync, 0, sizeof(resync));
+	publisher_wrote_other_content();
+	look((struct how){ 0 });
+	ok(repair_run(&audit, &config, 100, &report));
+	assert_int_equal(resync.asked, 0);
+	assert_non_null(strstr(report.repairs[0].answer, "publisher"));
+	/* A port is the host's, not its VPC's at some epoch. */
+	arrive();
+	resync.vni = VNI;
+	lost_port();
+	look((struct how){ 0 });
+	ok(repair_run(&audit, &config, 100, &report));
+	assert_int_equal(resync.asked, 1);
+	assert_int_equal(resync.vni, 0);
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	/* With one VPC in view the host's others were not counted. */
+	arrive();
+	lost_port();
+	look((struct how){ 0 });
+	audit.only_vni = VNI;
+	ok(repair_run(&audit, &config, 100, &report));
+	assert_int_equal(resync.asked, 1);
+	assert_non_null(strstr(report.repairs[0].answer, "without --vpc"));
+	/* Content at epoch 0 is that of epoch 0. */
+	arrive();
+	audit.only_vni = 0;
+	fake_kernel_vpc(VNI)->epoch = 0;
+	look((struct how){ 0 });
+	ok(repair_run(&audit, &config, 1000, &report));
+	assert_int_equal(resync.asked, 2);
+	assert_int_equal(resync.vni, VNI);
+	assert_int_equal(resync.epoch, 0);
+	arrive();
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_peer_is_needed_since_the_port),
+		cmocka_unit_test(a_vpc_without_content_yet),
+		cmocka_unit_test(a_round_is_bounded),
+		cmocka_unit_test(faults_are_cheap),
+		cmocka_unit_test(repairs_touch_what_was_counted),
+		cmocka_unit_test(what_waits_excuses_its_own_object),
+		cmocka_unit_test(a_busy_vpc_excuses_no_port),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
