@@ -63,6 +63,11 @@ void pub_garbage_forget(struct pub_garbage *garbage)
 	memset(garbage->touched, 0, sizeof(garbage->touched));
 }
 
+void pub_garbage_forget_vpc(struct pub_garbage *garbage, uint32_t vni)
+{
+	garbage->touched[vni / 8] &= ~(1 << vni % 8);
+}
+
 static uint64_t count(const struct garbage_node *node)
 {
 	return node->to - node->from + 1;

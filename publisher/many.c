@@ -385,6 +385,10 @@ int pub_many(struct publisher *p, const uint32_t *vnis, size_t n, bool *ret_publ
 	r = publish_all(many, err);
 	if (many->res)
 		r = vpc_err_set(err, many->res, "%s", many->text);
+	/* Of snapshots that may have arrived what was before them is not noted. */
+	for (i = 0; i < n; i++)
+		if (many->vpcs[i].shot && (r || many->vpcs[i].alone))
+			pub_garbage_forget_vpc(p->garbage, vnis[i]);
 	for (i = 0; i < n; i++)
 		ret_published[i] = !r && many->vpcs[i].published && !many->vpcs[i].alone &&
 				   (many->vpcs[i].grown || !pub_head_is_long(&many->vpcs[i].head.head));

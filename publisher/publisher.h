@@ -224,6 +224,8 @@ int pub_garbage_new(unsigned int delay_s, struct pub_garbage **ret_garbage);
 void pub_garbage_free(struct pub_garbage *garbage);
 /* Others have written meanwhile: every VPC is looked through again when it is touched. */
 void pub_garbage_forget(struct pub_garbage *garbage);
+/* This VPC is: something was written, or was not, and nobody has said which. */
+void pub_garbage_forget_vpc(struct pub_garbage *garbage, uint32_t vni);
 /* Whether the VPC has been looked through. pub_garbage_note() is for who has read its children already; -ENOMEM. */
 bool pub_garbage_knows(const struct publisher *p, uint32_t vni);
 int pub_garbage_note(struct publisher *p, const struct pub_head *head, char *const *names, size_t n);

@@ -288,6 +288,8 @@ int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
 		r = bring_forward(p, &head, &vpc, err);
 	else
 		r = pub_snapshot(p, vni, &head, false, err);
+	if (r && pub_zk_lost(r))
+		pub_garbage_forget_vpc(p->garbage, vni);
 	if (r)
 		return r;
 	/* A log that was kept has no hole: no need to look what is there. */

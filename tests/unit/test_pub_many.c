@@ -169,6 +169,30 @@ static void test_bad_states(void **state)
 	}
 }
 
+/* A snapshot that was written, but got no answer: what was before it is garbage all the same. */
+static void test_lost_answer(void **state)
+{
+	char old[VPC_ZNODE_PATH_MAX], delta[VPC_ZNODE_PATH_MAX];
+	struct vpc_err err = {};
+	bool published[1];
+
+	start(1, 63, true);
+	assert_int_equal(rig_many(1, published), 0);
+	assert_true(pub_garbage_knows(&rig.p, 1));
+	rig.vpcs[1].epoch = 70;
+	rig.lose = rig.n_multis + 2;
+	assert_int_equal(rig_many(1, published), -ETIMEDOUT);
+	assert_false(published[0]);
+	assert_int_equal(rig_head(1).snapshot, 70);
+	assert_int_equal(rig_many(1, published), 0);
+	assert_true(published[0]);
+	assert_int_equal(pub_garbage_collect(&rig.p, &err), 0);
+	assert_null(rig_read(vpc_path_snapshot(1, 1, old), NULL));
+	assert_null(rig_read(vpc_path_delta(1, 6, delta), NULL));
+	assert_non_null(rig_read(vpc_path_delta(1, 7, delta), NULL));
+	assert_non_null(rig_read(vpc_path_snapshot(1, 70, old), NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +203,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stale_head, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_rows, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_bad_states, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_lost_answer, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
