@@ -19,6 +19,8 @@
 #include "util.h"
 
 #define REOPEN_US 1000000
+#define REFUSED_MAX_US 60000000
+#define PROBE_EVENT (-1000) /* in our queue, beside the client's */
 
 enum req_type {
 	REQ_DATA,
@@ -113,32 +115,6 @@ static int to_errno(int rc)
 		return -ENOMEM;
 	default:
 		return -EIO;
-	}
-}
-
-const char *zk_strerror(int res)
-{
-	switch (res) {
-	case 0:
-		return "no error";
-	case -ENOENT:
-		return "no such node";
-	case -EEXIST:
-		return "the node exists already";
-	case -EBADE:
-		return "somebody else has changed the node";
-	case -ENOTEMPTY:
-		return "the node has children";
-	case -EACCES:
-		return "not permitted";
-	case -ETIMEDOUT:
-		return "no answer in time";
-	case -ECONNRESET:
-		return "connection lost";
-	case -ENOTCONN:
-		return "not connected";
-	default:
-		return strerror(-res);
 	}
 }
 
@@ -259,9 +235,8 @@ static void multi_completion(int rc, const void *data)
 	answer((void *)data, rc);
 }
 
-static void watcher(zhandle_t *zh, int type, int state, const char *path, void *context)
+static void event_put(struct zk *zk, int type, int state, const char *path)
 {
-	struct zk *zk = context;
 	struct zk_event *event;
 
 	event = malloc(sizeof(*event) + (path ? strlen(path) : 0) + 1);
@@ -277,6 +252,16 @@ static void watcher(zhandle_t *zh, int type, int state, const char *path, void *
 	event->state = state;
 	strcpy(event->path, path ? path : "");
 	queue_put(zk, &event->item);
+}
+
+static void watcher(zhandle_t *zh, int type, int state, const char *path, void *context)
+{
+	event_put(context, type, state, path);
+}
+
+static void probe_completion(int rc, const struct Stat *stat, const void *data)
+{
+	event_put((void *)data, PROBE_EVENT, rc, NULL);
 }
 
 /* The daemon's own log has one line a failure already, from what the calls return. */
@@ -360,16 +345,43 @@ static void set_state(struct zk *zk, enum zk_state state)
 		zk->ops.state(zk, state, zk->arg);
 }
 
+/*
+ * A refused credential is the client's end: it connects no more. It may be the server's fault, so we try again; nobody
+ * is told of connections meanwhile, until something is answered on one.
+ */
+static void refused(struct zk *zk)
+{
+	zk->refused_us = zk->refused_us ? zk->refused_us * 2 : REOPEN_US;
+	if (zk->refused_us > REFUSED_MAX_US)
+		zk->refused_us = REFUSED_MAX_US;
+	zk->reopen_us = now_monotonic_us() + zk->refused_us;
+	set_state(zk, ZK_AUTH_FAILED);
+}
+
+/* The answer to what was asked behind the credential. */
+static void probed(struct zk *zk, int rc)
+{
+	int r = to_errno(rc);
+
+	if (r && r != -ENOENT && r != -EACCES)
+		return;
+	zk->refused_us = 0;
+	if (zk->up)
+		set_state(zk, ZK_CONNECTED);
+}
+
 static void session_event(struct zk *zk, int state)
 {
+	zk->up = state == ZOO_CONNECTED_STATE;
 	if (state == ZOO_CONNECTED_STATE) {
-		set_state(zk, ZK_CONNECTED);
+		if (!zk->refused_us || (zoo_aexists(zk->zh, "/", 0, probe_completion, zk) && !is_unrecoverable(zk->zh)))
+			set_state(zk, ZK_CONNECTED);
 	} else if (state == ZOO_EXPIRED_SESSION_STATE) {
 		zk->expired = true;
 		set_state(zk, ZK_EXPIRED);
 	} else if (state == ZOO_AUTH_FAILED_STATE) {
-		set_state(zk, ZK_AUTH_FAILED);
-	} else {
+		refused(zk);
+	} else if (zk->state != ZK_AUTH_FAILED) {
 		set_state(zk, ZK_CONNECTING);
 	}
 }
@@ -415,6 +427,8 @@ static void take_event(struct zk *zk, const struct zk_event *event)
 {
 	if (event->type == ZOO_SESSION_EVENT)
 		session_event(zk, event->state);
+	else if (event->type == PROBE_EVENT)
+		probed(zk, event->state);
 	else if (event->type != ZOO_NOTWATCHING_EVENT && zk->ops.changed)
 		zk->ops.changed(zk, event->path, zk->arg);
 }
@@ -447,6 +461,7 @@ static void drop_queue(struct zk *zk, bool tell)
 static void reopen(struct zk *zk)
 {
 	zk->expired = false;
+	zk->up = false;
 	zk->reopen_us = 0;
 	if (zk->zh)
 		zookeeper_close(zk->zh);
@@ -456,7 +471,8 @@ static void reopen(struct zk *zk)
 		zk->reopen_us = now_monotonic_us() + REOPEN_US;
 		return;
 	}
-	set_state(zk, ZK_CONNECTING);
+	if (zk->state != ZK_AUTH_FAILED)
+		set_state(zk, ZK_CONNECTING);
 }
 
 static void check_lost(struct zk *zk)
@@ -601,6 +617,22 @@ static struct zk_req *req_new(struct zk *zk, enum req_type type, const char *pat
 	return req;
 }
 
+/* One that is pending from now on, but for its handler. */
+static int req_begin(struct zk *zk, enum req_type type, const char *path, unsigned int timeout_ms, void *arg,
+		     struct zk_req **ret_req)
+{
+	struct zk_req *req;
+
+	if (!zk_connected(zk))
+		return -ENOTCONN;
+	req = req_new(zk, type, path, timeout_ms, arg);
+	if (!req)
+		return -ENOMEM;
+	list_add(&zk->pending, req);
+	*ret_req = req;
+	return 0;
+}
+
 /* @rc: what the client's call returned. When it was refused no completion will come. */
 static int req_sent(struct zk *zk, struct zk_req *req, int rc)
 {
@@ -615,42 +647,33 @@ static int req_sent(struct zk *zk, struct zk_req *req, int rc)
 int zk_get(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg)
 {
 	struct zk_req *req;
+	int r = req_begin(zk, REQ_DATA, path, timeout_ms, arg, &req);
 
-	if (!zk_connected(zk))
-		return -ENOTCONN;
-	req = req_new(zk, REQ_DATA, path, timeout_ms, arg);
-	if (!req)
-		return -ENOMEM;
+	if (r)
+		return r;
 	req->fn.data = fn;
-	list_add(&zk->pending, req);
 	return req_sent(zk, req, zoo_aget(zk->zh, path, watch, data_completion, req));
 }
 
 int zk_exists(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg)
 {
 	struct zk_req *req;
+	int r = req_begin(zk, REQ_DATA, path, timeout_ms, arg, &req);
 
-	if (!zk_connected(zk))
-		return -ENOTCONN;
-	req = req_new(zk, REQ_DATA, path, timeout_ms, arg);
-	if (!req)
-		return -ENOMEM;
+	if (r)
+		return r;
 	req->fn.data = fn;
-	list_add(&zk->pending, req);
 	return req_sent(zk, req, zoo_aexists(zk->zh, path, watch, stat_completion, req));
 }
 
 int zk_children(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_children_fn fn, void *arg)
 {
 	struct zk_req *req;
+	int r = req_begin(zk, REQ_CHILDREN, path, timeout_ms, arg, &req);
 
-	if (!zk_connected(zk))
-		return -ENOTCONN;
-	req = req_new(zk, REQ_CHILDREN, path, timeout_ms, arg);
-	if (!req)
-		return -ENOMEM;
+	if (r)
+		return r;
 	req->fn.children = fn;
-	list_add(&zk->pending, req);
 	return req_sent(zk, req, zoo_aget_children(zk->zh, path, watch, children_completion, req));
 }
 
@@ -732,28 +755,22 @@ int zk_grant(struct zk *zk, const char *path, const char *who, bool all, unsigne
 	struct ACL list[ACL_MAX];
 	struct ACL_vector acl = acl_make(list, who, all ? ZOO_PERM_ALL : ZOO_PERM_CREATE);
 	struct zk_req *req;
+	int r = req_begin(zk, REQ_MULTI, path, timeout_ms, arg, &req);
 
-	if (!zk_connected(zk))
-		return -ENOTCONN;
-	req = req_new(zk, REQ_MULTI, path, timeout_ms, arg);
-	if (!req)
-		return -ENOMEM;
+	if (r)
+		return r;
 	req->fn.done = fn;
-	list_add(&zk->pending, req);
 	return req_sent(zk, req, zoo_aset_acl(zk->zh, path, -1, &acl, multi_completion, req));
 }
 
 int zk_access(struct zk *zk, const char *path, unsigned int timeout_ms, zk_children_fn fn, void *arg)
 {
 	struct zk_req *req;
+	int r = req_begin(zk, REQ_CHILDREN, path, timeout_ms, arg, &req);
 
-	if (!zk_connected(zk))
-		return -ENOTCONN;
-	req = req_new(zk, REQ_CHILDREN, path, timeout_ms, arg);
-	if (!req)
-		return -ENOMEM;
+	if (r)
+		return r;
 	req->fn.children = fn;
-	list_add(&zk->pending, req);
 	return req_sent(zk, req, zoo_aget_acl(zk->zh, path, access_completion, req));
 }
 
@@ -774,13 +791,4 @@ void zk_interrupt(struct zk *zk)
 {
 	zk->interrupted = 1;
 	eventfd_write(zk->fd, 1);
-}
-
-void zk_names_free(char **names, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
 }

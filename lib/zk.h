@@ -22,7 +22,7 @@ enum zk_state {
 	ZK_CONNECTING,
 	ZK_CONNECTED,
 	ZK_EXPIRED,	/* the session is gone, ephemerals and watches with it; the struct makes a new one by itself */
-	ZK_AUTH_FAILED,
+	ZK_AUTH_FAILED,	/* the session is gone, too; said once, however often the struct has to try again, by itself */
 };
 
 /* All called from zk_dispatch(). */

@@ -36,6 +36,8 @@ struct zk {
 	enum zk_state state;
 	uint64_t reopen_us; /* when to try again; 0: not needed */
 	bool expired; /* the handle is dead, close it and open another */
+	bool up; /* there is a connection, which is not told of while refused_us */
+	uint64_t refused_us; /* the credential was refused: the pause before the next try; 0: it was not */
 	struct zk_req_list pending; /* by deadline; their handlers have not been called */
 	struct zk_req_list late; /* with the client still, but nobody waits for them any more */
 	size_t failed; /* the failing step of the multi whose handler runs now */

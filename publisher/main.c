@@ -164,7 +164,10 @@ static void on_state(struct zk *zk, enum zk_state state, void *arg)
 		p->has_fence = false;
 		break;
 	case ZK_AUTH_FAILED:
-		log_err("ZooKeeper at %s refuses our credentials", p->config->zk_hosts);
+		log_err("ZooKeeper at %s refuses our credentials, trying again", p->config->zk_hosts);
+		p->election.name[0] = '\0';
+		p->has_fence = false;
+		p->zk_away = true;
 		break;
 	}
 	p->wake = true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * lib/zk against a real ZooKeeper of our own (scripts/services.sh, run from the top of the tree): answers and
- * errors, watches, deadlines while the server is stopped, a lost connection, an expired session, closing with
- * requests under way.
+ * errors, watches, deadlines while the server is stopped, a lost connection, an expired session, a credential that is
+ * refused, closing with requests under way.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ const char *__lsan_default_suppressions(void)
 
 /* What the ops have seen. */
 struct seen {
-	unsigned int connecting, connected, expired, changed;
+	unsigned int connecting, connected, expired, refused, changed;
 	char path[256]; /* of the last change */
 };
 
@@ -57,7 +57,8 @@ static void on_state(struct zk *zk, enum zk_state state, void *arg)
 		seen->expired++;
 		break;
 	case ZK_AUTH_FAILED:
-		fail_msg("authentication failed");
+		seen->refused++;
+		break;
 	}
 }
 
@@ -466,6 +467,39 @@ static void test_expired(void **state)
 	assert_int_equal(seen.expired, 1);
 }
 
+/* Servers that do not know this kind of credential refuse it; then they do. Java reads the variable. */
+static void test_refused(void **state)
+{
+	_cleanup_(zk_closep) struct zk *zk = NULL;
+	struct vpc_err err = {};
+	struct seen seen = {};
+	uint64_t end;
+
+	run("stop");
+	setenv("JDK_JAVA_OPTIONS", "-Dzookeeper.DigestAuthenticationProvider.enabled=false", 1);
+	start_server();
+	unsetenv("JDK_JAVA_OPTIONS");
+	assert_int_equal(zk_open(hosts, 10000, &ops, &seen, &zk, &err), 0);
+	assert_int_equal(zk_authenticate(zk, "who:secret", &err), 0);
+	wait_for(zk, &seen.refused, 1);
+	assert_false(zk_connected(zk));
+	/* What is presented behind the connection is known then only. It tries again, unheard, and ever more seldom. */
+	for (end = now_monotonic_us() + TIMEOUT_MS * 1000ULL; zk->refused_us < 2000000; zk_dispatch(zk)) {
+		assert_true(now_monotonic_us() < end);
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(seen.refused, 1);
+	assert_int_equal(seen.connected, 1);
+
+	run("stop");
+	start_server();
+	wait_for(zk, &seen.connected, 2);
+	assert_int_equal(seen.refused, 1);
+	assert_int_equal(create(zk, "/ours", ""), 0);
+	/* From now on it would be news. */
+	assert_int_equal(zk->refused_us, 0);
+}
+
 static void test_close_with_requests(void **state)
 {
 	struct zk *zk = open_connected(NULL);
@@ -551,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_connection_lost),
 		cmocka_unit_test(test_expired),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test_teardown(test_close_with_requests, go_on),
 		cmocka_unit_test_teardown(test_interrupt, go_on),
 	};
