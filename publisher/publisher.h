@@ -8,6 +8,7 @@
  *   fence.c     the right to write, and the one function that writes
  *   round.c     one round: reads the outbox, calls the others, deletes rows that are done
  *   compare.c   everything once, when that is asked for         sweep.c     everything, slowly, all the time
+ *   strays.c    what CDB does not have
  *   many.c      many VPCs: deltas and HEADs together            pack.c      several VPCs in a multi, several multis
  *                                                               shots.c     small snapshots among them
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
@@ -68,6 +69,8 @@ struct publisher {
 	struct pub_sweep {
 		uint64_t begin_us, next_us; /* of the pass, of the step; CLOCK_MONOTONIC */
 		bool hosts;		/* the VPCs are done */
+		bool strays;		/* the hosts are, too: now what CDB does not have */
+		unsigned int bucket;	/* where: VPCs' folders first, then hosts' */
 		uint32_t vni;		/* the last that was compared; */
 		char host[64];		/* behind it the step begins */
 		size_t compared, repaired, failed; /* in this pass */
@@ -140,6 +143,18 @@ int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct
 /* After the work: with ZooKeeper. @rows, sorted, are all that the outbox named meanwhile. */
 int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows, size_t n, struct vpc_err *err);
 void pub_sweep_free(struct pub_sweep_step *step);
+
+/*
+ * strays.c: what a folder of ZooKeeper's (@bucket, 0 to 255) has and CDB has not, @max keys at most; of hosts those
+ * behind @after (of 64 bytes), which moves along, and of which @max are looked at. *ret_seen: how many were.
+ */
+#define PUB_BUCKETS 256
+int pub_strays_vpcs(struct publisher *p, unsigned int bucket, size_t max, struct cdb_outbox *ret_keys, size_t *ret_n,
+		    size_t *ret_seen, struct vpc_err *err);
+int pub_strays_hosts(struct publisher *p, unsigned int bucket, char *after, size_t max, struct cdb_outbox *ret_keys,
+		     size_t *ret_n, size_t *ret_seen, struct vpc_err *err);
+/* Removes it, if it is certain that CDB had it and has not. -ESTALE: it is not. */
+int pub_stray(struct publisher *p, const struct cdb_outbox *key, bool *ret_removed, struct vpc_err *err);
 
 /* fence.c */
 int pub_fence_take(struct publisher *p, struct vpc_err *err);

@@ -7,6 +7,9 @@
  * What is only on its way must not pass for lost: a step reads CDB before the round reads the outbox, and looks into
  * ZooKeeper after the round has published. What CDB had by then and ZooKeeper has not, the outbox would have named.
  *
+ * A pass ends with what ZooKeeper has and CDB has not (strays.c), in the same order: ZooKeeper, CDB, the outbox, which
+ * would name what CDB has let go of.
+ *
  * Called by publisher/round.c, before and after its work.
  */
 #include "publisher.h"
@@ -21,6 +24,7 @@
 #include "../lib/util.h"
 
 #define STEP_MAX 100
+#define FOLDERS_MAX 64 /* of strays in one step */
 
 struct sweep_item {
 	struct pub_sweep_step *step;
@@ -34,7 +38,11 @@ struct pub_sweep_step {
 	struct publisher *p;
 	struct sweep_item items[STEP_MAX];
 	size_t n;
-	bool last; /* of the pass */
+	size_t seen; /* so many were looked at; the items are those of them that are wanted */
+	bool strays; /* CDB does not have the items */
+	unsigned int bucket; /* of strays: where the next step begins, */
+	char host[64]; /* and behind which host in it */
+	bool last; /* of the hosts */
 	unsigned int answers; /* awaited */
 	int res; /* why it ends early */
 };
@@ -77,6 +85,39 @@ static int read_hosts(struct publisher *p, struct pub_sweep_step *step, size_t m
 	return 0;
 }
 
+/* Of some folders; one that has many is one by itself. */
+static int read_strays(struct publisher *p, struct pub_sweep_step *step, size_t max, struct vpc_err *err)
+{
+	struct cdb_outbox keys[STEP_MAX];
+	size_t i, n = 0, found, seen;
+
+	step->strays = true;
+	step->bucket = p->sweep.bucket;
+	strcpy(step->host, p->sweep.host);
+	for (i = 0; i < FOLDERS_MAX && step->bucket < 2 * PUB_BUCKETS && step->seen < max; i++) {
+		bool hosts = step->bucket >= PUB_BUCKETS;
+		size_t room = max - step->seen;
+		int r;
+
+		if (hosts)
+			r = pub_strays_hosts(p, step->bucket - PUB_BUCKETS, step->host, room, keys + n, &found, &seen,
+					     err);
+		else
+			r = pub_strays_vpcs(p, step->bucket, room, keys + n, &found, &seen, err);
+		if (r)
+			return r;
+		n += found;
+		step->seen += seen;
+		if (hosts && seen == room)
+			break;
+		step->bucket++;
+		step->host[0] = '\0';
+	}
+	for (; step->n < n; step->n++)
+		step->items[step->n].key = keys[step->n];
+	return 0;
+}
+
 /* The first pass begins a while after we do: others have swept before, and there is enough to do. */
 void pub_sweep_begin(struct publisher *p)
 {
@@ -98,7 +139,10 @@ int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct
 	if (!step)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	step->p = p;
-	r = p->sweep.hosts ? read_hosts(p, step, max, err) : read_vpcs(p, step, max, err);
+	if (p->sweep.strays)
+		r = read_strays(p, step, max, err);
+	else
+		r = p->sweep.hosts ? read_hosts(p, step, max, err) : read_vpcs(p, step, max, err);
 	for (i = 0; i < step->n; i++)
 		step->items[i].step = step;
 	if (r)
@@ -207,6 +251,39 @@ static bool is_row(const struct cdb_outbox *rows, size_t n, const struct cdb_out
 	return false;
 }
 
+static void name_of(const struct cdb_outbox *key, char ret_name[80])
+{
+	if (key->kind == CDB_OUTBOX_VPC)
+		snprintf(ret_name, 80, "VPC %" PRIu32, key->vni);
+	else
+		snprintf(ret_name, 80, "host %s", key->host);
+}
+
+/* Removes it. What may not be removed is said once. */
+static int remove_stray(struct publisher *p, const struct sweep_item *item, struct vpc_err *err)
+{
+	const struct cdb_outbox *key = &item->key;
+	bool removed;
+	char name[80];
+	int r;
+
+	name_of(key, name);
+	r = pub_stray(p, key, &removed, err);
+	if (p->stop || p->fenced || p->zk_trouble || p->cdb_trouble)
+		return r;
+	if (r && r != -EAGAIN) {
+		p->sweep.failed++;
+		if (pub_retry_failed(p->retry, key, err->text))
+			log_err("%s: the sweep finds: %s", name, err->text);
+	} else if (removed) {
+		p->sweep.repaired++;
+		log_warn("%s: CDB does not have it any more, and the outbox does not say so: the sweep has removed it",
+			 name);
+		pub_retry_done(p->retry, key);
+	}
+	return 0;
+}
+
 /* Publishes it. What cannot be published is said once. */
 static int repair(struct publisher *p, const struct sweep_item *item, struct vpc_err *err)
 {
@@ -214,10 +291,7 @@ static int repair(struct publisher *p, const struct sweep_item *item, struct vpc
 	char name[80];
 	int r;
 
-	if (key->kind == CDB_OUTBOX_VPC)
-		snprintf(name, sizeof(name), "VPC %" PRIu32, key->vni);
-	else
-		snprintf(name, sizeof(name), "host %s", key->host);
+	name_of(key, name);
 	r = key->kind == CDB_OUTBOX_VPC ? pub_vpc(p, key->vni, err) : pub_host(p, key->host, err);
 	if (p->stop || p->fenced || p->zk_trouble || p->cdb_trouble)
 		return r;
@@ -233,31 +307,44 @@ static int repair(struct publisher *p, const struct sweep_item *item, struct vpc
 	return 0;
 }
 
+static void end_pass(struct pub_sweep *sweep, uint64_t pass_us)
+{
+	uint64_t now = now_monotonic_us();
+
+	log_debug("sweep: %zu VPCs and hosts compared, %zu published or removed, %zu cannot be", sweep->compared,
+		  sweep->repaired, sweep->failed);
+	*sweep = (struct pub_sweep){ .begin_us = sweep->begin_us + pass_us };
+	if (sweep->begin_us < now)
+		sweep->begin_us = now;
+	sweep->next_us = sweep->begin_us;
+}
+
 /* Behind the step's last; behind the last of all, the next pass. */
 static void go_on(struct publisher *p, const struct pub_sweep_step *step)
 {
 	struct pub_sweep *sweep = &p->sweep;
-	uint64_t now = now_monotonic_us();
+	size_t n = step->strays ? step->seen : step->n;
 
-	sweep->next_us = now + step->n * 1000000ULL / p->config->sweep_per_s;
-	sweep->compared += step->n;
+	sweep->next_us = now_monotonic_us() + n * 1000000ULL / p->config->sweep_per_s;
+	if (step->strays) {
+		strcpy(sweep->host, step->host);
+		sweep->bucket = step->bucket;
+		if (sweep->bucket == 2 * PUB_BUCKETS)
+			end_pass(sweep, p->config->sweep_s * 1000000ULL);
+		return;
+	}
+	sweep->compared += n;
 	if (!sweep->hosts) {
-		if (step->n)
-			sweep->vni = step->items[step->n - 1].key.vni;
+		if (n)
+			sweep->vni = step->items[n - 1].key.vni;
 		else
 			sweep->hosts = true;
-		return;
+	} else if (!step->last) {
+		strcpy(sweep->host, step->items[n - 1].key.host);
+	} else {
+		sweep->strays = true;
+		sweep->host[0] = '\0';
 	}
-	if (!step->last) {
-		strcpy(sweep->host, step->items[step->n - 1].key.host);
-		return;
-	}
-	log_debug("sweep: %zu VPCs and hosts compared, %zu published, %zu cannot be", sweep->compared, sweep->repaired,
-		  sweep->failed);
-	*sweep = (struct pub_sweep){ .begin_us = sweep->begin_us + p->config->sweep_s * 1000000ULL };
-	if (sweep->begin_us < now)
-		sweep->begin_us = now;
-	sweep->next_us = sweep->begin_us;
 }
 
 int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows, size_t n, struct vpc_err *err)
@@ -267,9 +354,12 @@ int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows
 	int r;
 
 	p->zk_trouble = false;
-	r = look(step);
+	r = step->strays ? 0 : look(step);
 	if (r)
 		return vpc_err_set(err, r, "ZooKeeper: the sweep got no answer: %s", zk_strerror(r));
+	for (i = 0; i < step->n && step->strays && !r; i++)
+		if (!is_row(rows, n, &step->items[i].key))
+			r = remove_stray(p, &step->items[i], err);
 	for (i = 0; i < step->n && !r; i++)
 		if (*step->items[i].fault && !is_row(rows, n, &step->items[i].key))
 			r = repair(p, &step->items[i], err);

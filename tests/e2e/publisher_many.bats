@@ -237,4 +237,44 @@ not_asked_to_compare() { ! zkcat get /vpc/v1/compare 2> /dev/null; }
 	exactly 5620 8
 	[[ $(grep -c "the sweep" "$LOG") = 0 ]]
 }
+
+no_vpc() { ! zkcat get "$(head_path "$1")" 2> /dev/null; }
+no_host() { [[ -z $(host_path "$1") ]]; }
+
+@test "the sweep finds what CDB has no more, and takes away what is certain: a VPC of its history, a host without ports" {
+	local good vni
+	vpcs 5640 3
+	make_vpc 151
+	vpcctl host add h152 vtep 192.0.2.152
+	once
+	good=$(zkcat get "$(head_path 5642)")
+	# Ends without a row; a host that is another one; VPCs that CDB never had, or not like that.
+	vpcctl subnet del s vpc v5640
+	vpcctl vpc del v5640
+	vpcctl subnet del s vpc v5641
+	vpcctl vpc del v5641
+	vpcctl host del h152
+	sql "DELETE FROM outbox; UPDATE host SET name = 'h199' WHERE name = 'h151'"
+	zkcat put "$(head_path 5641)" "${good/\"vni\":5642,\"epoch\":/\"vni\":5641,\"epoch\":7}"
+	zkcat put "$(head_path $((5642 + 256)))" "${good/\"vni\":5642/\"vni\":$((5642 + 256))}"
+	sed '/session_timeout_ms/a sweep_s = 1\nsweep_per_s = 2000' "$CONF" > "$BATS_TEST_TMPDIR/sweep.conf"
+	chmod 600 "$BATS_TEST_TMPDIR/sweep.conf"
+	: > "$LOG"
+	publisher -c "$BATS_TEST_TMPDIR/sweep.conf"
+	wait_for no_vpc 5640
+	wait_for no_host h152
+	wait_for swept_again
+	logged "VPC 5640: CDB does not have it any more, and the outbox does not say so: the sweep has removed it"
+	logged "host h152: CDB does not have it any more, "
+	# What is not certain is said once, and left alone.
+	for vni in 5641 5898; do
+		[[ $(grep -c "VPC $vni: the sweep finds: CDB has no such VPC, and never had HEAD's epoch" "$LOG") = 1 ]]
+		[[ -n $(zkcat get "$(head_path $vni)") ]]
+	done
+	[[ $(grep -c "host h151: the sweep finds: CDB has no such host, and it has 1 ports" "$LOG") = 1 ]]
+	zkcat get "$(host_path h151)/ports"
+	in_step 5642
+	[[ $(grep -c "the sweep has removed" "$LOG") = 2 ]]
+}
+
 swept_again() { (($(grep -c "sweep: .* compared" "$LOG") >= 2)); }
