@@ -42,7 +42,7 @@ struct audit {
 	uint32_t only_vni;		/* 0: all */
 	bool verify;			/* have the kernel recompute its digests from what forwarding reads */
 	bool full;			/* compare every entry, also where epoch and digest agree */
-	bool has_table;			/* of entries that differ, only routes of @table are reported */
+	bool has_table;			/* of entries that differ, only those of @table, and what its routes use */
 	uint32_t table;
 	uint64_t since_ms;		/* only VPCs that CDB changed since, wall clock; 0: all */
 	unsigned int probes;		/* ways asked for, a VPC */

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "../lib/cdb_fleet.h"
 #include "../lib/diff.h"
@@ -24,7 +25,57 @@ struct compare {
 	const struct audit *audit;
 	const struct report *report;
 	struct report_vpc *vpc;
+	/* With a table: the nexthops and groups that its routes use, on either side, and their members; ascending. */
+	uint32_t *used;
+	size_t n_used;
 };
+
+static int id_cmp(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool is_used(const struct compare *c, uint32_t id)
+{
+	return c->n_used && bsearch(&id, c->used, c->n_used, sizeof(id), id_cmp);
+}
+
+static void sort_used(struct compare *c)
+{
+	size_t n = 0;
+
+	if (c->n_used)
+		qsort(c->used, c->n_used, sizeof(*c->used), id_cmp);
+	for (size_t i = 0; i < c->n_used; i++)
+		if (!i || c->used[i] != c->used[i - 1])
+			c->used[n++] = c->used[i];
+	c->n_used = n;
+}
+
+/* What the routes of the table lead through. -ENOMEM. */
+static int find_used(struct compare *c, const struct vpc_state *want, const struct vpc_state *have)
+{
+	const struct vpc_state *both[] = { want, have };
+	size_t n;
+
+	c->used = calloc(want->n_routes + have->n_routes + want->n_members + have->n_members + 1, sizeof(*c->used));
+	if (!c->used)
+		return -ENOMEM;
+	for (size_t s = 0; s < ARRAY_SIZE(both); s++)
+		for (size_t i = 0; i < both[s]->n_routes; i++)
+			if (both[s]->routes[i].table == c->audit->table)
+				c->used[c->n_used++] = both[s]->routes[i].nexthop;
+	sort_used(c);
+	n = c->n_used;
+	for (size_t s = 0; s < ARRAY_SIZE(both); s++)
+		for (size_t i = 0; i < both[s]->n_members; i++)
+			if (bsearch(&both[s]->members[i].group, c->used, n, sizeof(*c->used), id_cmp))
+				c->used[c->n_used++] = both[s]->members[i].nexthop;
+	sort_used(c);
+	return 0;
+}
 
 static enum finding_class class_of(enum vpc_diff_kind kind)
 {
@@ -39,11 +90,17 @@ static enum finding_class class_of(enum vpc_diff_kind kind)
 	return FINDING_DIFFERENT;
 }
 
-static bool is_asked_for(const struct audit *audit, const struct vpc_diff_entry *entry)
+static bool is_asked_for(const struct compare *c, const struct vpc_diff_entry *entry)
 {
 	const struct vpc_route *route = entry->want_route ? entry->want_route : entry->have_route;
+	const struct vpc_nl_member *member = entry->want_member ? entry->want_member : entry->have_member;
+	const struct vpc_nl_nexthop *nexthop = entry->want_nexthop ? entry->want_nexthop : entry->have_nexthop;
 
-	return !audit->has_table || (route && route->table == audit->table);
+	if (!c->audit->has_table)
+		return true;
+	if (route)
+		return route->table == c->audit->table;
+	return is_used(c, member ? member->group : nexthop->id);
 }
 
 static int add_entry(const struct vpc_diff_entry *entry, void *arg)
@@ -56,7 +113,7 @@ static int add_entry(const struct vpc_diff_entry *entry, void *arg)
 	bool has_have = entry->have_nexthop || entry->have_member || entry->have_route;
 	int ret;
 
-	if (!is_asked_for(c->audit, entry))
+	if (!is_asked_for(c, entry))
 		return 0;
 	if (entry->want_nexthop || entry->have_nexthop) {
 		const struct vpc_nl_nexthop *nh = entry->want_nexthop ? entry->want_nexthop : entry->have_nexthop;
@@ -109,12 +166,16 @@ int audit_compare_states(const struct audit *audit, const struct report *report,
 {
 	struct compare c = { .audit = audit, .report = report, .vpc = vpc };
 	struct vpc_digest content = vpc_digest_of_state(have);
-	int ret;
+	int ret = 0;
 
 	vpc->n_routes = want->n_routes;
 	vpc->n_nexthops = want->n_nexthops;
 	vpc->n_members = want->n_members;
-	ret = vpc_diff(want, have, add_entry, &c);
+	if (audit->has_table)
+		ret = find_used(&c, want, have);
+	if (!ret)
+		ret = vpc_diff(want, have, add_entry, &c);
+	free(c.used);
 	if (ret)
 		return ret;
 	return compare_digest(report, vpc, "digest of the kernel's dump", &content, &have->digest);
@@ -221,9 +282,11 @@ static void compare_by_digest(struct report_vpc *vpc, const struct kernel_vpc *k
 	/* No history has an epoch 0, at which a VPC is empty. */
 	static const struct vpc_digest empty = { { 0 } };
 
-	vpc->by_digest = kernel->epoch ? found->known && kernel->epoch <= found->now &&
-						 vpc_digest_equal(&found->digest, &kernel->digest) :
-					 vpc_digest_equal(&empty, &kernel->digest);
+	if (kernel->epoch)
+		vpc->by_digest = found->known && kernel->epoch <= found->now &&
+				 vpc_digest_equal(&found->digest, &kernel->digest);
+	else
+		vpc->by_digest = vpc_digest_equal(&empty, &kernel->digest);
 	if (!vpc->by_digest)
 		return;
 	vpc->n_routes = kernel->n_routes;

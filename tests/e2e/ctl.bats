@@ -84,10 +84,10 @@ cloud() {
 sound() { vpcctl db check "$V"; }
 
 @test "the library against the server, under the sanitizers" {
-	make -s build/san/unit/test_{cdb_{server,change,group,doc,history},audit,fleet} 3>&-
+	make -s build/san/unit/test_{cdb_{server,change,group,doc,history},audit,audit_lag,fleet} 3>&-
 	local test
 	[[ -S $VPC_CDB_SOCKET ]]
-	for test in test_{cdb_{server,change,group,doc,history},audit,fleet}; do
+	for test in test_{cdb_{server,change,group,doc,history},audit,audit_lag,fleet}; do
 		CMOCKA_MESSAGE_OUTPUT=TAP run -0 "build/san/unit/$test"
 		echo "$output"
 		[[ $output = *"ok 1 "* && $output != *SKIP* ]]

@@ -181,6 +181,16 @@ static void one_table_and_since(void **state)
 	assert_int_equal(only_finding()->class, FINDING_MISSING);
 	look((struct how){ .table = "3" });
 	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	/* Another nexthop is another way for each route that uses it: of table 1, and of no other. */
+	arrive();
+	for (size_t i = 0; i < fake_kernel_vpc(VNI)->n_nexthops; i++)
+		if (fake_kernel_vpc(VNI)->nexthops[i].id == 7)
+			fake_kernel_vpc(VNI)->nexthops[i].type = VPC_NEXTHOP_UNREACHABLE;
+	kernel_seal();
+	look((struct how){ .table = "1" });
+	assert_string_equal(only_finding()->object, "nexthop 7");
+	look((struct how){ .table = "3" });
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
 	look((struct how){ .since_ms = now_wall_ms() + 1000 });
 	assert_int_equal(report.n_vpcs, 0);
 	look((struct how){ .since_ms = now_wall_ms() - 600000 });
