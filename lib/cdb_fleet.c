@@ -16,6 +16,8 @@
 /* Every so many reports of a host, which has none of its own to delete then, old rows of all hosts go. */
 #define PRUNE_EVERY 100
 #define PRUNE_ROWS 500
+#define PRUNE_HOSTS 64
+#define DIFFS_READ 10000
 
 const char *cdb_run_result_name(enum cdb_run_result result)
 {
@@ -60,31 +62,53 @@ static int run_update(struct cdb *cdb, const struct cdb_run *run, uint64_t began
 			run->duration_us, run->signature, run->reason, run->host, began);
 }
 
-/* This host's rows that are too many, and now and then everybody's that are too old. */
-static int prune(struct cdb *cdb, const struct cdb_run *run, uint64_t rounds, bool added, struct vpc_err *err)
+/* This host's rows that are too many. */
+static int prune_own(struct cdb *cdb, const char *host, struct vpc_err *err)
 {
 	uint64_t oldest;
-	int r = 0;
+	int r;
 
-	if (added) {
-		r = cdb_get(cdb, err,
-			    "SELECT began FROM reconcile_run WHERE host = ? ORDER BY began DESC LIMIT 1 OFFSET ?",
-			    "su>U", run->host, (uint32_t)CDB_RUNS_MAX - 1, &oldest);
-		if (!r)
-			r = cdb_exec(cdb, err, "DELETE FROM reconcile_run WHERE host = ? AND began < ?", "sU",
-				     run->host, oldest);
-		else if (r == -ENOENT)
-			r = 0;
-	}
-	if (r || rounds % PRUNE_EVERY)
-		return r;
+	r = cdb_get(cdb, err, "SELECT began FROM reconcile_run WHERE host = ? ORDER BY began DESC LIMIT 1 OFFSET ?",
+		    "su>U", host, (uint32_t)CDB_RUNS_MAX - 1, &oldest);
+	if (!r)
+		r = cdb_exec(cdb, err, "DELETE FROM reconcile_run WHERE host = ? AND began < ?", "sU", host, oldest);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Differences of the next hosts behind @after that have no run any more. *ret_n: so many were looked at. */
+static int prune_diffs(struct cdb *cdb, const char *after, uint32_t *ret_n, struct vpc_err *err)
+{
+	char last[64];
+	int r;
+
+	r = cdb_get(cdb, err,
+		    "SELECT COUNT(*), COALESCE(MAX(host), '') FROM (SELECT DISTINCT host FROM reconcile_diff "
+		    "WHERE host > ? ORDER BY host LIMIT ?) n",
+		    "su>us", after, (uint32_t)PRUNE_HOSTS, ret_n, last, sizeof(last));
+	if (r || !*ret_n)
+		return r == -ENOENT ? -EPROTO : r;
+	return cdb_exec(cdb, err,
+			"DELETE d FROM reconcile_diff d LEFT JOIN reconcile_run r ON r.host = d.host "
+			"WHERE d.host > ? AND d.host <= ? AND r.host IS NULL",
+			"ss", after, last);
+}
+
+/*
+ * Everybody's rows that are too old, some of them, each statement by itself: other hosts record meanwhile. Differences
+ * of the hosts next in the alphabet, so that together the hosts see to all.
+ */
+static int prune_others(struct cdb *cdb, const char *host, struct vpc_err *err)
+{
+	uint32_t n = 0;
+	int r;
+
 	r = cdb_exec(cdb, err, "DELETE FROM reconcile_run WHERE last < " NOW_MS " - ? LIMIT ?", "Uu",
 		     CDB_RUNS_DAYS * DAY_MS, (uint32_t)PRUNE_ROWS);
-	return r
-		       ?: cdb_exec(cdb, err,
-				   "DELETE FROM reconcile_diff WHERE host NOT IN (SELECT host FROM reconcile_run) "
-				   "LIMIT ?",
-				   "u", (uint32_t)PRUNE_ROWS);
+	if (!r)
+		r = prune_diffs(cdb, host, &n, err);
+	if (!r && n < PRUNE_HOSTS)
+		r = prune_diffs(cdb, "", &n, err);
+	return r;
 }
 
 static int diffs_write(struct cdb *cdb, const char *host, const struct cdb_run_diff *diffs, size_t n,
@@ -102,7 +126,7 @@ static int diffs_write(struct cdb *cdb, const char *host, const struct cdb_run_d
 }
 
 static int write_all(struct cdb *cdb, const struct cdb_run *run, const struct cdb_run_diff *diffs, size_t n,
-		     struct vpc_err *err)
+		     uint64_t *ret_rounds, struct vpc_err *err)
 {
 	uint64_t began = 0, rounds = 0, signature = 0;
 	enum cdb_run_result result;
@@ -121,12 +145,17 @@ static int write_all(struct cdb *cdb, const struct cdb_run *run, const struct cd
 	r = same ? run_update(cdb, run, began, err) : run_insert(cdb, run, err);
 	if (!r && (!there || signature != run->signature))
 		r = diffs_write(cdb, run->host, diffs, n, err);
-	return r ?: prune(cdb, run, rounds + 1, !same, err);
+	if (!r && !same)
+		r = prune_own(cdb, run->host, err);
+	if (!r)
+		*ret_rounds = same ? rounds + 1 : 1;
+	return r;
 }
 
 int cdb_run_write(struct cdb *cdb, const struct cdb_run *run, const struct cdb_run_diff *diffs, size_t n,
 		  struct vpc_err *err)
 {
+	uint64_t rounds;
 	int r;
 
 	if (cdb->in_txn)
@@ -134,12 +163,13 @@ int cdb_run_write(struct cdb *cdb, const struct cdb_run *run, const struct cdb_r
 	r = cdb_command(cdb, "START TRANSACTION", err);
 	if (r)
 		return r;
-	r = write_all(cdb, run, diffs, n, err);
+	r = write_all(cdb, run, diffs, n, &rounds, err);
 	if (r) {
 		cdb_command(cdb, "ROLLBACK", NULL);
 		return r;
 	}
-	return cdb_command(cdb, "COMMIT", err);
+	r = cdb_command(cdb, "COMMIT", err);
+	return r || rounds % PRUNE_EVERY ? r : prune_others(cdb, run->host, err);
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------------- */
@@ -210,12 +240,16 @@ static int load_runs(struct cdb *cdb, uint64_t since, size_t max, struct cdb_fle
 	r = cdb_query(cdb, &rows, err,
 		      "SELECT r.host, " RUN_COLS " FROM reconcile_run r JOIN host h ON h.name = r.host "
 		      "WHERE r.last >= ? ORDER BY r.last DESC LIMIT ?",
-		      "Uu>" RUN_FMT, since, (uint32_t)max, RUN_OUT(&row, name));
-	return r ?: runs_read(rows, &row, name, &fleet->runs, &fleet->n_runs, err);
+		      "Uu>" RUN_FMT, since, (uint32_t)max + 1, RUN_OUT(&row, name));
+	if (!r)
+		r = runs_read(rows, &row, name, &fleet->runs, &fleet->n_runs, err);
+	fleet->runs_cut = fleet->n_runs > max;
+	fleet->n_runs -= fleet->runs_cut;
+	return r;
 }
 
-/* Differences of hosts that are there, and whose last report says that they differ. */
-static int load_diffs(struct cdb *cdb, struct cdb_fleet *fleet, struct vpc_err *err)
+/* Differences of hosts that are there and not silent: what those have that are may long be right. */
+static int load_diffs(struct cdb *cdb, uint64_t silent_ms, struct cdb_fleet *fleet, struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	struct cdb_fleet_diff row;
@@ -226,17 +260,19 @@ static int load_diffs(struct cdb *cdb, struct cdb_fleet *fleet, struct vpc_err *
 	r = cdb_query(cdb, &rows, err,
 		      "SELECT COUNT(*) AS n, MIN(d.host), d.vni, d.class, d.leg, d.object, d.want, d.have, "
 		      "MAX(d.change_id), MIN(d.since) FROM reconcile_diff d JOIN host h ON h.name = d.host "
-		      "GROUP BY d.vni, d.class, d.leg, d.object, d.want, d.have "
-		      "ORDER BY n DESC, d.vni, d.object LIMIT 10000",
-		      ">usu"
-		      "ssssss"
-		      "U",
+		      "JOIN (SELECT host, MAX(last) AS last FROM reconcile_run GROUP BY host) l ON l.host = d.host "
+		      "WHERE l.last >= ? GROUP BY d.vni, d.class, d.leg, d.object, d.want, d.have "
+		      "ORDER BY n DESC, d.vni, d.object LIMIT ?",
+		      "Uu>usussssssU", fleet->now > silent_ms ? fleet->now - silent_ms : 0, (uint32_t)DIFFS_READ + 1,
 		      &row.n_hosts, row.host, sizeof(row.host), &d->vni, d->class, sizeof(d->class), d->leg,
 		      sizeof(d->leg), d->object, sizeof(d->object), d->want, sizeof(d->want), d->have, sizeof(d->have),
 		      d->change, sizeof(d->change), &d->since_ms);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
+		fleet->diffs_cut = fleet->n_diffs == DIFFS_READ;
+		if (fleet->diffs_cut)
+			continue;
 		if (grow(&fleet->diffs, fleet->n_diffs, sizeof(row)))
 			return vpc_err_set(err, -ENOMEM, "out of memory");
 		fleet->diffs[fleet->n_diffs++] = row;
@@ -244,7 +280,8 @@ static int load_diffs(struct cdb *cdb, struct cdb_fleet *fleet, struct vpc_err *
 	return r;
 }
 
-int cdb_fleet_load(struct cdb *cdb, uint64_t since, size_t max_runs, struct cdb_fleet *ret_fleet, struct vpc_err *err)
+int cdb_fleet_load(struct cdb *cdb, uint64_t silent_ms, uint64_t since, size_t max_runs, struct cdb_fleet *ret_fleet,
+		   struct vpc_err *err)
 {
 	struct cdb_fleet fleet = { .now = 0 };
 	struct vpc_err end_err;
@@ -257,7 +294,7 @@ int cdb_fleet_load(struct cdb *cdb, uint64_t since, size_t max_runs, struct cdb_
 	if (!r)
 		r = load_hosts(cdb, &fleet, err);
 	if (!r)
-		r = load_diffs(cdb, &fleet, err);
+		r = load_diffs(cdb, silent_ms, &fleet, err);
 	if (!r && since)
 		r = load_runs(cdb, since, max_runs, &fleet, err);
 	end = cdb_snapshot_end(cdb, &end_err);

@@ -54,12 +54,17 @@ struct cdb_fleet {
 		char host[64]; /* the first of them */
 	} *diffs;
 	size_t n_diffs;
+	bool diffs_cut, runs_cut; /* there are more than were read */
 	struct cdb_run *runs; /* with @since: all runs that ended after it, by @began */
 	size_t n_runs;
 };
 
-/* In one snapshot. @since: for the runs before the last, too; 0: without them. At most @max_runs, the newest. */
-int cdb_fleet_load(struct cdb *cdb, uint64_t since, size_t max_runs, struct cdb_fleet *ret_fleet, struct vpc_err *err);
+/*
+ * In one snapshot. Differences only of hosts that said something during the last @silent_ms. @since: for the runs
+ * before the last, too; 0: without them. At most @max_runs, the newest.
+ */
+int cdb_fleet_load(struct cdb *cdb, uint64_t silent_ms, uint64_t since, size_t max_runs, struct cdb_fleet *ret_fleet,
+		   struct vpc_err *err);
 void cdb_fleet_clear(struct cdb_fleet *fleet);
 
 /*

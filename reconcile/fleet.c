@@ -3,7 +3,7 @@
  * The fleet as text and JSON; see fleet.h. The members of the JSON are the contract, described in doc/operations.md:
  * {"v":1,"time_ms","counts":{state:n},"hosts":[{"host","state","since_ms"?,"last_ms"?,"rounds","vpcs":{result:n},
  *  "differences","lag_ms","duration_us","reason"?}],"differences":[{"hosts","host","vni","class","leg","object",
- *  "want"?,"have"?,"change"?,"since_ms"?}]}
+ *  "want"?,"have"?,"change"?,"since_ms"?}],"cut"?}
  */
 #include "fleet.h"
 
@@ -84,18 +84,32 @@ static const char *age_text(uint64_t now, uint64_t then, char *buf, size_t size)
 	return buf;
 }
 
+/*
+ * What a host wrote, and nobody has checked: to a terminal only what is printable. @buf: as large as the column that
+ * it comes from.
+ */
+static const char *clean(const char *text, char *buf, size_t size)
+{
+	size_t i = 0;
+
+	for (; text[i] && i + 1 < size; i++)
+		buf[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+	buf[i] = '\0';
+	return buf;
+}
+
 static void print_host(const struct cdb_fleet *fleet, const struct cdb_run *run, enum fleet_state state)
 {
-	char since[24], last[24];
+	char since[24], last[24], host[sizeof(run->host)], reason[sizeof(run->reason)];
 	/* A silent host's state is as old as its silence. */
 	uint64_t from = state == FLEET_SILENT ? run->last : run->began;
 
-	printf("%-24s %s%-17s%s %9s %9s %6u %6u %6u %6u  ", run->host, colour(state), fleet_state_name(state),
-	       colour_end(), age_text(fleet->now, from, since, sizeof(since)),
+	printf("%-24s %s%-17s%s %9s %9s %6u %6u %6u %6u  ", clean(run->host, host, sizeof(host)), colour(state),
+	       fleet_state_name(state), colour_end(), age_text(fleet->now, from, since, sizeof(since)),
 	       age_text(fleet->now, run->last, last, sizeof(last)), run->n_vpcs[CDB_RUN_CONSISTENT],
 	       run->n_vpcs[CDB_RUN_LAGGING], run->n_vpcs[CDB_RUN_DRIFTED], run->n_vpcs[CDB_RUN_FAILED]);
 	if (run->reason[0])
-		printf("%s", run->reason);
+		printf("%s", clean(run->reason, reason, sizeof(reason)));
 	else if (run->drifts)
 		printf("%" PRIu64 " differences", run->drifts);
 	else if (state == FLEET_LAGGING)
@@ -105,20 +119,28 @@ static void print_host(const struct cdb_fleet *fleet, const struct cdb_run *run,
 	printf("\n");
 }
 
-static void print_diff(const struct cdb_fleet_diff *d)
+static void print_diff(const struct cdb_fleet_diff *diff)
 {
-	char of[24] = "the host";
+	const struct cdb_run_diff *from = &diff->diff;
+	struct cdb_run_diff d = *from;
+	char of[24] = "the host", host[sizeof(diff->host)];
 
-	if (d->diff.vni)
-		snprintf(of, sizeof(of), "VPC %u", d->diff.vni);
-	printf("%6u host%s  %-9s  %s, %s:", d->n_hosts, d->n_hosts == 1 ? " " : "s", d->diff.class, of,
-	       d->diff.object);
-	if (d->diff.want[0])
-		printf(" CDB has %s%s", d->diff.want, d->diff.have[0] ? "," : "");
-	if (d->diff.have[0])
-		printf(" the kernel has %s", d->diff.have);
-	printf(" (%s%s%s; on %s%s)\n", d->diff.leg, d->diff.change[0] ? ", change " : "", d->diff.change, d->host,
-	       d->n_hosts > 1 ? " and others" : "");
+	clean(from->class, d.class, sizeof(d.class));
+	clean(from->leg, d.leg, sizeof(d.leg));
+	clean(from->object, d.object, sizeof(d.object));
+	clean(from->want, d.want, sizeof(d.want));
+	clean(from->have, d.have, sizeof(d.have));
+	clean(from->change, d.change, sizeof(d.change));
+	clean(diff->host, host, sizeof(host));
+	if (d.vni)
+		snprintf(of, sizeof(of), "VPC %u", d.vni);
+	printf("%6u host%s  %-9s  %s, %s:", diff->n_hosts, diff->n_hosts == 1 ? " " : "s", d.class, of, d.object);
+	if (d.want[0])
+		printf(" CDB has %s%s", d.want, d.have[0] ? "," : "");
+	if (d.have[0])
+		printf(" the kernel has %s", d.have);
+	printf(" (%s%s%s; on %s%s)\n", d.leg, d.change[0] ? ", change " : "", d.change, host,
+	       diff->n_hosts > 1 ? " and others" : "");
 }
 
 static int print_text(const struct cdb_fleet *fleet, uint64_t silent_ms, bool verbose)
@@ -145,9 +167,10 @@ static int print_text(const struct cdb_fleet *fleet, uint64_t silent_ms, bool ve
 	for (size_t i = 0; i < fleet->n_diffs; i++)
 		print_diff(&fleet->diffs[i]);
 	printf("fleet: %zu hosts: %zu consistent, %zu lagging, %zu drifted, %zu could not compare, %zu silent; "
-	       "%zu differences\n",
+	       "%zu differences%s\n",
 	       fleet->n_hosts, n[FLEET_CONSISTENT], n[FLEET_LAGGING], n[FLEET_DRIFTED], n[FLEET_FAILED],
-	       n[FLEET_SILENT], fleet->n_diffs);
+	       n[FLEET_SILENT], fleet->n_diffs,
+	       fleet->diffs_cut ? ", and more that were not read" : "");
 	return fflush(stdout) || ferror(stdout) ? -EIO : 0;
 }
 
@@ -224,6 +247,8 @@ static int print_json(const struct cdb_fleet *fleet, uint64_t silent_ms, bool pr
 	for (size_t i = 0; i < fleet->n_diffs; i++)
 		json_object_array_add(diffs, diff_json(&fleet->diffs[i]));
 	json_object_object_add(o, "differences", diffs);
+	if (fleet->diffs_cut)
+		json_object_object_add(o, "cut", json_object_new_boolean(true));
 	ret = puts(json_object_to_json_string_ext(o, flags)) < 0 || fflush(stdout) ? -EIO : 0;
 	json_object_put(o);
 	return ret;
@@ -243,7 +268,7 @@ static int fleet_exit(const struct cdb_fleet *fleet, uint64_t silent_ms)
 	return n[FLEET_LAGGING] ? 3 : 0;
 }
 
-static int load(const struct fleet_options *o, struct cdb_fleet *ret_fleet, struct vpc_err *err)
+static int load(const struct fleet_options *o, uint64_t silent_ms, struct cdb_fleet *ret_fleet, struct vpc_err *err)
 {
 	_cleanup_(cdb_closep) struct cdb *cdb = NULL;
 	struct vpc_config config;
@@ -256,7 +281,8 @@ static int load(const struct fleet_options *o, struct cdb_fleet *ret_fleet, stru
 	if (!ret)
 		ret = cdb_check_schema(cdb, err);
 	if (!ret)
-		ret = cdb_fleet_load(cdb, o->html ? now_wall_ms() - HISTORY_MS : 0, HISTORY_RUNS, ret_fleet, err);
+		ret = cdb_fleet_load(cdb, silent_ms, o->html ? now_wall_ms() - HISTORY_MS : 0, HISTORY_RUNS, ret_fleet,
+				     err);
 	vpc_config_clear(&config);
 	return ret;
 }
@@ -294,7 +320,7 @@ int fleet_main(int argc, char **argv)
 	if (ret)
 		return ret < 0 ? EXIT_UNKNOWN : 0;
 	silent_ms = o.silent_s * UINT64_C(1000);
-	ret = load(&o, &fleet, &err);
+	ret = load(&o, silent_ms, &fleet, &err);
 	if (ret) {
 		fprintf(stderr, "vpc_reconcile: %s%s\n", err.text, failure_advice(ret));
 		return EXIT_UNKNOWN;

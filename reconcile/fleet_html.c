@@ -167,6 +167,10 @@ static int print_history(const struct cdb_fleet *fleet, uint64_t silent_ms, FILE
 		return ret;
 	}
 	fputs("<h2>The last 24 hours</h2>\n", to);
+	if (fleet->runs_cut)
+		fprintf(to,
+			"<p class=\"dim\">Only the newest %zu results were read: the older ones are missing here</p>\n",
+			fleet->n_runs);
 	print_legend(to);
 	fprintf(to,
 		"<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Hosts by state, every quarter of an hour\">\n",
@@ -260,7 +264,8 @@ static void print_diffs(const struct cdb_fleet *fleet, FILE *to)
 	}
 	fputs("</table></div>\n", to);
 	if (fleet->n_diffs > ROWS_MAX)
-		fprintf(to, "<p class=\"dim\">and %zu more</p>\n", fleet->n_diffs - ROWS_MAX);
+		fprintf(to, "<p class=\"dim\">and %zu more%s</p>\n", fleet->n_diffs - ROWS_MAX,
+			fleet->diffs_cut ? ", besides those that were not read" : "");
 }
 
 /* -- hosts --------------------------------------------------------------------------------------------------------- */

@@ -81,6 +81,26 @@ static void sum_finding(const struct report_vpc *vpc, const struct finding *f, s
 	*ret_diff = diff;
 }
 
+static size_t sum_findings(const struct report_vpc *vpc, bool lag, uint64_t max_lag_ms, struct cdb_run_diff *diffs,
+			   size_t n)
+{
+	for (size_t i = 0; i < vpc->n_findings && n < CDB_DIFFS_MAX; i++)
+		if ((vpc->findings[i].class == FINDING_LAG) == lag && (!lag || is_late(vpc, max_lag_ms)))
+			sum_finding(vpc, &vpc->findings[i], &diffs[n++]);
+	return n;
+}
+
+/* All that is shown of it. */
+static uint64_t diff_hash(const struct cdb_run_diff *d)
+{
+	const char *const texts[] = { d->class, d->leg, d->object, d->want, d->have, d->change };
+	uint64_t h = d->vni;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		h = h * 31 + fnv1a(texts[i], strlen(texts[i]));
+	return h;
+}
+
 size_t record_sum(const struct report *report, uint64_t max_lag_ms, struct cdb_run *ret_run,
 		  struct cdb_run_diff *ret_diffs)
 {
@@ -98,10 +118,13 @@ size_t record_sum(const struct report *report, uint64_t max_lag_ms, struct cdb_r
 		if (vpc->vni)
 			sum_vpc(vpc, max_lag_ms, &run);
 		run.drifts += report_drifts(vpc);
-		for (size_t j = 0; j < vpc->n_findings && n < CDB_DIFFS_MAX; j++)
-			if (vpc->findings[j].class != FINDING_LAG || is_late(vpc, max_lag_ms))
-				sum_finding(vpc, &vpc->findings[j], &ret_diffs[n++]);
 	}
+	/* The worst first, as not all may find room. */
+	for (int lag = 0; lag < 2; lag++)
+		for (size_t i = 0; i < report->n_vpcs; i++)
+			n = sum_findings(&report->vpcs[i], lag, max_lag_ms, ret_diffs, n);
+	for (size_t i = 0; i < n; i++)
+		run.signature = run.signature * 31 + diff_hash(&ret_diffs[i]);
 	*ret_run = run;
 	return n;
 }
@@ -116,6 +139,8 @@ int record_write(struct record *record, struct cdb *cdb, const struct report *re
 
 	if (ret)
 		return ret;
-	*record = (struct record){ .any = true, .when_us = now_monotonic_us(), .signature = run.signature };
+	*record = (struct record){ .any = true,
+				   .when_us = now_monotonic_us(),
+				   .signature = watch_signature(report, max_lag_ms) };
 	return 0;
 }

@@ -23,7 +23,7 @@ static struct cdb_fleet fleet;
 static void load(uint64_t since)
 {
 	cdb_fleet_clear(&fleet);
-	ok(cdb_fleet_load(rig_cdb, since, 100000, &fleet, &err));
+	ok(cdb_fleet_load(rig_cdb, 300000, since, 100000, &fleet, &err));
 }
 
 static const struct cdb_run *host(const char *name)
@@ -115,6 +115,11 @@ static void the_same_difference_on_many_hosts_is_one(void **state)
 		write_run((char[]){ 'h', 'a' + i, 0 }, CDB_RUN_DRIFTED, 6, 1, "port tap1");
 	write_run("hd", CDB_RUN_DRIFTED, 7, 1, "port tap2");
 	write_run("nobody", CDB_RUN_DRIFTED, 7, 1, "port tap2");
+	/* Of a silent host nobody knows whether they still are. */
+	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET last = last - 400000, began = began - 400000", &err));
+	load(0);
+	assert_int_equal(fleet.n_diffs, 0);
+	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET last = last + 400000", &err));
 	load(0);
 	assert_int_equal(fleet.n_hosts, 4);
 	assert_int_equal(fleet.n_diffs, 2);
@@ -136,6 +141,10 @@ static void all_of_it_is_bounded(void **state)
 	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_diff"), CDB_DIFFS_MAX);
 	/* Old rows of others, and what belongs to them, go with a hundredth report. */
 	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET last = 1000, began = began - 10000000", &err));
+	ok(cdb_command(rig_cdb,
+		       "INSERT INTO reconcile_diff SELECT 'zz', seq, vni, class, leg, object, want, have, change_id, "
+		       "since FROM reconcile_diff",
+		       &err));
 	for (int i = 0; i < 100; i++)
 		write_run("hb", CDB_RUN_CONSISTENT, 1, 0, "");
 	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_run"), 1);
@@ -203,6 +212,33 @@ static void a_report_is_summed_up(void **state)
 	assert_string_equal(diffs[0].change, "c1");
 	assert_string_equal(diffs[1].class, "lag");
 	assert_int_equal(diffs[1].vni, 102);
+	report_clear(&report);
+}
+
+/* As many as find room, the worst first; and another cause or place is something else to show. */
+static void the_worst_is_recorded(void **state)
+{
+	struct cdb_run_diff diffs[CDB_DIFFS_MAX];
+	struct report_vpc *vpc;
+	struct report report;
+	struct cdb_run run, after;
+	uint64_t signature;
+
+	report_init(&report, "h1", 100);
+	for (uint32_t i = 0; i < CDB_DIFFS_MAX; i++) {
+		vpc = report_vpc(&report, 100 + i, NULL);
+		assert_int_equal(report_add(&report, vpc, FINDING_LAG, WHAT_CONTENT, "content", "a", "b", NULL), 0);
+		vpc->lag_ms = MAX_LAG + 1;
+	}
+	vpc = report_vpc(&report, 1000, NULL);
+	assert_int_equal(report_add(&report, vpc, FINDING_MISSING, WHAT_PORT, "port x", "x", NULL, NULL), 0);
+	assert_int_equal(record_sum(&report, MAX_LAG, &run, diffs), CDB_DIFFS_MAX);
+	assert_string_equal(diffs[0].class, "missing");
+	signature = watch_signature(&report, MAX_LAG);
+	vpc->findings[0].leg = LEG_PORTS;
+	record_sum(&report, MAX_LAG, &after, diffs);
+	assert_int_not_equal(after.signature, run.signature);
+	assert_int_equal(watch_signature(&report, MAX_LAG), signature);
 	report_clear(&report);
 }
 
@@ -342,7 +378,7 @@ static void make_conf(void)
 
 static void the_command_shows_all_of_it(void **state)
 {
-	char html[] = "/tmp/vpc-test-page.XXXXXX";
+	char html[] = "/tmp/vpc-test-page.XXXXXX", *of_page;
 
 	hosts_new();
 	make_conf();
@@ -365,6 +401,20 @@ static void the_command_shows_all_of_it(void **state)
 	     "\"counts\":{\"consistent\":0,\"lagging\":1,\"drifted\":2,\"could not compare\":0,\"silent\":1}");
 	assert_non_null(
 		strstr(said, "\"differences\":[{\"hosts\":2,\"host\":\"hc\",\"vni\":100,\"class\":\"missing\""));
+	/* A host is not to write to the terminal of who looks at it. */
+	ok(cdb_command(rig_cdb, "UPDATE reconcile_diff SET object = CONCAT('a', CHAR(27), '[2J'), have = CHAR(7)",
+		       &err));
+	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET reason = CONCAT('b', CHAR(27), ']0;') WHERE host = 'hd'",
+		       &err));
+	says(1, NULL, NULL, "a?[2J");
+	assert_non_null(strstr(said, "b?]0;"));
+	assert_null(strpbrk(said, "\033\a"));
+	cdb_fleet_clear(&fleet);
+	ok(cdb_fleet_load(rig_cdb, 300000, 1, 2, &fleet, &err));
+	assert_true(fleet.runs_cut);
+	assert_int_equal(fleet.n_runs, 2);
+	assert_non_null(strstr(of_page = page(&fleet), "Only the newest 2 results were read"));
+	free(of_page);
 	close(mkstemp(html));
 	says(1, "--html", html, "fleet:");
 	assert_int_equal(unlink(html), 0);
@@ -477,6 +527,7 @@ int main(void)
 		cmocka_unit_test(all_of_it_is_bounded),
 		cmocka_unit_test(reads_take_turns),
 		cmocka_unit_test(a_report_is_summed_up),
+		cmocka_unit_test(the_worst_is_recorded),
 		cmocka_unit_test(records_are_rare_and_news_are_soon),
 		cmocka_unit_test(silence_is_a_state),
 		cmocka_unit_test(the_page_escapes_and_needs_nothing_else),
