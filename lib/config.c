@@ -65,6 +65,7 @@ static const struct config_key keys[] = {
 	KEY("agent", "run_dir", KEY_PATH, run_dir, "/run/vpc"),
 	KEY_UINT("publisher", "poll_ms", poll_ms, 1, 60000, "30"),
 	KEY_UINT("publisher", "session_timeout_ms", publisher_session_ms, 100, 600000, "4000"),
+	KEY_UINT("publisher", "cdb_timeout_s", publisher_cdb_timeout_s, 1, 3600, "6"),
 	KEY_UINT("publisher", "sweep_s", sweep_s, 0, 604800, "600"),
 	KEY_UINT("publisher", "sweep_per_s", sweep_per_s, 1, 100000, "500"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),

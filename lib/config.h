@@ -35,6 +35,7 @@ struct vpc_config {
 	/* [publisher] */
 	unsigned int poll_ms; /* poll_ms = 30: between two looks into an empty outbox */
 	unsigned int publisher_session_ms; /* session_timeout_ms = 4000: silent for so long, another one takes over */
+	unsigned int publisher_cdb_timeout_s; /* cdb_timeout_s = 6: in place of a longer one of [cdb] */
 	unsigned int sweep_s; /* sweep_s = 600: from one comparison of everything to the next; 0: none */
 	unsigned int sweep_per_s; /* sweep_per_s = 500: VPCs and hosts a second at most */
 	/* [log] */

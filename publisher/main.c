@@ -236,6 +236,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	log_init("vpc_publisher", config.log_level);
+	if (config.cdb_timeout_s > config.publisher_cdb_timeout_s)
+		config.cdb_timeout_s = config.publisher_cdb_timeout_s;
 	if (!opt.check) {
 		p->config = &config;
 		r = run(p, &opt, &err);

@@ -67,6 +67,7 @@ static void test_defaults(void **arg)
 		assert_int_equal(config.metrics_port, 9469);
 		assert_int_equal(config.poll_ms, 30);
 		assert_int_equal(config.publisher_session_ms, 4000);
+		assert_int_equal(config.publisher_cdb_timeout_s, 6);
 		assert_int_equal(config.sweep_s, 600);
 		assert_int_equal(config.sweep_per_s, 500);
 		assert_int_equal(config.log_level, LOG_INFO);
@@ -82,7 +83,7 @@ static void test_all_keys(void **arg)
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
 				   "run_dir = /run/other\nmetrics_port = 0\ncache = no\nstate_dir = /s\n"
 				   "[publisher]\npoll_ms = 60000\nsession_timeout_ms = 2000\n"
-				   "sweep_s = 0\nsweep_per_s = 7\n[log]\nlevel = debug";
+				   "cdb_timeout_s = 4\nsweep_s = 0\nsweep_per_s = 7\n[log]\nlevel = debug";
 	struct vpc_config config;
 
 	assert_int_equal(load(text, sizeof(text) - 1, &config, NULL), 0);
@@ -103,6 +104,7 @@ static void test_all_keys(void **arg)
 	assert_false(config.cache);
 	assert_int_equal(config.metrics_port, 0);
 	assert_int_equal(config.poll_ms, 60000);
+	assert_int_equal(config.publisher_cdb_timeout_s, 4);
 	assert_int_equal(config.sweep_s, 0);
 	assert_int_equal(config.sweep_per_s, 7);
 	assert_int_equal(config.log_level, LOG_DEBUG);
