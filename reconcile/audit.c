@@ -55,6 +55,17 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 	return ret;
 }
 
+/* Who asks for ways, and gets not a single one, is not to believe that they are right. */
+static void judge_probes(struct report *report)
+{
+	for (size_t i = 0; i < report->n_vpcs; i++)
+		if (report->vpcs[i].n_probes)
+			return;
+	for (size_t i = 0; i < report->n_vpcs; i++)
+		if (report->vpcs[i].unprobed[0])
+			report_fail(&report->vpcs[i], -EAGAIN, report->vpcs[i].unprobed);
+}
+
 int audit_run(const struct audit *audit, struct report *report)
 {
 	uint64_t start = now_monotonic_us();
@@ -74,6 +85,8 @@ int audit_run(const struct audit *audit, struct report *report)
 	if (!ret && audit->only_vni && !report->n_vpcs && !presence_wants_vpc(&presence, audit->only_vni))
 		snprintf(report->reason, sizeof(report->reason),
 			 "VPC %u is neither in this kernel nor wanted on this host", audit->only_vni);
+	if (!ret && audit->probes)
+		judge_probes(report);
 	if (!ret && audit->legs)
 		legs_explain(audit->legs, audit, &presence, report);
 	presence_clear(&presence);

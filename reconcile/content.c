@@ -343,6 +343,17 @@ static int add_lag(struct report *report, struct report_vpc *vpc)
 	return ret;
 }
 
+/* What was compared stands although the ways could not be asked for at one epoch. */
+static int probe(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
+{
+	int ret = audit_probe(audit, report, vpc, err);
+
+	if (ret != -EAGAIN)
+		return ret;
+	snprintf(vpc->unprobed, sizeof(vpc->unprobed), "%.150s", err->text);
+	return 0;
+}
+
 int audit_content(const struct audit *audit, struct report *report, const struct presence *presence,
 		  const struct kernel_vpc *kernel, const struct cdb_epoch *found)
 {
@@ -369,7 +380,7 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 	if (!ret && audit->verify)
 		ret = verify(audit, report, vpc, &err);
 	if (!ret && audit->probes)
-		ret = audit_probe(audit, report, vpc, &err);
+		ret = probe(audit, report, vpc, &err);
 	if (!ret && vpc->cdb_epoch > vpc->kernel_epoch)
 		ret = add_lag(report, vpc);
 	if (ret == -ENOMEM)

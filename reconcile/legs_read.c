@@ -193,11 +193,15 @@ static void agent_facts(const struct legs *legs, uint32_t vni, const struct vpc_
 	}
 }
 
-/* Whether ZooKeeper's `ports` are what CDB has. */
+/* Whether ZooKeeper's `ports` are what CDB has: VTEP, peers and all. */
 static bool ports_differ(const struct vpc_host_ports *zk, const struct vpc_host_ports *cdb)
 {
-	if (zk->n_ports != cdb->n_ports)
+	if (zk->n_ports != cdb->n_ports || zk->n_vpcs != cdb->n_vpcs || zk->udp_port != cdb->udp_port ||
+	    vpc_addr_cmp(&zk->vtep4, &cdb->vtep4) || vpc_addr_cmp(&zk->vtep6, &cdb->vtep6))
 		return true;
+	for (size_t i = 0; i < cdb->n_vpcs; i++)
+		if (zk->vpcs[i] != cdb->vpcs[i])
+			return true;
 	for (size_t i = 0; i < cdb->n_ports; i++) {
 		bool same = false;
 

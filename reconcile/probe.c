@@ -225,42 +225,51 @@ static int probe_one(const struct audit *audit, struct report *report, struct re
 }
 
 /* Findings of a round in which the VPC changed under the probes are taken back. */
-static void take_back(struct report_vpc *vpc, size_t n_findings, uint64_t different, enum vpc_result result)
+static void take_back(struct report_vpc *vpc, const struct report_vpc *before)
 {
-	while (vpc->n_findings > n_findings)
+	while (vpc->n_findings > before->n_findings)
 		finding_clear(&vpc->findings[--vpc->n_findings]);
-	vpc->counts[FINDING_DIFFERENT] = different;
-	vpc->result = result;
+	vpc->counts[FINDING_DIFFERENT] = before->counts[FINDING_DIFFERENT];
+	vpc->result = before->result;
+	vpc->cdb_epoch = before->cdb_epoch;
+	vpc->kernel_epoch = before->kernel_epoch;
+	vpc->kernel_digest = before->kernel_digest;
+	vpc->newer = before->newer;
+	vpc->lag_ms = before->lag_ms;
+	vpc->no_slot = before->no_slot;
 	vpc->n_probes = 0;
 }
 
 static int probe_round(const struct audit *audit, struct report *report, struct report_vpc *vpc,
-		       const struct vpc_port *port, uint64_t epoch, struct vpc_err *err)
+		       const struct vpc_port *port, const struct kernel_vpc *now, struct vpc_err *err)
 {
 	struct kernel_vpc after;
 	struct vpc_state want;
 	int ret;
 
 	vpc_state_init(&want, vpc->vni);
-	ret = audit_load_want(audit, report, vpc, epoch, &want, err);
+	ret = audit_load_want(audit, report, vpc, now->epoch, &want, err);
+	/* The epoch that the report names is this one from here on. */
+	if (!ret)
+		vpc->kernel_digest = now->digest;
 	for (unsigned int i = 0; i < audit->probes && !ret; i++)
 		ret = probe_one(audit, report, vpc, &want, port, i % 2, err);
 	vpc_state_clear(&want);
 	if (!ret)
 		ret = kernel_vpc_get(audit->kernel, vpc->vni, &after, err);
-	if (!ret && after.epoch != epoch)
+	if (!ret && after.epoch != now->epoch)
 		return vpc_err_set(err, -EAGAIN, "VPC %u changes too fast to probe its ways", vpc->vni);
 	return ret;
 }
 
 int audit_probe(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
 {
-	uint64_t different = vpc->counts[FINDING_DIFFERENT];
-	size_t n_findings = vpc->n_findings, n_ports = 0;
-	enum vpc_result result = vpc->result;
+	const struct report_vpc before = *vpc; /* its numbers */
 	const struct vpc_port *port = NULL;
+	size_t n_ports = 0;
 	struct kernel_port *ports = NULL;
 	struct kernel_vpc now;
+	bool no_slot;
 	int ret;
 
 	ret = kernel_port_list(audit->kernel, &ports, &n_ports, err);
@@ -273,10 +282,13 @@ int audit_probe(const struct audit *audit, struct report *report, struct report_
 	for (int i = 0; port && i < TRIES; i++) {
 		ret = kernel_vpc_get(audit->kernel, vpc->vni, &now, err);
 		if (!ret)
-			ret = probe_round(audit, report, vpc, port, now.epoch, err);
+			ret = probe_round(audit, report, vpc, port, &now, err);
 		if (ret != -EAGAIN)
 			break;
-		take_back(vpc, n_findings, different, result);
+		no_slot = vpc->no_slot;
+		take_back(vpc, &before);
+		if (no_slot)
+			break;
 	}
 	kernel_ports_free(ports, n_ports);
 	return ret;

@@ -76,6 +76,7 @@ struct report_vpc {
 	bool no_slot;		/* its entries were to be read in CDB, and it was not this audit's turn */
 	bool by_digest;		/* epoch and digest agree with CDB's history; entries were not looked at */
 	size_t n_probes;	/* ways that were asked for */
+	char unprobed[160];	/* why none were, although they should have been; "": nothing */
 	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them; by digest: as the kernel has them */
 	char reason[640];		/* RESULT_FAILED */
 	uint64_t counts[FINDING_CLASSES];

@@ -2,7 +2,7 @@
 /*
  * The report for programs. The members are the contract, described in doc/operations.md:
  * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name"?,"result","reason"?,"cdb_epoch",
- *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","probes","counts":{class:n},
+ *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","probes","unprobed"?,"counts":{class:n},
  *  "findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?}]}],
  *  "no_repair"?,"repairs"?:[{"vni","epoch","drifts","asked","answer"?}],"before"?}; VNI 0 is the host itself,
  * "before" the report that asked for the repairs.
@@ -53,6 +53,7 @@ static struct json_object *vpc_json(const struct report_vpc *vpc)
 	json_object_object_add(o, "nexthops", json_object_new_uint64(vpc->n_nexthops));
 	json_object_object_add(o, "members", json_object_new_uint64(vpc->n_members));
 	json_object_object_add(o, "probes", json_object_new_uint64(vpc->n_probes));
+	add_string(o, "unprobed", vpc->unprobed);
 	for (int i = 0; i < FINDING_CLASSES; i++)
 		json_object_object_add(counts, finding_class_name(i), json_object_new_uint64(vpc->counts[i]));
 	json_object_object_add(o, "counts", counts);

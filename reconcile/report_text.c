@@ -91,6 +91,8 @@ static void print_vpc(const struct report *report, const struct report_vpc *vpc)
 		       vpc->by_digest ? " by digest" : "");
 	if (vpc->n_probes)
 		printf(", %zu ways probed", vpc->n_probes);
+	if (vpc->unprobed[0] && vpc->result != RESULT_FAILED)
+		printf(", no way probed: %s", vpc->unprobed);
 	printf("\n");
 	print_findings(report, vpc);
 }

@@ -36,6 +36,7 @@ static uint64_t instance;
 static int refuse_code;
 static unsigned int refuse_times;
 static void (*after_dump)(void);
+static void (*on_explain)(void);
 static int dump_code;
 static unsigned int dump_times;
 static struct kernel_event events[MAX_EVENTS];
@@ -140,6 +141,11 @@ void fake_kernel_fail_dumps(int code, unsigned int times)
 {
 	dump_code = code;
 	dump_times = times;
+}
+
+void fake_kernel_on_explain(void (*fn)(void))
+{
+	on_explain = fn;
 }
 
 void fake_kernel_after_dump(void (*fn)(void))
@@ -476,11 +482,15 @@ int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, st
 int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct kernel_explain *ret,
 		   struct vpc_err *err)
 {
-	const struct vpc_port *port = fake_kernel_port(lookup->ifname);
-	const struct vpc_state *state = port ? fake_kernel_vpc(port->vni) : NULL;
+	const struct vpc_port *port;
+	const struct vpc_state *state;
 	const struct vpc_nl_nexthop *nh = NULL;
 	uint32_t table;
 
+	if (on_explain)
+		on_explain();
+	port = fake_kernel_port(lookup->ifname);
+	state = port ? fake_kernel_vpc(port->vni) : NULL;
 	if (!present || !state)
 		return present ? vpc_err_set(err, -ENOENT, "no port %s", lookup->ifname) : gone(err);
 	*ret = (struct kernel_explain){ .verdict = VPC_VERDICT_DROP, .reason = VPC_DROP_NO_ROUTE };

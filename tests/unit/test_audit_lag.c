@@ -277,6 +277,62 @@ static void repairs_touch_what_was_counted(void **state)
 	arrive();
 }
 
+/* The VPC goes on, in CDB and in the kernel. */
+static void go_on(void)
+{
+	static unsigned int n;
+	struct vpc_state state;
+	char prefix[32];
+
+	snprintf(prefix, sizeof(prefix), "172.28.%u.0/24", n++ % 8);
+	route_put(prefix, n / 8 % 2 ? 7 : 8);
+	vpc_state_init(&state, VNI);
+	rig_load(VNI, &state);
+	fake_kernel_put_vpc(&state);
+	vpc_state_clear(&state);
+}
+
+/* In a VPC that changes too fast for it nothing is known of the ways, and all else is as it was found. */
+static void ways_that_cannot_be_asked_for(void **state)
+{
+	const struct audit audit = audit_of((struct how){ .probes = 10, .max_lag_s = DAY_S });
+	uint64_t epoch;
+
+	make_world();
+	arrive();
+	fake_kernel_on_explain(go_on);
+	epoch = fake_kernel_vpc(VNI)->epoch;
+	look((struct how){ .probes = 10, .max_lag_s = DAY_S });
+	fake_kernel_on_explain(NULL);
+	/* No way at all. */
+	assert_int_equal(report_result(&report), RESULT_FAILED);
+	assert_non_null(strstr(report.vpcs[0].reason, "too fast"));
+	assert_int_equal(report.vpcs[0].kernel_epoch, epoch);
+	/* As if another VPC had been asked. */
+	arrive();
+	report_clear(&report);
+	report_init(&report, HOST, 100);
+	report_vpc(&report, 1, NULL)->n_probes = 1;
+	fake_kernel_on_explain(go_on);
+	ok(audit_run(&audit, &report));
+	fake_kernel_on_explain(NULL);
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	assert_non_null(strstr(report_vpc(&report, VNI, NULL)->unprobed, "too fast"));
+	arrive();
+}
+
+/* The publisher's fault, and no agent's. */
+static void zookeeper_has_another_vtep(void **state)
+{
+	make_world();
+	arrive();
+	other_vtep();
+	world.ports.vtep4 = rig_addr("192.0.2.99");
+	look((struct how){ 0 });
+	assert_int_equal(only_finding()->leg, LEG_CDB_ZOOKEEPER);
+	arrive();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -287,6 +343,8 @@ int main(void)
 		cmocka_unit_test(repairs_touch_what_was_counted),
 		cmocka_unit_test(what_waits_excuses_its_own_object),
 		cmocka_unit_test(a_busy_vpc_excuses_no_port),
+		cmocka_unit_test(ways_that_cannot_be_asked_for),
+		cmocka_unit_test(zookeeper_has_another_vtep),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
