@@ -260,7 +260,7 @@ int pub_run(struct publisher *p, struct vpc_err *err)
 		p->wait_ms = WAIT_FIRST_MS;
 		good_us = now_monotonic_us();
 		summary(p, p->once && !round.left && !round.done);
-		if (p->once && !round.done) {
+		if (p->once && !round.done && !round.cut) {
 			if (!round.left)
 				return 0;
 			if (++tries == ONCE_TRIES)

@@ -114,7 +114,8 @@ void pub_election_leave(struct publisher *p);
 /* round.c */
 struct pub_round {
 	size_t done, left; /* keys */
-	bool full; /* there may be more rows than were read */
+	bool full; /* there may be more rows than were read; */
+	bool cut; /* or hosts were left for the next one */
 	bool unseen; /* not all of the outbox is known: there are, or some that wait for a retry were passed over */
 	bool broken; /* a server went away in the middle, or we were fenced off */
 	char text[sizeof(((struct vpc_err *)NULL)->text)]; /* how */

@@ -14,6 +14,8 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 
+#define HOSTS_US 300000 /* for hosts in one round: one costs a dozen round trips, and VPCs' changes wait meanwhile */
+
 enum key_state {
 	KEY_LEFT,
 	KEY_MANY, /* with pub_many() */
@@ -148,11 +150,12 @@ static int publish_many(struct publisher *p, const struct cdb_outbox *rows, size
 	return r ?: drop_rows(p, rows, n, published, states, round, err);
 }
 
-/* First all that exists, then the VPCs that are gone: by then no host's ports speak of them. */
+/* First all that exists, then the VPCs that are gone: by then no host's ports speak of them. Hosts: not all at once. */
 static void publish_rows(struct publisher *p, const struct cdb_outbox *rows, size_t n, enum key_state *states,
 			 struct pub_round *round)
 {
 	struct vpc_err err = {};
+	uint64_t hosts_end_us = 0;
 	size_t i, next;
 	int pass, r;
 
@@ -172,6 +175,16 @@ static void publish_rows(struct publisher *p, const struct cdb_outbox *rows, siz
 			if (pass ? states[i] != KEY_GONE : !pub_retry_due(p->retry, &rows[i])) {
 				round->left += !pass;
 				continue;
+			}
+			if (rows[i].kind == CDB_OUTBOX_HOST) {
+				uint64_t now = now_monotonic_us();
+
+				if (!hosts_end_us)
+					hosts_end_us = now + HOSTS_US;
+				if (now > hosts_end_us) {
+					round->full = round->cut = true;
+					return;
+				}
 			}
 			p->zk_trouble = false;
 			r = pass ? pub_vpc_remove(p, rows[i].vni, &err) : publish(p, &rows[i], &gone, &err);

@@ -10,6 +10,8 @@ bats_require_minimum_version 1.5.0
 
 load publisher
 
+fewer_rows() { (($(sql 'SELECT COUNT(*) FROM outbox') < $1)); }
+
 @test "many VPCs are written together; those with something in the way are not, and keep no other from it" {
 	local vni good
 	vpcs 5300 40
@@ -278,3 +280,17 @@ no_host() { [[ -z $(host_path "$1") ]]; }
 }
 
 swept_again() { (($(grep -c "sweep: .* compared" "$LOG") >= 2)); }
+
+@test "a change to a VPC does not wait for two thousand hosts" {
+	local i
+	vpcs 7000 1
+	once
+	for ((i = 0; i < 2000; i++)); do echo "host add many$i vtep 198.18.$((i / 200)).$((i % 200 + 1))"; done > "$BATS_TEST_TMPDIR/hosts"
+	vpcctl -b "$BATS_TEST_TMPDIR/hosts" > /dev/null
+	publisher
+	wait_for fewer_rows 2000
+	vpcctl route add 172.16.0.0/12 vpc v7000 via blackhole
+	wait_for in_step 7000
+	(($(sql "SELECT COUNT(*) FROM outbox WHERE kind = 'host'") > 0))
+	wait_for outbox_is 0
+}
