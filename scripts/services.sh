@@ -9,6 +9,7 @@
 #   scripts/services.sh stop DIR [mariadb] [zookeeper]      waits until they are gone
 #   scripts/services.sh env DIR                             prints DIR/env: where they are, as shell assignments
 #
+# VPC_SERVICES_DURABLE=1: both have written to disk before they answer, as they do where they are not told otherwise.
 # VPC_SERVICES_BIND=0.0.0.0 lets them be reached from elsewhere too: for a machine whose network namespace is its own.
 
 set -euo pipefail
@@ -26,6 +27,7 @@ done
 PATH=$PATH:/usr/sbin:/sbin
 deadline_s=60
 bind=${VPC_SERVICES_BIND:-127.0.0.1}
+durable=${VPC_SERVICES_DURABLE:-0}
 
 # -- processes and ports -----------------------------------------------------------------------------------------------
 
@@ -112,7 +114,7 @@ mariadb_spawn() {
 	TMPDIR="$dir/mariadb/tmp" spawn mariadb mariadbd --no-defaults --datadir="$dir/mariadb/data" --user="$(id -un)" \
 		--bind-address="$bind" --port="$1" --socket="$dir/mariadb/socket" --init-file="$dir/mariadb/init.sql" \
 		--skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-allowed-packet=64M \
-		--innodb-buffer-pool-size=256M --innodb-log-file-size=128M --innodb-flush-log-at-trx-commit=2 \
+		--innodb-buffer-pool-size=256M --innodb-log-file-size=128M --innodb-flush-log-at-trx-commit=$((2 - durable)) \
 		--innodb-use-native-aio=0 "${mariadb_small[@]}"
 }
 
@@ -133,6 +135,8 @@ zookeeper_prepare() {
 }
 
 zookeeper_spawn() {
+	local sync=no
+	[[ $durable = 0 ]] || sync=yes
 	cat > "$dir/zookeeper/zoo.cfg" <<-END
 		dataDir=$dir/zookeeper/data
 		clientPort=$1
@@ -145,7 +149,7 @@ zookeeper_spawn() {
 		preAllocSize=4096
 	END
 	spawn zookeeper java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dzookeeper.jmx.log4j.disable=true \
-		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dzookeeper.forceSync=no \
+		-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dzookeeper.forceSync="$sync" \
 		-cp /usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar \
 		org.apache.zookeeper.server.ZooKeeperServerMain "$dir/zookeeper/zoo.cfg"
 }

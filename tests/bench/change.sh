@@ -8,10 +8,13 @@
 #
 #   change.sh [CHANGES [RATE]]      300 measured changes each, and 1000 others a second, by default
 #
-# Everything is configured as it is delivered. The others' changes must keep their pace, and in the end the kernel must have
-# every VPC at CDB's epoch and digest (vpc_reconcile).
+# Agent, publisher and module are configured as they are delivered. One ZooKeeper and one MariaDB stand for CDB and ensemble,
+# on the same machine; both write to disk before they answer (VPC_SERVICES_DURABLE). In the end the kernel must have every VPC
+# at CDB's epoch and digest (vpc_reconcile).
 #
-# Prints "NAME MICROSECONDS -".
+# Prints "NAME N -": change_idle_* and change_load_p99_ms are the measured changes', to a VPC of their own; change_loaded_p99_ms
+# is that of the others (the agent reads what changes much at a slower pace), from just before their transaction in CDB, by
+# CDB's clock; change_load_per_s, how many of those there really were.
 
 # shellcheck source=guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
@@ -49,10 +52,15 @@ seed() {
 	build/vpcctl -c "$dir/admin.conf" -b "$dir/vpcs" > /dev/null
 }
 
-# Until the guest asks for it.
+# From when the guest asks for it until it has enough.
 load() {
+	local changes
 	until [[ -e $dir/load ]]; do sleep 0.1; done
-	build/tools/changes "$dir/admin.conf" $FIRST $VPCS "$1" "$2" > "$dir/load.txt" 2>&1
+	build/tools/changes "$dir/admin.conf" $FIRST $VPCS "$1" 600 > "$dir/load.txt" &
+	changes=$!
+	until [[ -e $dir/enough ]]; do sleep 0.1; done
+	kill "$changes"
+	wait "$changes"
 	echo "load: $(< "$dir/load.txt")" >&2
 	touch "$dir/loaded"
 }
@@ -69,7 +77,7 @@ on_machine() {
 	trap end EXIT
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	VPC_SERVICES_BIND=0.0.0.0 scripts/services.sh start "$dir/svc"
+	VPC_SERVICES_DURABLE=${VPC_SERVICES_DURABLE:-1} VPC_SERVICES_BIND=0.0.0.0 scripts/services.sh start "$dir/svc"
 	# shellcheck disable=SC1091
 	. "$dir/svc/env"
 	ZK_PORT=${VPC_ZK_HOSTS##*:}
@@ -81,21 +89,37 @@ on_machine() {
 	seed
 	build/vpc_publisher -c "$dir/publisher.conf" 2> "$dir/publisher.log" &
 	pids+=($!)
-	# A change takes a pause of 0.1 s and what it takes itself.
-	load "$rate" $((changes * 3 / 10 + 15)) &
+	load "$rate" &
 	pids+=($!)
 	guest_run 1500 600 tests/bench/change.sh guest "$SERVER:$ZK_PORT" "$changes"
+	wait "${pids[-1]}"
+	loaded
+	awk '{ printf "change_load_per_s %.0f -\n", $1 * 1000 / $4 }' "$dir/load.txt"
+}
+
+# Each of the others' changes came with the first commit at its epoch or a later one. What was before a VPC's first commit
+# that was seen is not counted.
+loaded() {
+	MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h 127.0.0.1 -P "$VPC_CDB_PORT" -u "$VPC_CDB_USER" -N -B vpc \
+		-e "SELECT vni, epoch, created FROM change_log WHERE vni >= $FIRST AND vni < $((FIRST + VPCS))" > "$dir/created"
+	awk 'NR == FNR { created[$1, $2] = $3; next }
+		$1 in at { for (e = at[$1] + 1; e <= $2; e++) if (($1, e) in created) printf "%.0f\n", $3 - created[$1, e] * 1000 }
+		{ at[$1] = $2 }' "$dir/created" "$dir/commits" | sort -n > "$dir/loaded.us"
+	[[ -s $dir/loaded.us ]] || { echo "no change of the load was seen in the kernel" >&2; exit 1; }
+	awk '{ a[NR] = $1 } END { print "change_loaded_p99_ms", a[int(NR * 0.99 + 0.999)], "-" }' "$dir/loaded.us"
+	echo "loaded: $(wc -l < "$dir/loaded.us") changes, from $(head -n 1 "$dir/loaded.us") to $(tail -n 1 "$dir/loaded.us") us" >&2
 }
 
 # part NAME CHANGES: prints p50 and p99.
 part() {
-	latency "$dir/writer.conf" h1 probe "$2" 100 | sort -n > "/run/$1"
+	latency "$dir/writer.conf" h1 probe "$2" 100 | sort -n > "$dir/$1.us"
 	awk -v name="$1" '{ a[NR] = $1 } END { print name "_p50_ms", a[int(NR / 2 + 0.5)], "-"; print name "_p99_ms", a[int(NR * 0.99 + 0.999)], "-" }' \
-		"/run/$1"
-	echo "$1: $(wc -l < "/run/$1") changes, from $(head -n 1 "/run/$1") to $(tail -n 1 "/run/$1") us" >&2
+		"$dir/$1.us"
+	echo "$1: $(wc -l < "$dir/$1.us") changes, from $(head -n 1 "$dir/$1.us") to $(tail -n 1 "$dir/$1.us") us" >&2
 }
 
 in_guest() {
+	local onlooker end
 	guest_up
 	agent_conf "$1"
 	guest_hosts
@@ -105,12 +129,19 @@ in_guest() {
 	part change_idle "$2"
 	touch "$dir/load"
 	sleep 5
-	[[ ! -e $dir/loaded ]]
+	latency "$dir/writer.conf" h1 $FIRST $VPCS > "$dir/commits" &
+	onlooker=$!
 	part change_load "$2" | grep p99
-	[[ ! -e $dir/loaded ]] || { echo "the load ended before the measurement did" >&2; exit 1; }
+	touch "$dir/enough"
 	until [[ -e $dir/loaded ]]; do sleep 0.1; done
-	sleep 2
-	vpc_reconcile -c "$dir/auditor.conf" --netns h1 --host h1 > /run/reconcile || { cat /run/reconcile >&2; exit 1; }
+	# The onlooker sees the last of it, too.
+	end=$((SECONDS + 60))
+	until vpc_reconcile -c "$dir/auditor.conf" --netns h1 --host h1 > /run/reconcile; do
+		((SECONDS < end)) || { cat /run/reconcile >&2; exit 1; }
+		sleep 1
+	done
+	kill "$onlooker"
+	wait "$onlooker"
 }
 
 if [[ ${1:-} = guest ]]; then

@@ -8,11 +8,12 @@
  *
  * The VPCs FIRST to FIRST+N-1 have a table 1 and the nexthops 1 and 2; routes 100.64.x.y/32 there are ours. RATE is per
  * second, 0: as many as keep the outbox at BACKLOG rows. TOTAL: ends after so many, if SECONDS have not gone before.
- * Prints "MADE changes in MS ms, fell behind MS ms".
+ * SIGTERM ends it, too. Prints "MADE changes in MS ms, fell behind MS ms".
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,13 +204,21 @@ struct load {
 	uint64_t rate, seconds, backlog, total;
 };
 
+static volatile sig_atomic_t ended;
+
+static void on_term(int sig)
+{
+	ended = 1;
+}
+
 static int stream(struct cdb *cdb, const struct load *load, struct vpc_err *err)
 {
 	uint64_t rate = load->rate;
 	uint64_t start = now_monotonic_us(), now, behind = 0, made = 0, end = start + load->seconds * 1000000;
 	int r = 0;
 
-	while (!r && (now = now_monotonic_us()) < end && made < load->total) {
+	signal(SIGTERM, on_term);
+	while (!r && !ended && (now = now_monotonic_us()) < end && made < load->total) {
 		size_t n = 0;
 
 		if (rate) {

@@ -4,19 +4,27 @@
  * each at the kernel's announcement of commits. Runs where the kernel is, so that one clock tells both ends.
  *
  *   latency CONF NETNS VPC N PAUSE_MS
+ *   latency CONF NETNS FIRST N
  *
- * A route of table 1 of VPC, another one with each process, goes back and forth between its nexthops 1 and 2. Pauses are
- * random, from half of PAUSE_MS to one and a half, so that no poll's rhythm is hit or missed every time. Prints the
+ * A route of table 1 of VPC, another one with each process, goes back and forth between its nexthops 1 and 2. Pauses
+ * are random, from half of PAUSE_MS to one and a half, so that no poll's rhythm is hit or missed every time. Prints the
  * microseconds of each, one a line.
+ *
+ * The second form only looks on: until it is ended (SIGTERM) it prints "VNI EPOCH TIME" for each commit of the VPCs
+ * FIRST to FIRST+N-1, the time in microseconds since 1970 by the clock of CDB's server, which change_log goes by. How
+ * far apart the two clocks are is asked at the beginning and, for standard error, at the end.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "../../lib/cdb.h"
+#include "../../lib/cdb_stmt.h"
 #include "../../lib/intent.h"
 #include "../../lib/kernel.h"
 #include "../../lib/util.h"
@@ -54,6 +62,68 @@ static void wait_for(struct kernel *kernel, uint32_t vni, uint64_t epoch)
 	}
 }
 
+static volatile sig_atomic_t ended;
+
+static void on_term(int sig)
+{
+	ended = 1;
+}
+
+static int64_t wall_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
+
+/* What CDB's clock is ahead of ours: of some answers, the quickest one's. */
+static int64_t clock_ahead(struct cdb *cdb)
+{
+	int64_t best = INT64_MAX, ahead = 0;
+
+	for (int i = 0; i < 20; i++) {
+		int64_t before = wall_us(), took;
+		struct vpc_err err = { "" };
+		uint64_t theirs;
+
+		check(cdb_get(cdb, &err, "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS UNSIGNED)", ">U",
+			      &theirs),
+		      &err);
+		took = wall_us() - before;
+		if (took >= best)
+			continue;
+		best = took;
+		ahead = (int64_t)theirs - before - took / 2;
+	}
+	return ahead;
+}
+
+static void look_on(struct cdb *cdb, struct kernel *kernel, unsigned long first, unsigned long n)
+{
+	struct pollfd fd = { .fd = kernel_fd(kernel), .events = POLLIN };
+	int64_t ahead = clock_ahead(cdb);
+	struct kernel_event event;
+	struct vpc_err err = { "" };
+	int r;
+
+	signal(SIGTERM, on_term);
+	while (!ended) {
+		r = kernel_event_next(kernel, &event, &err);
+		if (r == -EAGAIN)
+			poll(&fd, 1, 100);
+		else if (r == -ENOBUFS)
+			fputs("latency: events were lost: what they told comes with the next ones\n", stderr);
+		else
+			check(r, &err);
+		if (!r && event.event == VPC_EVENT_COMMIT && event.vni >= first && event.vni < first + n)
+			printf("%u %llu %lld\n", event.vni, (unsigned long long)event.epoch,
+			       (long long)(wall_us() + ahead));
+	}
+	fprintf(stderr, "latency: CDB's clock was ahead by %lld us, and is by %lld\n", (long long)ahead,
+		(long long)clock_ahead(cdb));
+}
+
 int main(int argc, char **argv)
 {
 	struct vpc_prefix prefix = { .family = AF_INET, .plen = 32, .bytes = { 100, 127, getpid() >> 8, getpid() } };
@@ -64,17 +134,19 @@ int main(int argc, char **argv)
 	struct intent intent = { .author = "latency", .summary = "latency" };
 	unsigned long n, pause_ms;
 
-	if (argc != 6) {
-		fputs("usage: latency CONF NETNS VPC N PAUSE_MS\n", stderr);
+	if (argc != 5 && argc != 6) {
+		fputs("usage: latency CONF NETNS VPC N PAUSE_MS, or latency CONF NETNS FIRST N\n", stderr);
 		return 1;
 	}
 	n = strtoul(argv[4], NULL, 10);
-	pause_ms = strtoul(argv[5], NULL, 10);
+	pause_ms = argc == 6 ? strtoul(argv[5], NULL, 10) : 0;
 	check(vpc_config_load(argv[1], &config, &err), &err);
 	check(cdb_open(&config, &intent.cdb, &err), &err);
 	check(kernel_open(argv[2], &kernel, &err), &err);
 	check(kernel_events_join(kernel, &err), &err);
-	for (unsigned long i = 0; i < n; i++) {
+	if (argc == 5)
+		look_on(intent.cdb, kernel, strtoul(argv[3], NULL, 10), n);
+	for (unsigned long i = 0; argc == 6 && i < n; i++) {
 		const struct intent_via via = { .id = 1 + i % 2 };
 		uint64_t begun;
 
