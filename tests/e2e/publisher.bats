@@ -348,6 +348,7 @@ nobody_stands() { [[ -z $(zkcat ls /vpc/v1/election) ]]; }
 	chmod 600 "$BATS_TEST_TMPDIR/patient.conf"
 	publisher -c "$BATS_TEST_TMPDIR/patient.conf"
 	wait_for in_step 126
+	wait_for outbox_is 0
 	kill -STOP "$(< "$SVC/mariadb/pid")"
 	since=$SECONDS
 	wait_for nobody_stands
