@@ -13,7 +13,8 @@
 #              until the outbox is empty. Who wrote the changes is not part of it.
 #   sustained  writer and publisher at once, for SECONDS: as fast as they come, while no more than 10000 rows wait. What counts
 #              is what was published meanwhile: made, less what still waited when the writer ended. Writer, MariaDB, publisher
-#              and ZooKeeper share this machine's CPUs.
+#              and ZooKeeper share this machine's CPUs. When few rows wait at the end, the publisher has kept up, and writer and
+#              MariaDB are what is measured.
 #
 # Every epoch is published as a delta of its own, logs are compacted, and what HEAD no longer names is deleted after a second
 # in place of a minute, so that deleting is part of what is measured. At the end each HEAD, snapshot and delta in ZooKeeper is
