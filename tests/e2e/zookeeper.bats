@@ -70,7 +70,7 @@ denied_tree() {
 }
 
 @test "a host's credential writes its own status and nothing else, and nobody's writes nothing" {
-	local admin folder other own
+	local admin folder other own waiting
 	tree access
 	admin=$(credential publisher "publisher:$BATS_TEST_NAME")
 	CONF=$(conf publisher "$PLAIN" "$admin")
@@ -105,8 +105,10 @@ denied_tree() {
 	wait_for says "$folder/status" "\"vpcs\":[[900,$(head_field 900 epoch),"
 	wait_for says "$folder/alive" "\"pid\":$(pgrep -P "$AGENT")"
 	vpcctl --wait=20 route add 172.16.0.0/16 vpc v900 via blackhole &
+	waiting=$!
+	wait_for outbox_is 1
 	once
-	wait $!
+	wait "$waiting"
 	vpcctl port del p1 vpc v900
 	vpcctl host del h900
 	kill "$AGENT"
