@@ -163,8 +163,8 @@ scenarios_in_order() {
 		[[ ! -e tests/e2e/vm_$name.sh ]] || echo "$name"
 	done
 }
-scenarios_by_length="underlay datapath icmp ports reconcile forwarding module_reload upgrade namespace_end isolation"
-scenarios_by_length+=" publisher_kill agent_kill bad_input mariadb_down zookeeper_down refusals control migration"
+scenarios_by_length="underlay ports publisher_kill reconcile datapath cache module_reload isolation upgrade icmp forwarding"
+scenarios_by_length+=" control migration zookeeper_down namespace_end refusals mariadb_down bad_input agent_kill agent_user"
 
 # One of two machines that share the scenarios.
 machine() {
