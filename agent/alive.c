@@ -114,8 +114,8 @@ static void alive_report(int res, const char *path, const char *data, size_t len
 	else
 		al->owner = owner_of(al, &found);
 	if (al->owner == ALIVE_OTHER && was != ALIVE_OTHER)
-		log_err("%s: another host has the name %s: %s, boot %s, pid %u. It keeps its status, ours is not written; "
-			"give one of the two another [agent] name",
+		log_err("%s: another host has the name %s: %s, boot %s, pid %u. It keeps its status, ours is not "
+			"written; give one of the two another [agent] name",
 			path, al->agent->config.host, found.node, found.boot_id, found.pid);
 	else if (al->owner != ALIVE_OTHER && was == ALIVE_OTHER)
 		log_info("%s: the other host has gone, the name %s is ours", path, al->agent->config.host);

@@ -103,14 +103,14 @@ lab_ping a 10.0.4.129
 ip -n h1 link set t-p address 02:aa:bb:cc:dd:ee
 bound t-p
 lab_ping a 10.0.4.129
-lab_in a ping -n -c 1 -W 5 -M do -s 1272 10.0.4.129
+lab_in a ping -n -c 1 -W 5 -M "do" -s 1272 10.0.4.129
 ip -n h1 link set t-p mtu 1280
 bound t-p
-expect 1 'mtu = 1280' lab_in a ping -n -c 1 -W 2 -M do -s 1272 10.0.4.129
-lab_in a ping -n -c 1 -W 5 -M do -s 1252 10.0.4.129
+expect 1 'mtu = 1280' lab_in a ping -n -c 1 -W 2 -M "do" -s 1272 10.0.4.129
+lab_in a ping -n -c 1 -W 5 -M "do" -s 1252 10.0.4.129
 ip -n h1 link set t-p mtu 1400
 lab_in a ip route flush cache
-lab_in a ping -n -c 1 -W 5 -M do -s 1272 10.0.4.129
+lab_in a ping -n -c 1 -W 5 -M "do" -s 1272 10.0.4.129
 lab_ping c 10.0.4.200
 
 begin "a tap without a reader has no carrier: a port that is down"

@@ -475,8 +475,8 @@ static void test_two_hosts(void **state)
 	pub_change(&p, 80);
 	run_until(a, reached(&p));
 	run_idle(a);
-	assert_int_equal(fake_log_count("another host has the name h1: elsewhere, boot 11111111-2222-3333-4444-55555555555"
-					"5, pid 7"),
+	assert_int_equal(fake_log_count("another host has the name h1: elsewhere, "
+					"boot 11111111-2222-3333-4444-555555555555, pid 7"),
 			 1);
 	assert_false(fake_zk_session_owns(alive));
 	assert_string_equal(fake_zk_data(status), "the first one's");
