@@ -54,13 +54,14 @@ change() { tests/bench/change.sh > "$folder/change.txt" && fragment change < "$f
 fleet() { tests/bench/fleet.sh > "$folder/fleet.txt" && fragment fleet < "$folder/fleet.txt"; }
 upgrade() { scripts/uml.sh --mem 2000 --timeout 600 -- tests/bench/upgrade.sh; }
 
-# Lines "NAME OURS PEER" to NAME.json, with what the goal is. Numbers come multiplied by the third column.
+# Lines "NAME OURS PEER" to NAME.json, with what the goal is. Numbers come multiplied by the third column. What a guest says
+# besides, its standard error included, is passed over.
 fragment() {
 	jq -nR --rawfile goals tests/bench/goals.txt '
 		($goals | split("\n") | map(select(test("^[a-z]")) | [splits(" +")] |
 			{ (.[0]): { unit: .[1], by: (.[2] | tonumber), goal: (.[3] | tonumber), op: .[4], peer: (.[5:] | join(" ")) } })
 			| add) as $goals |
-		[inputs | split(" ") | . as [$name, $ours, $peer] | $goals[$name] as $g |
+		[inputs | select(test("^[a-z0-9_]+ [0-9.]+ (-|[0-9.]+)$")) | split(" ") | . as [$name, $ours, $peer] | $goals[$name] as $g |
 			($ours | tonumber / $g.by) as $o | (if $peer == "-" then null else $peer | tonumber / $g.by end) as $p |
 			{ name: $name, ours: $o, unit: $g.unit, peer: $p, peer_name: (if $p then $g.peer else null end),
 			  ratio: (if $p == null then null elif $g.unit == "ns" then $p / $o else $o / $p end), goal: $g.goal, op: $g.op }]
