@@ -259,6 +259,8 @@ int pub_delete_tree(struct publisher *p, const char *path, struct vpc_err *err);
 int pub_retry_new(struct pub_retry **ret_retry);
 void pub_retry_free(struct pub_retry *retry);
 bool pub_retry_due(const struct pub_retry *retry, const struct cdb_outbox *key);
+/* Whether it has failed, and was not done since. */
+bool pub_retry_has(const struct pub_retry *retry, const struct cdb_outbox *key);
 /* True when the text is a new one and should be reported. */
 bool pub_retry_failed(struct pub_retry *retry, const struct cdb_outbox *key, const char *text);
 void pub_retry_done(struct pub_retry *retry, const struct cdb_outbox *key);

@@ -72,6 +72,11 @@ bool pub_retry_due(const struct pub_retry *retry, const struct cdb_outbox *key)
 	return !entry || entry->due_us <= now_monotonic_us();
 }
 
+bool pub_retry_has(const struct pub_retry *retry, const struct cdb_outbox *key)
+{
+	return find(retry, key);
+}
+
 bool pub_retry_failed(struct pub_retry *retry, const struct cdb_outbox *key, const char *text)
 {
 	struct retry_entry *entry = find(retry, key);

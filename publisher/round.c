@@ -206,14 +206,16 @@ static int row_cmp(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Returns how many are left. */
-static size_t pass_over_waiting(const struct publisher *p, struct cdb_outbox *rows, size_t n)
+/* Returns how many are left; *stuck grows by those that have failed before, whether they are to be tried now or not. */
+static size_t pass_over_waiting(const struct publisher *p, struct cdb_outbox *rows, size_t n, size_t *stuck)
 {
 	size_t i, left = 0;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		*stuck += pub_retry_has(p->retry, &rows[i]);
 		if (pub_retry_due(p->retry, &rows[i]))
 			rows[left++] = rows[i];
+	}
 	return left;
 }
 
@@ -234,7 +236,7 @@ static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t
 		       struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
-	size_t n = 0, n_page, n_left, waiting = 0;
+	size_t n = 0, n_page, n_left, waiting = 0, stuck = 0;
 	uint64_t after = 0;
 	bool more;
 
@@ -248,7 +250,7 @@ static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t
 			return r;
 		more = n_page == PUB_ROWS_MAX;
 		after = n_page ? page[n_page - 1].id : after;
-		n_left = more ? pass_over_waiting(p, page, n_page) : n_page;
+		n_left = more ? pass_over_waiting(p, page, n_page, &stuck) : n_page;
 		waiting += n_page - n_left;
 		both = reallocarray(rows, n + n_left + 1, sizeof(*both));
 		if (!both)
@@ -258,7 +260,7 @@ static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t
 			memcpy(rows + n, page, n_left * sizeof(*rows));
 		n += n_left;
 	} while (more && n < PUB_ROWS_MAX && !p->stop);
-	say_waiting(p, waiting);
+	say_waiting(p, stuck);
 	round->left += waiting;
 	round->full = more;
 	round->unseen = more || waiting;
