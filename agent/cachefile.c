@@ -16,13 +16,13 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include "../lib/digest.h"
+#include "../lib/newfile.h"
 #include "../lib/util.h"
 
 #define FILE_MAGIC   "VPCCACHE"
 #define FILE_VERSION 1
 #define PORTS_NAME   "ports"
 #define IOV_MAX_BODY 4
-#define UNFINISHED   ".new"
 
 enum file_kind {
 	FILE_PORTS = 1,
@@ -67,7 +67,7 @@ bool cachefile_is_unfinished(const char *name)
 {
 	const char *end = strrchr(name, '.');
 
-	return end && !strcmp(end, UNFINISHED);
+	return end && !strcmp(end, NEWFILE_SUFFIX);
 }
 
 static void file_sum(const struct file_head *head, const struct iovec *body, size_t n, uint8_t *ret_sum)
@@ -100,38 +100,20 @@ static int write_whole(int fd, const void *data, size_t len)
 	return 0;
 }
 
-/* The new file's content, on the disk when this returns 0. */
-static int write_content(int fd, const struct file_head *head, const struct iovec *body, size_t n)
-{
-	int res = write_whole(fd, head, sizeof(*head));
+struct content {
+	const struct file_head *head;
+	const struct iovec *body;
+	size_t n;
+};
 
-	for (size_t i = 0; !res && i < n; i++)
-		res = write_whole(fd, body[i].iov_base, body[i].iov_len);
-	if (!res && fsync(fd) < 0)
-		res = -errno;
+static int write_content(int fd, void *arg)
+{
+	const struct content *content = arg;
+	int res = write_whole(fd, content->head, sizeof(*content->head));
+
+	for (size_t i = 0; !res && i < content->n; i++)
+		res = write_whole(fd, content->body[i].iov_base, content->body[i].iov_len);
 	return res;
-}
-
-static int write_replace(int dir_fd, const char *name, const struct file_head *head, const struct iovec *body, size_t n)
-{
-	char temporary[CACHEFILE_NAME_MAX + 8];
-	int fd, res;
-
-	snprintf(temporary, sizeof(temporary), "%s" UNFINISHED, name);
-	fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	res = write_content(fd, head, body, n);
-	if (close(fd) < 0 && !res)
-		res = -errno;
-	if (!res && renameat(dir_fd, temporary, dir_fd, name) < 0)
-		res = -errno;
-	if (res) {
-		/* It would keep the room that is wanting. */
-		unlinkat(dir_fd, temporary, 0);
-		return res;
-	}
-	return fsync(dir_fd) < 0 ? -errno : 0;
 }
 
 static int file_write(const char *dir, const char *name, enum file_kind kind, uint64_t instance,
@@ -141,6 +123,7 @@ static int file_write(const char *dir, const char *name, enum file_kind kind, ui
 		.magic = FILE_MAGIC, .version = FILE_VERSION, .kind = kind, .instance = instance
 	};
 	_cleanup_close_ int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct content content = { &head, body, n };
 	int res;
 
 	if (dir_fd < 0)
@@ -149,7 +132,7 @@ static int file_write(const char *dir, const char *name, enum file_kind kind, ui
 	for (size_t i = 0; i < n; i++)
 		head.body_len += body[i].iov_len;
 	file_sum(&head, body, n, head.sum);
-	res = write_replace(dir_fd, name, &head, body, n);
+	res = newfile_write(dir_fd, name, 0600, write_content, &content);
 	return res ? vpc_err_set(err, res, "%s/%s: %s", dir, name, strerror(-res)) : 0;
 }
 

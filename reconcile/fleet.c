@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "../lib/newfile.h"
 #include "../lib/util.h"
 #include "options.h"
 #include "report.h"
@@ -287,26 +288,25 @@ static int load(const struct fleet_options *o, uint64_t silent_ms, struct cdb_fl
 	return ret;
 }
 
-/* The page takes the old one's place when it is whole. */
+struct page {
+	const struct cdb_fleet *fleet;
+	uint64_t silent_ms;
+};
+
+static int print_page(FILE *to, void *arg)
+{
+	const struct page *page = arg;
+
+	return fleet_print_html(page->fleet, page->silent_ms, to);
+}
+
 static int write_html(const struct cdb_fleet *fleet, uint64_t silent_ms, const char *path, struct vpc_err *err)
 {
-	_cleanup_fclose_ FILE *to = NULL;
-	char temporary[4096];
-	int ret;
+	struct page page = { fleet, silent_ms };
+	mode_t mask = umask(0);
 
-	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
-		return vpc_err_set(err, -ENAMETOOLONG, "%.200s: the name is too long", path);
-	to = fopen(temporary, "we");
-	if (!to)
-		return vpc_err_set(err, -errno, "%.200s: %s", temporary, strerror(errno));
-	ret = fleet_print_html(fleet, silent_ms, to);
-	if (!ret && (fflush(to) || rename(temporary, path)))
-		ret = -errno;
-	if (ret) {
-		unlink(temporary);
-		return vpc_err_set(err, ret, "%.200s: %s", path, strerror(-ret));
-	}
-	return 0;
+	umask(mask);
+	return newfile_print(path, 0666 & ~mask, print_page, &page, err);
 }
 
 int fleet_main(int argc, char **argv)

@@ -4,13 +4,9 @@
  */
 #include "metrics.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "../lib/util.h"
+#include "../lib/newfile.h"
 
 #define PREFIX "vpc_reconcile_"
 
@@ -93,33 +89,24 @@ void reconcile_metrics_print(FILE *to, const struct report *report, const struct
 	gauge(to, "last_round_timestamp_seconds", "When the last round began.", report->time_ms / 1e3);
 }
 
-static int write_to(FILE *to, const struct report *report, const struct totals *totals)
+struct round_said {
+	const struct report *report;
+	const struct totals *totals;
+};
+
+static int print_said(FILE *to, void *arg)
 {
-	reconcile_metrics_print(to, report, totals);
-	/* Whatever our umask: it is made for another program. */
-	if (fflush(to) || ferror(to) || fchmod(fileno(to), 0644) < 0)
-		return -errno;
+	const struct round_said *said = arg;
+
+	reconcile_metrics_print(to, said->report, said->totals);
 	return 0;
 }
 
 int reconcile_metrics_write(const char *path, const struct report *report, const struct totals *totals,
 			    struct vpc_err *err)
 {
-	_cleanup_fclose_ FILE *to = NULL;
-	char temporary[4096];
-	int ret;
+	struct round_said said = { report, totals };
 
-	/* The collector takes files that end in .prom. */
-	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
-		return vpc_err_set(err, -ENAMETOOLONG, "%.200s: the name is too long", path);
-	to = fopen(temporary, "we");
-	if (!to)
-		return vpc_err_set(err, -errno, "%.200s: %s", temporary, strerror(errno));
-	ret = write_to(to, report, totals);
-	if (!ret && rename(temporary, path) < 0)
-		ret = -errno;
-	if (!ret)
-		return 0;
-	unlink(temporary);
-	return vpc_err_set(err, ret, "%.200s: %s", path, strerror(-ret));
+	/* The collector takes files that end in .prom, which the unfinished one does not. */
+	return newfile_print(path, 0644, print_said, &said, err);
 }
