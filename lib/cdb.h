@@ -75,6 +75,8 @@ int cdb_nexthops_load(struct cdb *cdb, uint32_t vni, struct vpc_state *ret_state
 /* Turns a state back to what it was at @epoch (<= state->epoch) through change_op. -ERANGE when the history does not
  * reach back. */
 int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err);
+/* On to @epoch (>= state->epoch), the same way. -ERANGE when the history has not all of it. */
+int cdb_state_advance(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err);
 /* The VPC's digest at an epoch, as recorded. -ENOENT: the history has no such epoch. */
 int cdb_epoch_digest(struct cdb *cdb, uint32_t vni, uint64_t epoch, struct vpc_digest *ret_digest, struct vpc_err *err);
 /*

@@ -321,14 +321,18 @@ int cdb_delta_load(struct cdb *cdb, uint32_t vni, uint64_t epoch, size_t max_ops
 	return 0;
 }
 
-/* Values before the ops of later epochs, in the order read: the first of an element is the one that counts. */
+/*
+ * The elements of a row of epochs as they are at its other end: before the ops of later ones, or after those of earlier
+ * ones. Of several ops of one element the one next to that end counts: the first one read, or the last.
+ */
 struct past {
 	struct past_elem {
-		struct cdb_element element; /* the key, and the value where there was one */
+		struct cdb_element element; /* the key, and the value where there is one */
 		bool there;
 		size_t order;
 	} * elems;
 	size_t n, cap;
+	bool forward;
 };
 
 static void past_clear(struct past *past)
@@ -338,6 +342,9 @@ static void past_clear(struct past *past)
 
 static int past_add(struct past *past, const struct op *op)
 {
+	bool there = past->forward ? op->has_now : op->has_was;
+	size_t order = past->forward ? SIZE_MAX - past->n : past->n;
+
 	if (past->n == past->cap) {
 		size_t cap = past->cap ? 2 * past->cap : 64;
 		struct past_elem *elems = realloc(past->elems, cap * sizeof(*elems));
@@ -347,8 +354,9 @@ static int past_add(struct past *past, const struct op *op)
 		past->elems = elems;
 		past->cap = cap;
 	}
-	past->elems[past->n] = (struct past_elem){ op->has_was ? op->was : op->now, op->has_was, past->n };
-	past->n++;
+	past->elems[past->n++] = (struct past_elem){
+		op->has_now && (past->forward || !op->has_was) ? op->now : op->was, there, order
+	};
 	return 0;
 }
 
@@ -360,8 +368,8 @@ static int past_cmp(const void *a, const void *b)
 	return c ?: x->order < y->order ? -1 : x->order > y->order;
 }
 
-static int past_load(struct cdb *cdb, const struct vpc_state *state, uint64_t epoch, struct past *past,
-		     struct vpc_err *err)
+/* The ops of the epochs after @from, up to @to. */
+static int past_load(struct cdb *cdb, uint32_t vni, uint64_t from, uint64_t to, struct past *past, struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
 	struct op_row row;
@@ -372,11 +380,11 @@ static int past_load(struct cdb *cdb, const struct vpc_state *state, uint64_t ep
 	r = cdb_stream(cdb, &rows, err,
 		       "SELECT epoch, seq, was, is_now FROM change_op WHERE vni = ? AND epoch > ? AND epoch <= ? "
 		       "ORDER BY epoch, seq",
-		       "uUU>Uubb", state->vni, epoch, state->epoch, &row.epoch, &row.seq, &row.was, &row.is_now);
+		       "uUU>Uubb", vni, from, to, &row.epoch, &row.seq, &row.was, &row.is_now);
 	if (r)
 		return r;
 	while (!(r = cdb_rows_next(rows, &more, err)) && more) {
-		r = op_parse(state->vni, &row, &op, err);
+		r = op_parse(vni, &row, &op, err);
 		if (r)
 			return r;
 		if (past_add(past, &op))
@@ -398,11 +406,13 @@ static bool is_there(const struct vpc_state *state, const struct cdb_element *el
 	return false;
 }
 
-/* What leads back. An element that came and went since is in the history, but nowhere else. */
-static int past_to_delta(const struct past *past, const struct vpc_state *state, struct vpc_delta *delta)
+/* What leads there. An element that came and went meanwhile is in the history, but nowhere else. */
+static int past_to_delta(struct past *past, const struct vpc_state *state, struct vpc_delta *delta)
 {
 	int r = 0;
 
+	if (past->n)
+		qsort(past->elems, past->n, sizeof(*past->elems), past_cmp);
 	for (size_t i = 0; i < past->n && !r; i++) {
 		const struct past_elem *elem = &past->elems[i];
 
@@ -414,18 +424,21 @@ static int past_to_delta(const struct past *past, const struct vpc_state *state,
 	return r;
 }
 
-/* The digest recorded at @epoch, and whether the history has every epoch after it. */
+/* The digest recorded at @epoch, and whether the history has every epoch between it and the state's. */
 static int past_digest(struct cdb *cdb, const struct vpc_state *state, uint64_t epoch, struct vpc_digest *ret_digest,
 		       struct vpc_err *err)
 {
 	uint64_t n, h0 = 0, h1 = 0;
+	bool forward = epoch > state->epoch;
+	uint64_t from = forward ? state->epoch : epoch, to = forward ? epoch : state->epoch;
 	int r;
 
 	r = cdb_get(cdb, err, "SELECT COUNT(*) FROM change_log WHERE vni = ? AND epoch > ? AND epoch <= ?", "uUU>U",
-		    state->vni, epoch, state->epoch, &n);
-	if (!r && n != state->epoch - epoch)
-		r = vpc_err_set(err, -ERANGE, "VPC %u: the history does not reach from epoch %llu back to %llu",
-				state->vni, (unsigned long long)state->epoch, (unsigned long long)epoch);
+		    state->vni, from, to, &n);
+	if (!r && n != to - from)
+		r = vpc_err_set(err, -ERANGE, "VPC %u: the history does not reach from epoch %llu %s to %llu",
+				state->vni, (unsigned long long)state->epoch, forward ? "on" : "back",
+				(unsigned long long)epoch);
 	if (!r && epoch)
 		r = cdb_get(cdb, err, "SELECT digest0, digest1 FROM change_log WHERE vni = ? AND epoch = ?", "uU>UU",
 			    state->vni, epoch, &h0, &h1);
@@ -437,28 +450,41 @@ static int past_digest(struct cdb *cdb, const struct vpc_state *state, uint64_t 
 	return r;
 }
 
-int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
+/* To another epoch, by what the history has between them. */
+static int state_move(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
 {
 	_cleanup_(vpc_delta_clear) struct vpc_delta delta;
-	_cleanup_(past_clear) struct past past = {};
+	_cleanup_(past_clear) struct past past = { .forward = epoch > state->epoch };
 	int r;
 
 	vpc_delta_init(&delta, state->vni);
 	if (epoch == state->epoch)
 		return 0;
-	if (epoch > state->epoch)
-		return vpc_err_set(err, -ERANGE, "VPC %u is at epoch %llu, before %llu", state->vni,
-				   (unsigned long long)state->epoch, (unsigned long long)epoch);
 	r = past_digest(cdb, state, epoch, &delta.digest, err);
 	if (!r)
-		r = past_load(cdb, state, epoch, &past, err);
+		r = past_load(cdb, state->vni, past.forward ? state->epoch : epoch, past.forward ? epoch : state->epoch,
+			      &past, err);
 	if (r)
 		return r;
-	if (past.n)
-		qsort(past.elems, past.n, sizeof(*past.elems), past_cmp);
 	if (past_to_delta(&past, state, &delta))
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	delta.base = state->epoch;
 	delta.epoch = epoch;
 	return vpc_state_apply(state, &delta, err);
+}
+
+int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
+{
+	if (epoch > state->epoch)
+		return vpc_err_set(err, -ERANGE, "VPC %u is at epoch %llu, before %llu", state->vni,
+				   (unsigned long long)state->epoch, (unsigned long long)epoch);
+	return state_move(cdb, state, epoch, err);
+}
+
+int cdb_state_advance(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
+{
+	if (epoch < state->epoch)
+		return vpc_err_set(err, -ERANGE, "VPC %u is at epoch %llu, past %llu", state->vni,
+				   (unsigned long long)state->epoch, (unsigned long long)epoch);
+	return state_move(cdb, state, epoch, err);
 }

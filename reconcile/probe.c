@@ -15,7 +15,7 @@
 #include "../lib/util.h"
 
 #define PROTO_UDP 17
-#define TRIES 3
+#define TRIES 20 /* until a VPC stands still for one way */
 
 /* -- what should be ------------------------------------------------------------------------------------------------ */
 
@@ -189,10 +189,51 @@ static struct vpc_addr destination(const struct vpc_state *want, const struct vp
 	return addr;
 }
 
-static int probe_one(const struct audit *audit, struct report *report, struct report_vpc *vpc,
-		     const struct vpc_state *want, const struct vpc_port *port, bool inside, struct vpc_err *err)
+/* Where the ways are asked for: @want is CDB's at @epoch, or at an earlier one. */
+struct prober {
+	const struct audit *audit;
+	struct report *report;
+	struct report_vpc *vpc;
+	const struct vpc_port *port;
+	struct vpc_state want;
+	uint64_t epoch; /* of the kernel, when it was last asked */
+};
+
+/* What the kernel does at one epoch, which is @p->epoch then. -EAGAIN: it never stood still for so long. */
+static int ask(struct prober *p, const struct kernel_lookup *lookup, struct kernel_explain *ret_explain,
+	       struct vpc_err *err)
 {
-	struct vpc_addr dst = destination(want, port, inside);
+	struct kernel_vpc after;
+	uint64_t before;
+	int ret;
+
+	for (int i = 0; i < TRIES; i++) {
+		before = p->epoch;
+		ret = kernel_explain(p->audit->kernel, lookup, ret_explain, err);
+		if (!ret)
+			ret = kernel_vpc_get(p->audit->kernel, p->vpc->vni, &after, err);
+		if (ret)
+			return ret;
+		p->epoch = after.epoch;
+		if (after.epoch == before)
+			return 0;
+	}
+	return vpc_err_set(err, -EAGAIN, "VPC %u changes too fast to probe its ways", p->vpc->vni);
+}
+
+/* The history leads from one way's epoch to the next one's: nobody has to stand still for all of them. */
+static int follow(struct prober *p, struct vpc_err *err)
+{
+	if (p->epoch < p->want.epoch)
+		return vpc_err_set(err, -EAGAIN, "VPC %u went back to epoch %" PRIu64 " while its ways were probed",
+				   p->vpc->vni, p->epoch);
+	return cdb_state_advance(p->audit->cdb, &p->want, p->epoch, err);
+}
+
+static int probe_one(struct prober *p, bool inside, struct vpc_err *err)
+{
+	const struct vpc_port *port = p->port;
+	struct vpc_addr dst = destination(&p->want, port, inside);
 	struct kernel_lookup lookup = { .dst = dst, .has_src_mac = true, .proto = PROTO_UDP, .has_ports = true };
 	char object[96], text[VPC_ADDR_STRLEN];
 	struct kernel_explain explain;
@@ -211,85 +252,72 @@ static int probe_one(const struct audit *audit, struct report *report, struct re
 			lookup.src.family = dst.family;
 			memcpy(lookup.src.bytes, port->addrs[i].bytes, sizeof(lookup.src.bytes));
 		}
-	ret = kernel_explain(audit->kernel, &lookup, &explain, err);
+	ret = ask(p, &lookup, &explain, err);
+	if (!ret)
+		ret = follow(p, err);
 	if (ret)
 		return ret;
-	vpc->n_probes++;
-	if (probe_is_right(want, port->table, &dst, &explain, &fault))
+	p->vpc->n_probes++;
+	if (probe_is_right(&p->want, port->table, &dst, &explain, &fault))
 		return 0;
 	snprintf(object, sizeof(object), "way from %s to %s", port->dev, vpc_addr_format(&dst, text));
-	ret = report_add(report, vpc, FINDING_DIFFERENT, WHAT_ELEMENT, object, fault.want, fault.have, &finding);
+	ret = report_add(p->report, p->vpc, FINDING_DIFFERENT, WHAT_ELEMENT, object, fault.want, fault.have, &finding);
 	if (!ret && finding)
 		finding->element = (struct cdb_element){ .kind = CDB_ELEMENT_ROUTE, .route = fault.route };
 	return ret;
 }
 
-/* Findings of a round in which the VPC changed under the probes are taken back. */
+/* No way was asked for: the report names what was compared before. */
 static void take_back(struct report_vpc *vpc, const struct report_vpc *before)
 {
-	while (vpc->n_findings > before->n_findings)
-		finding_clear(&vpc->findings[--vpc->n_findings]);
-	vpc->counts[FINDING_DIFFERENT] = before->counts[FINDING_DIFFERENT];
-	vpc->result = before->result;
 	vpc->cdb_epoch = before->cdb_epoch;
 	vpc->kernel_epoch = before->kernel_epoch;
 	vpc->kernel_digest = before->kernel_digest;
 	vpc->newer = before->newer;
 	vpc->lag_ms = before->lag_ms;
 	vpc->no_slot = before->no_slot;
-	vpc->n_probes = 0;
 }
 
-static int probe_round(const struct audit *audit, struct report *report, struct report_vpc *vpc,
-		       const struct vpc_port *port, const struct kernel_vpc *now, struct vpc_err *err)
+static int probe_all(struct prober *p, struct vpc_err *err)
 {
-	struct kernel_vpc after;
-	struct vpc_state want;
-	int ret;
+	struct kernel_vpc now;
+	int ret = kernel_vpc_get(p->audit->kernel, p->vpc->vni, &now, err);
 
-	vpc_state_init(&want, vpc->vni);
-	ret = audit_load_want(audit, report, vpc, now->epoch, &want, err);
+	if (!ret)
+		ret = audit_load_want(p->audit, p->report, p->vpc, now.epoch, &p->want, err);
+	if (ret)
+		return ret;
 	/* The epoch that the report names is this one from here on. */
-	if (!ret)
-		vpc->kernel_digest = now->digest;
-	for (unsigned int i = 0; i < audit->probes && !ret; i++)
-		ret = probe_one(audit, report, vpc, &want, port, i % 2, err);
-	vpc_state_clear(&want);
-	if (!ret)
-		ret = kernel_vpc_get(audit->kernel, vpc->vni, &after, err);
-	if (!ret && after.epoch != now->epoch)
-		return vpc_err_set(err, -EAGAIN, "VPC %u changes too fast to probe its ways", vpc->vni);
+	p->vpc->kernel_digest = now.digest;
+	p->epoch = now.epoch;
+	for (unsigned int i = 0; i < p->audit->probes && !ret; i++)
+		ret = probe_one(p, i % 2, err);
 	return ret;
 }
 
 int audit_probe(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
 {
 	const struct report_vpc before = *vpc; /* its numbers */
-	const struct vpc_port *port = NULL;
+	struct prober p = { .audit = audit, .report = report, .vpc = vpc };
 	size_t n_ports = 0;
 	struct kernel_port *ports = NULL;
-	struct kernel_vpc now;
-	bool no_slot;
 	int ret;
 
 	ret = kernel_port_list(audit->kernel, &ports, &n_ports, err);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < n_ports && !port; i++)
+	for (size_t i = 0; i < n_ports && !p.port; i++)
 		if (ports[i].conf.vni == vpc->vni && ports[i].conf.n_addrs)
-			port = &ports[i].conf;
+			p.port = &ports[i].conf;
+	vpc_state_init(&p.want, vpc->vni);
 	/* Without a port here nobody asks for a way. */
-	for (int i = 0; port && i < TRIES; i++) {
-		ret = kernel_vpc_get(audit->kernel, vpc->vni, &now, err);
-		if (!ret)
-			ret = probe_round(audit, report, vpc, port, &now, err);
-		if (ret != -EAGAIN)
-			break;
-		no_slot = vpc->no_slot;
+	if (p.port)
+		ret = probe_all(&p, err);
+	if (ret == -EAGAIN && !vpc->n_probes)
 		take_back(vpc, &before);
-		if (no_slot)
-			break;
-	}
+	else if (ret == -EAGAIN)
+		ret = 0; /* fewer, and each of them at its own epoch */
+	vpc_state_clear(&p.want);
 	kernel_ports_free(ports, n_ports);
 	return ret;
 }

@@ -321,6 +321,42 @@ static void ways_that_cannot_be_asked_for(void **state)
 	arrive();
 }
 
+static unsigned int asked;
+
+static void go_on_now_and_then(void)
+{
+	if (++asked % 3 == 0)
+		go_on();
+}
+
+/* One way at one epoch, the next at another: all are asked for, and the one that is wrong is found among them. */
+static void ways_in_a_vpc_that_goes_on(void **state)
+{
+	struct vpc_route *route;
+	uint64_t epoch;
+
+	make_world();
+	arrive();
+	asked = 0;
+	fake_kernel_on_explain(go_on_now_and_then);
+	epoch = fake_kernel_vpc(VNI)->epoch;
+	look((struct how){ .probes = 60, .max_lag_s = DAY_S });
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	assert_true(report.vpcs[0].n_probes > 30);
+	assert_int_equal(report.vpcs[0].unprobed[0], 0);
+	assert_true(fake_kernel_vpc(VNI)->epoch > epoch + 15);
+	/* Each of the routes that go on, in the kernel alone: go_on() puts CDB's there again, all but the first. */
+	fake_kernel_on_explain(NULL);
+	route = (struct vpc_route *)vpc_state_find_route(fake_kernel_vpc(VNI), 1,
+							  &(struct vpc_prefix){ AF_INET, 24, { 172, 28, 0 } });
+	assert_non_null(route);
+	route->nexthop = route->nexthop == 7 ? 8 : 7;
+	look((struct how){ .probes = 400, .max_lag_s = DAY_S });
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	assert_non_null(strstr(report.vpcs[0].findings[0].object, "to 172.28.0."));
+	arrive();
+}
+
 /* The publisher's fault, and no agent's. */
 static void zookeeper_has_another_vtep(void **state)
 {
@@ -344,6 +380,7 @@ int main(void)
 		cmocka_unit_test(what_waits_excuses_its_own_object),
 		cmocka_unit_test(a_busy_vpc_excuses_no_port),
 		cmocka_unit_test(ways_that_cannot_be_asked_for),
+		cmocka_unit_test(ways_in_a_vpc_that_goes_on),
 		cmocka_unit_test(zookeeper_has_another_vtep),
 	};
 

@@ -124,6 +124,9 @@ static void assert_deltas_lead(struct vpc_state *epochs, uint64_t first, uint64_
 		assert_int_equal(delta.base, e - 1);
 		ok(vpc_state_apply(&state, &delta, &err));
 		rig_assert_same(&state, &epochs[e]);
+		ok(cdb_state_advance(rig_cdb, &state, last, &err));
+		rig_assert_same(&state, &epochs[last]);
+		refused(cdb_state_advance(rig_cdb, &state, last + 1, &err), -ERANGE, "does not reach");
 	}
 }
 
@@ -276,6 +279,7 @@ static void test_past_refused(void **state)
 	rig_need_server();
 	rig_load(VNI, &now);
 	refused(cdb_state_rewind(rig_cdb, &now, now.epoch + 1, &err), -ERANGE, "before");
+	refused(cdb_state_advance(rig_cdb, &now, now.epoch - 1, &err), -ERANGE, "past");
 	refused(cdb_delta_load(rig_cdb, VNI, now.epoch + 1, SIZE_MAX, &delta, &err), -ENOENT, "no epoch");
 	refused(cdb_delta_load(rig_cdb, VNI, 2, 3, &delta, &err), -E2BIG, "operations");
 	refused(cdb_state_load(rig_cdb, 4711, &now, &err), -ENOENT, "4711");
