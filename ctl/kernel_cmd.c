@@ -202,7 +202,7 @@ static int cmd_verify(struct ctl *ctl, int argc, char **argv)
 		r = kernel_verify(k, vni, &vpc, &found, &ctl->err);
 	if (r)
 		return r;
-	same = vpc_digest_equal(&vpc.digest, &found);
+	same = vpc_digest_equal(&vpc.digest, &found) && !vpc.faults;
 	vpc_digest_format(&vpc.digest, kept);
 	vpc_digest_format(&found, found_text);
 	if (ctl->json) {
@@ -211,6 +211,7 @@ static int cmd_verify(struct ctl *ctl, int argc, char **argv)
 		ctl_add_u64(object, "epoch", vpc.epoch);
 		ctl_add_string(object, "digest", kept);
 		ctl_add_string(object, "digest_found", found_text);
+		ctl_add_u64(object, "faults", vpc.faults);
 		json_object_object_add(object, "ok", json_object_new_boolean(same));
 		ctl_print(ctl, object);
 	} else if (same) {

@@ -394,7 +394,7 @@ static int dump_try(struct kernel *k, struct dump *dump, struct vpc_err *err)
 		return vpc_err_set(err, -EINTR, "VPC %u: dump: a commit came in between", state->vni);
 	if (state->n_nexthops != after.n_nexthops || state->n_members != after.n_members ||
 	    state->n_routes != after.n_routes)
-		return vpc_err_set(err, -EIO,
+		return vpc_err_set(err, -EUCLEAN,
 				   "VPC %u: the dump has %zu nexthops, %zu members and %zu routes, the kernel holds "
 				   "%u, %u and %llu",
 				   state->vni, state->n_nexthops, state->n_members, state->n_routes, after.n_nexthops,

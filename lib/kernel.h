@@ -30,6 +30,7 @@ struct kernel_vpc {
 	uint64_t quota, memory, n_routes;
 	uint32_t n_nexthops, n_members, n_tables, n_ports;
 	uint32_t flags; /* VPC_F_* */
+	uint32_t faults; /* VPC_FAULT_*, of kernel_verify() alone */
 };
 
 /* conf.addrs is owned; kernel_ports_free() frees it. conf.id is 0. */
@@ -119,9 +120,10 @@ int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64
 /*
  * One snapshot of a VPC: nexthops, members, routes, sorted; epoch and digest are the kernel's own. Nexthops with
  * members and routes are two dumps; when a commit falls between them it is read again (a few times, then -EAGAIN).
- * -ENOENT: no such VPC.
+ * -ENOENT: no such VPC. -EUCLEAN: it has fewer or more than the kernel says that it holds.
  */
 int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
+/* *ret_found is another one than ret_vpc->digest whenever there are faults, too: it is more by ret_vpc->faults. */
 int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_digest *ret_found,
 		  struct vpc_err *err);
 int kernel_stats(struct kernel *k, struct kernel_stats **ret_stats, size_t *ret_n, struct vpc_err *err);

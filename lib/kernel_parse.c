@@ -258,6 +258,9 @@ int kernel_parse_verify(const struct nlmsghdr *nlh, struct kernel_vpc *ret_vpc, 
 		r = vpc_get(attrs, &out, err);
 	if (!r)
 		r = GET(&attrs[VPC_A_DIGEST_FOUND], "recomputed digest", &found);
+	/* Older modules have none. */
+	if (!r)
+		r = GET_MAYBE(&attrs[VPC_A_FAULTS], "faults", &out.faults);
 	if (r)
 		return r;
 	*ret_vpc = out;

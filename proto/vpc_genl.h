@@ -46,7 +46,7 @@ enum vpc_cmd {
 	VPC_CMD_ROUTE_GET,	/* dump: VNI, TABLE?, NEXTHOP_ID?, PREFIX? -> EPOCH, ROUTES4, ROUTES6 */
 	VPC_CMD_NEXTHOP_GET,	/* dump: VNI -> EPOCH, NEXTHOPS, MEMBERS */
 	VPC_CMD_LOOKUP,		/* LOOKUP -> STEP*, VERDICT, DROP_REASON?; sends nothing */
-	VPC_CMD_VERIFY,		/* VNI -> EPOCH, DIGEST (kept), DIGEST_FOUND (recomputed from live tables), counts */
+	VPC_CMD_VERIFY,		/* VNI -> EPOCH, DIGEST (kept), DIGEST_FOUND (recomputed), FAULTS, counts */
 	VPC_CMD_STATS_GET,	/* dump: per namespace, VPC and port -> STATS */
 	VPC_CMD_EVENT,		/* multicast only: EVENT, and what it speaks of */
 	__VPC_CMD_AFTER_LAST,
@@ -87,6 +87,7 @@ enum vpc_attr {
 	VPC_A_FLAGS,		/* u32, VPC_F_*; this host's own, like the quota: not versioned, not in the digest */
 	VPC_A_MEMBERS,		/* array of struct vpc_nl_member */
 	VPC_A_N_MEMBERS,	/* u32: of all groups */
+	VPC_A_FAULTS,		/* u32, VPC_FAULT_*: what VERIFY found beside the tables */
 	__VPC_A_AFTER_LAST,
 	VPC_A_MAX = __VPC_A_AFTER_LAST - 1
 };
@@ -97,6 +98,13 @@ enum vpc_attr {
  */
 #define VPC_F_STRICT		(1U << 0)
 #define __VPC_F_ALL		(VPC_F_STRICT)
+
+/* Derived from tables and ports, read by forwarding, and not what it is to be: DIGEST_FOUND is another one, too. */
+#define VPC_FAULT_INDEX		(1U << 0)	/* a large table's index is not its tree's */
+#define VPC_FAULT_GROUP		(1U << 1)	/* a group's buckets are not those of its members */
+#define VPC_FAULT_RECENT	(1U << 2)	/* a CPU remembers another nexthop than the tables say */
+#define VPC_FAULT_PORT		(1U << 3)	/* the map of addresses is not what the ports say */
+#define __VPC_FAULT_ALL		(VPC_FAULT_INDEX | VPC_FAULT_GROUP | VPC_FAULT_RECENT | VPC_FAULT_PORT)
 
 struct vpc_digest {
 	__u64 h[2];		/* sums modulo 2^64, see vpc_canon.h; as text: %016x%016x, h[0] first */

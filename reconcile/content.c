@@ -267,13 +267,39 @@ int audit_load_want(const struct audit *audit, const struct report *report, stru
 	return ret ? ret : end ? vpc_err_set(err, end, "%s", end_err.text) : 0;
 }
 
+/* What forwarding reads beside the tables, and the kernel says of it that it does not fit them. */
+static int add_faults(struct report *report, struct report_vpc *vpc, uint32_t faults)
+{
+	static const char *const names[] = {
+		"index of a large table", "buckets of a group", "remembered destinations", "map of addresses to ports",
+	};
+	char object[64];
+	int ret = 0;
+
+	for (size_t i = 0; i < 32 && !ret; i++) {
+		if (!(faults & 1U << i))
+			continue;
+		if (i < ARRAY_SIZE(names))
+			snprintf(object, sizeof(object), "%s, which forwarding reads", names[i]);
+		else
+			snprintf(object, sizeof(object), "fault %zu of what forwarding reads", i);
+		ret = report_add(report, vpc, FINDING_DIGEST, WHAT_CONTENT, object, NULL,
+				 "something else than it should", NULL);
+	}
+	return ret;
+}
+
 static int verify(const struct audit *audit, struct report *report, struct report_vpc *vpc, struct vpc_err *err)
 {
 	struct kernel_vpc stated;
 	struct vpc_digest found;
 	int ret = kernel_verify(audit->kernel, vpc->vni, &stated, &found, err);
 
-	return ret ? ret : compare_digest(report, vpc, "digest of what forwarding reads", &found, &stated.digest);
+	if (ret)
+		return ret;
+	found.h[0] -= stated.faults;
+	ret = compare_digest(report, vpc, "digest of what forwarding reads", &found, &stated.digest);
+	return ret ? ret : add_faults(report, vpc, stated.faults);
 }
 
 /* History never changes, so it does not matter that the kernel was asked a while ago. */
@@ -375,6 +401,9 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 		compare_by_digest(vpc, kernel, found);
 	if (!ret && !vpc->by_digest)
 		ret = compare_entries(audit, report, vpc, &err);
+	/* A dump that was cut short, or tables that are: only the kernel itself can tell. */
+	if (ret == -EUCLEAN && verify(audit, report, vpc, &(struct vpc_err){ "" }) == -ENOMEM)
+		ret = -ENOMEM;
 	if (ret == -EAGAIN && vpc->no_slot && is_proven(kernel, found))
 		ret = add_unread(report, vpc, kernel, found);
 	if (!ret && audit->verify)

@@ -156,6 +156,9 @@ const char *failure_advice(int code)
 		return "; see \"Epochs never go back\" in doc/operations.md";
 	case EBADMSG:
 		return "; vpcctl db check names what is wrong";
+	case EUCLEAN:
+		return "; vpcctl kernel verify says whether its tables fit their digest; keep the report, reload the "
+		       "module";
 	case EPROTO:
 		return "; is CDB's schema this program's (vpcctl db init), is it damaged (vpcctl db check)?";
 	}

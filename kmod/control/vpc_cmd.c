@@ -4,6 +4,7 @@
  */
 #include "genl.h"
 #include "event.h"
+#include "../datapath/datapath.h"
 #include "../tables/txn.h"
 
 #include <net/sock.h>
@@ -165,19 +166,26 @@ int vpc_dump_vpcs(struct sk_buff *skb, struct netlink_callback *cb)
 
 /* -- VERIFY -------------------------------------------------------------------------------------------------------- */
 
-static int vpc_reply_verify(const struct vpc_version *version, struct genl_info *info)
+/* @faults: what was found already. */
+static int vpc_reply_verify(const struct vpc_version *version, u32 faults, struct genl_info *info)
 {
+	u32 more;
 	struct vpc_digest found;
 	struct sk_buff *skb;
 	void *hdr;
 	u64 routes;
 
-	vpc_version_verify(version, &found, &routes);
+	vpc_version_verify(version, &found, &routes, &more);
+	faults |= more;
+	if (!vpc_recent_sound(version))
+		faults |= VPC_FAULT_RECENT;
+	/* What forwarding reads is then not what the digest says, whoever looks at that alone. */
+	found.h[0] += faults;
 	skb = vpc_reply_new(info, NLMSG_DEFAULT_SIZE, &hdr);
 	if (!skb)
 		return -ENOMEM;
 	if (vpc_put_version(skb, version) || nla_put(skb, VPC_A_DIGEST_FOUND, sizeof(found), &found) ||
-	    vpc_put_counts(skb, version, routes)) {
+	    nla_put_u32(skb, VPC_A_FAULTS, faults) || vpc_put_counts(skb, version, routes)) {
 		nlmsg_free(skb);
 		return -EMSGSIZE;
 	}
@@ -188,16 +196,19 @@ int vpc_cmd_vpc_verify(struct vpc_net *vnet, struct genl_info *info)
 {
 	struct vpc_version *version;
 	struct vpc *vpc;
+	u32 faults = 0;
 	int err;
 
 	mutex_lock(&vnet->lock);
 	err = vpc_require_vpc(vnet, info, &vpc);
-	if (!err)
+	if (!err) {
 		version = vpc_version_get_current(vpc);
+		faults = vpc_ports_sound(vpc) ? 0 : VPC_FAULT_PORT;
+	}
 	mutex_unlock(&vnet->lock);
 	if (err)
 		return err;
-	err = vpc_reply_verify(version, info);
+	err = vpc_reply_verify(version, faults, info);
 	vpc_version_put(version);
 	return err;
 }

@@ -29,6 +29,9 @@ int vpc_host_set(struct vpc_net *vnet, __be32 vtep4, const struct in6_addr *vtep
 /* Namespace exit, no lock held (takes RTNL): close the socket, wait for packets in flight. No-op without a host. */
 void vpc_host_exit(struct vpc_net *vnet);
 
+/* For VERIFY: whether what CPUs remember of @version (recent.h), which is held, is what its tables say. May sleep. */
+bool vpc_recent_sound(const struct vpc_version *version);
+
 /* Module init and exit: inside the life of the pernet registration, which vpc_net() needs. */
 int vpc_datapath_init(void);
 void vpc_datapath_exit(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where packets went a moment ago: of each CPU's last destinations the nexthop that their routes ended at, so that the
- * next packet of a flow does without the lookups. Called by pipeline.c alone; explain never looks here.
+ * next packet of a flow does without the lookups. Called by pipeline.c alone; explain never looks here, VERIFY does.
  *
  * An entry is good for the one version of one VPC that it was found in, known by a stamp that no other version ever has
  * or will have: who holds that version holds the nexthop, and nothing has to be taken out when tables change. What

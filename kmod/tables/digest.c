@@ -153,8 +153,10 @@ static int vpc_verify_route(const u8 *addr, u8 plen, u32 value, void *arg)
 	return 0;
 }
 
-void vpc_version_verify(const struct vpc_version *version, struct vpc_digest *ret_digest, u64 *ret_routes)
+void vpc_version_verify(const struct vpc_version *version, struct vpc_digest *ret_digest, u64 *ret_routes,
+			u32 *ret_faults)
 {
+	u32 faults = vpc_nhset_groups_sound(version->nexthops) ? 0 : VPC_FAULT_GROUP;
 	struct vpc_trie_cursor cursor;
 	struct vpc_nl_member member;
 	const struct vpc_nexthop *nh;
@@ -172,9 +174,10 @@ void vpc_version_verify(const struct vpc_version *version, struct vpc_digest *re
 		verify.family = trie->family;
 		memset(&cursor, 0, sizeof(cursor));
 		vpc_trie_walk(trie, &cursor, vpc_verify_route, &verify);
-		/* Forwarding reads a large table through its index: when that leads elsewhere, this is no more it. */
-		verify.digest.h[0] += !vpc_trie_index_sound(trie);
+		if (!vpc_trie_index_sound(trie))
+			faults |= VPC_FAULT_INDEX;
 	}
 	*ret_digest = verify.digest;
 	*ret_routes = verify.routes;
+	*ret_faults = faults;
 }

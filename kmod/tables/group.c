@@ -270,6 +270,16 @@ static int vpc_group_fill(struct vpc_group *group)
 	return 0;
 }
 
+bool vpc_group_sound(const struct vpc_group *group)
+{
+	u32 i;
+
+	for (i = 0; i < VPC_GROUP_BUCKETS; i++)
+		if (group->buckets[i] != vpc_hrw_owner(group->members, group->n, i))
+			return false;
+	return true;
+}
+
 int vpc_groups_fill(struct vpc_groups *groups)
 {
 	u32 i;

@@ -61,6 +61,8 @@ int vpc_groups_set(struct vpc_groups **groups, u32 id, u32 nexthop, u16 weight, 
 /* -ENOENT, -ENOMEM: nothing changed. A group that loses its last member is no longer there. */
 int vpc_groups_del(struct vpc_groups *groups, u32 id, u32 nexthop, u16 *ret_old);
 int vpc_groups_fill(struct vpc_groups *groups);	/* all buckets that are missing. -ENOMEM */
+/* Whether the buckets are those of the members. */
+bool vpc_group_sound(const struct vpc_group *group);
 /* How many groups have the nexthop @id as a member. */
 u32 vpc_groups_using(const struct vpc_groups *groups, u32 id);
 

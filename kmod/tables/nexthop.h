@@ -126,4 +126,7 @@ const struct vpc_nexthop *vpc_nhset_at(const struct vpc_nhset *set, u32 *pos);
 bool vpc_nhset_member_at(const struct vpc_nhset *set, u32 *pos, struct vpc_nl_member *ret_member);
 u32 vpc_nhset_members(const struct vpc_nhset *set);
 
+/* Whether the buckets of all groups are those of their members, and GROUP nexthops lead to them; may sleep. */
+bool vpc_nhset_groups_sound(const struct vpc_nhset *set);
+
 #endif

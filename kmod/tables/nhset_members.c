@@ -46,6 +46,21 @@ bool vpc_nhset_member_at(const struct vpc_nhset *set, u32 *pos, struct vpc_nl_me
 	return true;
 }
 
+bool vpc_nhset_groups_sound(const struct vpc_nhset *set)
+{
+	const struct vpc_nexthop *nh;
+	u32 i;
+
+	for (i = 0; set->groups && i < set->groups->n; i++) {
+		nh = vpc_nhset_lookup(set, set->groups->at[i]->id);
+		if (!nh || nh->wire.type != VPC_NEXTHOP_GROUP || nh->group != set->groups->at[i] ||
+		    !vpc_group_sound(set->groups->at[i]))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
 /* -- changes ------------------------------------------------------------------------------------------------------- */
 
 int vpc_nhset_member_set(struct vpc_nhset **set, const struct vpc_nl_member *member, struct vpc_nl_member *ret_old)

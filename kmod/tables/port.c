@@ -314,6 +314,29 @@ void vpc_port_del(struct vpc_port *port)
 	call_rcu(&port->rcu, vpc_port_free_rcu);
 }
 
+bool vpc_ports_sound(const struct vpc *vpc)
+{
+	const struct vpc_port_conf *conf;
+	const struct vpc_port *port;
+	u64 n = 0;
+	u32 i;
+
+	lockdep_assert_held(&vpc->vnet->lock);
+	hlist_for_each_entry(port, &vpc->ports, vpc_node) {
+		conf = vpc_port_conf(port);
+		if (xa_load(&vpc->vnet->port_ids, port->index) != port)
+			return false;
+		for (i = 0; i < conf->n_addrs; i++) {
+			if (port->moved & BIT_ULL(i))
+				continue;
+			if (vpc_portmap_owner(vpc, &conf->addrs[i]) != port->index)
+				return false;
+			n++;
+		}
+	}
+	return vpc_portmap_holds(vpc, n);
+}
+
 /* -- addresses that move ------------------------------------------------------------------------------------------- */
 
 /* The nexthop of the longest mapping that covers all of @prefix; NULL: none does. */

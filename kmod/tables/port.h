@@ -77,6 +77,9 @@ int vpc_port_set(struct vpc_port *port, struct vpc_port_conf *conf, const struct
 /* vnet->lock held, the device is detached. Freed after a grace period. */
 void vpc_port_del(struct vpc_port *port);
 
+/* Whether the VPC's map leads from its ports' addresses to them and from nowhere else. vnet->lock held. */
+bool vpc_ports_sound(const struct vpc *vpc);
+
 /**
  * struct vpc_port_moves - what a transaction changes in who is delivered to here
  * @edit: of the port map; begun when @any

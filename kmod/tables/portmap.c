@@ -27,6 +27,17 @@ u32 vpc_portmap_owner(const struct vpc *vpc, const struct vpc_nl_prefix *prefix)
 	return map ? vpc_trie_lookup_exact(&map->trie[prefix->family == AF_INET6], prefix->addr, prefix->plen) : 0;
 }
 
+bool vpc_portmap_holds(const struct vpc *vpc, u64 n)
+{
+	const struct vpc_portmap *map = vpc_portmap_current(vpc);
+
+	if (!map)
+		return !n;
+	if (!vpc_trie_index_sound(&map->trie[0]) || !vpc_trie_index_sound(&map->trie[1]))
+		return false;
+	return map->stale || (u64)map->trie[0].count + map->trie[1].count == n;
+}
+
 static void vpc_portmap_free(struct vpc_portmap *map)
 {
 	vpc_trie_garbage_free(&map->garbage);

@@ -42,6 +42,9 @@ u32 vpc_portmap_lookup(const struct vpc *vpc, u8 family, const u8 *addr);
 /* Of exactly this prefix. vnet->lock held. */
 u32 vpc_portmap_owner(const struct vpc *vpc, const struct vpc_nl_prefix *prefix);
 
+/* Whether that is all: @n entries, or those of ports that are gone beside them. vnet->lock held. */
+bool vpc_portmap_holds(const struct vpc *vpc, u64 n);
+
 /* All -ENOMEM; but for begin, what is left is to abort. Deleting what is not there is no error. */
 int vpc_portmap_begin(struct vpc *vpc, struct vpc_portmap_edit *ret_edit);
 int vpc_portmap_add(struct vpc_portmap_edit *edit, const struct vpc_nl_prefix *prefix, u32 index);

@@ -56,7 +56,11 @@ void vpc_txn_abort(struct vpc_txn *txn);
 void vpc_txn_abort_vpc(struct vpc *vpc);	/* all that are open on @vpc */
 void vpc_txn_abort_owner(struct vpc_net *vnet, u32 owner);	/* takes vnet->lock itself */
 
-/* Recomputes the digest of @version from its tables and nexthops as forwarding reads them; may sleep. */
-void vpc_version_verify(const struct vpc_version *version, struct vpc_digest *ret_digest, u64 *ret_routes);
+/*
+ * Recomputes the digest of @version from its tables and nexthops as forwarding reads them; *ret_faults:
+ * VPC_FAULT_INDEX, VPC_FAULT_GROUP. May sleep.
+ */
+void vpc_version_verify(const struct vpc_version *version, struct vpc_digest *ret_digest, u64 *ret_routes,
+			u32 *ret_faults);
 
 #endif

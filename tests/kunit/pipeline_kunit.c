@@ -8,6 +8,8 @@
 #include "netns.h"
 #include "rig.h"
 #include "../../kmod/datapath/recent.h"
+#include "../../kmod/datapath/datapath.h"
+#include "../../kmod/tables/group.h"
 #include "../../kmod/tables/txn.h"
 
 #include <linux/in.h>
@@ -238,8 +240,120 @@ static void pipeline_remembers(struct kunit *test)
 	KUNIT_EXPECT_GE(test, scene->verdicts[VPC_DROP_LOOP], 100);
 }
 
+/* -- what VERIFY says of it ---------------------------------------------------------------------------------------- */
+
+/* Each entry of the first VPC's version that this CPU has, wrong for a moment. */
+static void verify_recent(struct scene *scene)
+{
+	struct kunit *test = scene->guest->test;
+	const struct vpc_nexthop *nh, *other = NULL;
+	struct vpc_version *version;
+	struct vpc_recent *entry;
+	unsigned int i, seen = 0;
+
+	mutex_lock(&scene->guest->vnet->lock);
+	version = vpc_version_get_current(scene->vpcs[0]);
+	mutex_unlock(&scene->guest->vnet->lock);
+	KUNIT_EXPECT_TRUE(test, vpc_recent_sound(version));
+	for (i = 0; i < ARRAY_SIZE(vpc_recents->entry); i++) {
+		entry = &per_cpu_ptr(vpc_recents, raw_smp_processor_id())->entry[i];
+		if (entry->stamp != version->stamp)
+			continue;
+		seen++;
+		nh = entry->nh;
+		other = vpc_nhset_lookup(version->nexthops, nh->wire.id == 1 ? 2 : 1);
+		entry->nh = other;
+		KUNIT_EXPECT_FALSE(test, vpc_recent_sound(version));
+		entry->nh = nh;
+		/* of a version that is no more, it does not matter */
+		entry->stamp ^= 1ULL << 63;
+		entry->nh = other;
+		KUNIT_EXPECT_TRUE(test, vpc_recent_sound(version));
+		entry->stamp ^= 1ULL << 63;
+		entry->nh = nh;
+	}
+	KUNIT_EXPECT_TRUE(test, vpc_recent_sound(version));
+	KUNIT_EXPECT_GE(test, seen, 3);
+	vpc_version_put(version);
+}
+
+static void pipeline_verify_recent(struct kunit *test)
+{
+	struct vpc_trace *trace = kunit_kzalloc(test, sizeof(*trace), GFP_KERNEL);
+	struct scene *scene = scene_new(test);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, trace);
+	for (i = 0; i < 2000; i++)
+		scene_packet(scene, trace);
+	verify_recent(scene);
+	/* Commits take nothing out, and what is left is of versions that are gone. */
+	scene_commit(scene, 0, 4);
+	scene_end(scene);
+}
+
+static void pipeline_verify_groups(struct kunit *test)
+{
+	struct scene *scene = scene_new(test);
+	const struct vpc_nexthop *nh;
+	struct vpc_version *version;
+	struct vpc_digest digest;
+	u8 *bucket;
+	u64 routes;
+	u32 faults;
+
+	mutex_lock(&scene->guest->vnet->lock);
+	version = vpc_version_get_current(scene->vpcs[0]);
+	mutex_unlock(&scene->guest->vnet->lock);
+	nh = vpc_nhset_lookup(version->nexthops, NH_GROUP);
+	vpc_version_verify(version, &digest, &routes, &faults);
+	KUNIT_EXPECT_EQ(test, faults, 0);
+	/* The last bucket, to another member. */
+	bucket = &nh->group->buckets[VPC_GROUP_BUCKETS - 1];
+	*bucket ^= 1;
+	vpc_version_verify(version, &digest, &routes, &faults);
+	KUNIT_EXPECT_EQ(test, faults, VPC_FAULT_GROUP);
+	*bucket ^= 1;
+	vpc_version_verify(version, &digest, &routes, &faults);
+	KUNIT_EXPECT_EQ(test, faults, 0);
+	vpc_version_put(version);
+	scene_end(scene);
+}
+
+static void pipeline_verify_ports(struct kunit *test)
+{
+	struct scene *scene = scene_new(test);
+	struct vpc *vpc = scene->vpcs[0];
+	struct vpc_port *port = scene->guest->port;
+	struct vpc_nl_prefix prefix, stranger = { .family = AF_INET, .plen = 32, .addr = { 10, 99, 99, 99 } };
+	struct vpc_portmap_edit edit;
+	unsigned int step;
+
+	mutex_lock(&vpc->vnet->lock);
+	KUNIT_ASSERT_GT(test, rcu_dereference_protected(port->conf, true)->n_addrs, 0);
+	prefix = rcu_dereference_protected(port->conf, true)->addrs[0];
+	KUNIT_EXPECT_TRUE(test, vpc_ports_sound(vpc));
+	/* Its address is lost; leads to another one; is back; and one comes that is nobody's, and goes. */
+	for (step = 0; step < 5; step++) {
+		KUNIT_ASSERT_EQ(test, vpc_portmap_begin(vpc, &edit), 0);
+		if (step == 0 || step == 4)
+			KUNIT_EXPECT_EQ(test, vpc_portmap_del(&edit, step ? &stranger : &prefix), 0);
+		else
+			KUNIT_EXPECT_EQ(test, vpc_portmap_add(&edit, step == 3 ? &stranger : &prefix,
+							       port->index + (step == 1)), 0);
+		KUNIT_EXPECT_EQ(test, vpc_portmap_seal(&edit), 0);
+		vpc_portmap_publish(&edit);
+		KUNIT_EXPECT_EQ(test, vpc_ports_sound(vpc), step == 2 || step == 4);
+	}
+	mutex_unlock(&vpc->vnet->lock);
+	scene_end(scene);
+}
+
 static struct kunit_case pipeline_cases[] = {
 	KUNIT_CASE(pipeline_remembers),
+	KUNIT_CASE(pipeline_verify_recent),
+	KUNIT_CASE(pipeline_verify_groups),
+	KUNIT_CASE(pipeline_verify_ports),
 	{}
 };
 

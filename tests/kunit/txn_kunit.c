@@ -61,6 +61,7 @@ static void check_version(struct kunit *test, const struct vpc_version *version,
 	unsigned int i, n = 0;
 	size_t bytes = 0;
 	u64 routes;
+	u32 faults;
 
 	KUNIT_EXPECT_EQ(test, version->n_routes, list->n);
 	for (i = 0; i < list->n; i++) {
@@ -80,7 +81,8 @@ static void check_version(struct kunit *test, const struct vpc_version *version,
 	}
 	KUNIT_EXPECT_EQ(test, n, list->n);
 	KUNIT_EXPECT_EQ(test, bytes, version->trie_memory);
-	vpc_version_verify(version, &digest, &routes);
+	vpc_version_verify(version, &digest, &routes, &faults);
+	KUNIT_EXPECT_EQ(test, faults, 0);
 	KUNIT_EXPECT_TRUE(test, vpc_digest_equal(&digest, &version->digest));
 	KUNIT_EXPECT_EQ(test, routes, list->n);
 }

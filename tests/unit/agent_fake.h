@@ -47,8 +47,10 @@ const struct vpc_port *fake_kernel_port(const char *dev);
 void fake_kernel_put_vpc(const struct vpc_state *state); /* as if an agent before had left it */
 void fake_kernel_refuse(int code, unsigned int times); /* of the next transactions */
 void fake_kernel_fail_dumps(int code, unsigned int times); /* the next dumps, of whatever */
+void fake_kernel_fail_content(int code); /* the next dump of a VPC's content */
 void fake_kernel_after_dump(void (*fn)(void)); /* called at the end of the next whole dump */
 void fake_kernel_on_explain(void (*fn)(void)); /* called before each answer; NULL: nothing */
+void fake_kernel_faults(uint32_t faults); /* what kernel_verify() says from now on, VPC_FAULT_* */
 void fake_kernel_skew(uint32_t vni); /* its running digest goes wrong, its tables do not */
 void fake_kernel_event(const struct kernel_event *event);
 void fake_kernel_lose_events(void);

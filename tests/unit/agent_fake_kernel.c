@@ -33,6 +33,8 @@ static size_t n_ports;
 static struct kernel_host host;
 static bool present;
 static uint64_t instance;
+static uint32_t verify_faults;
+static int content_code;
 static int refuse_code;
 static unsigned int refuse_times;
 static void (*after_dump)(void);
@@ -74,6 +76,8 @@ void fake_kernel_reset(void)
 	host = (struct kernel_host){ .instance = ++instance, .version = "fake" };
 	fake_calls = (struct fake_calls){ 0 };
 	refuse_times = dump_times = 0;
+	verify_faults = 0;
+	content_code = 0;
 	n_events = 0;
 	events_lost = false;
 }
@@ -151,6 +155,16 @@ void fake_kernel_on_explain(void (*fn)(void))
 void fake_kernel_after_dump(void (*fn)(void))
 {
 	after_dump = fn;
+}
+
+void fake_kernel_fail_content(int code)
+{
+	content_code = code;
+}
+
+void fake_kernel_faults(uint32_t faults)
+{
+	verify_faults = faults;
 }
 
 void fake_kernel_skew(uint32_t vni)
@@ -455,6 +469,10 @@ int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, str
 	int res = dump_begin(err);
 
 	fake_calls.dump++;
+	if (!res && content_code) {
+		res = vpc_err_set(err, content_code, "VPC %u: no content", vni);
+		content_code = 0;
+	}
 	if (res || !state)
 		return res ?: vpc_err_set(err, -ENOENT, "no VPC %u", vni);
 	vpc_state_init(ret_state, vni);
@@ -473,9 +491,11 @@ int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, st
 {
 	int res = kernel_vpc_get(k, vni, ret_vpc, err);
 
-	if (!res)
-		*ret_found = vpc_digest_of_state(fake_kernel_vpc(vni));
-	return res;
+	if (res)
+		return res;
+	*ret_found = vpc_digest_of_state(fake_kernel_vpc(vni));
+	ret_found->h[0] += ret_vpc->faults = verify_faults;
+	return 0;
 }
 
 /* Tables as they are, one lookup after the other, as far as a nexthop that is not local. */

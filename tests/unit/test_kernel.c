@@ -283,7 +283,7 @@ static void test_dump(void **arg)
 		{ MOVES_ALWAYS, -EAGAIN, 10, "VPC 100: it changes faster" },
 		{ INTERRUPTED_ONCE, 0, 7, "" },
 		{ FAILS_AT_END, -ENOMEM, 3, "VPC 100: dump: kernel: the dump ran out of memory" },
-		{ SHORT, -EIO, 4, "the dump has 2 nexthops, 1 members and 4 routes, the kernel holds 2, 1 and 5" },
+		{ SHORT, -EUCLEAN, 4, "the dump has 2 nexthops, 1 members and 4 routes, the kernel holds 2, 1 and 5" },
 		{ TWICE, -EEXIST, 4, "is there twice" },
 		{ GONE, -ENOENT, 1, "VPC 100: kernel: no such VPC" },
 		{ EMPTY, 0, 4, "" },

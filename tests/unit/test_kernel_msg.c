@@ -378,6 +378,7 @@ static void make(enum kind kind, struct fake_msg *msg)
 		break;
 	case VERIFY:
 		put_vpc(msg);
+		FAKE_NUMBER(msg, VPC_A_FAULTS, uint32_t, VPC_FAULT_GROUP);
 		fake_attr(msg, VPC_A_DIGEST_FOUND, &digest, sizeof(digest));
 		break;
 	case PORT:
@@ -433,6 +434,7 @@ static void test_answers(void **arg)
 	assert_int_equal(vpc.vni, 100);
 	assert_int_equal(vpc.n_routes, 1000001);
 	assert_int_equal(vpc.n_nexthops, 3);
+	assert_int_equal(vpc.faults, VPC_FAULT_GROUP);
 	assert_true(vpc_digest_equal(&vpc.digest, &found) && found.h[1] == 12);
 
 	make(PORT, &msg);
@@ -551,6 +553,7 @@ static void test_wrong_sizes(void **arg)
 		{ VPC, VPC_A_QUOTA, 0, "quota" },
 		{ TXN, VPC_A_TXN, 8, "transaction" },
 		{ VERIFY, VPC_A_DIGEST_FOUND, 15, "recomputed digest" },
+		{ VERIFY, VPC_A_FAULTS, 8, "faults" },
 		{ EXPLAIN, VPC_A_STEP, 0, "lacks the step" },
 		{ EXPLAIN, VPC_A_VERDICT, 2, "verdict" },
 		{ EVENT, VPC_A_CHANGE, 4, "broken change id" },
