@@ -6,6 +6,7 @@
 #   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
 #   make kunit      the module's tables in User Mode Linux   make bench    the same timed, PARTS= picks
 #   make cycles     1,000 times rmmod and insmod there       make install  PREFIX=/usr/local DESTDIR=
+#   make corrupt    what audits find in tables that a test-only module corrupts
 #   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
@@ -190,6 +191,24 @@ $(KUNIT)/vpc_kunit.ko: tests/kunit/Kbuild tests/data/digest-vectors.txt $(KUNIT_
 	  sed -n -e '/^#/d' -e 's/.*/\t"&",/p' tests/data/digest-vectors.txt; echo '};'; } > $(KUNIT)/tests/kunit/digest_vectors.h
 	+$(Q)$(subst M=$(KMOD),M=$(KUNIT),$(KMAKE)) modules
 
+# -- vpc.ko with tests/corrupt/corrupt.c in it: in a folder of its own, and never build/vpc.ko ----------------------------
+
+CORRUPT := $(KMOD)-corrupt
+
+# What audits find in tables that were corrupted.
+corrupt: user
+	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-normal corrupt-module
+	$(Q)tests/e2e/corrupt.sh
+
+corrupt-module: $(CORRUPT)/vpc.ko
+
+$(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
+	$(call say,KBUILD,"vpc.ko that can be corrupted for $(KVER)")
+	$(Q)for f in $(filter-out Kbuild,$(KMOD_SRC)) tests/corrupt/corrupt.c; do mkdir -p $(CORRUPT)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(CORRUPT)/$$f; done
+	$(Q)ln -sf $(CURDIR)/tests/corrupt/Kbuild $(CORRUPT)/Kbuild
+	$(Q)ln -sf $(CURDIR)/Kbuild $(CORRUPT)/Kbuild.vpc
+	+$(Q)$(subst M=$(KMOD),M=$(CORRUPT),$(KMAKE)) modules
+
 # N= other than 1000
 cycles: user
 	$(Q)scripts/uml.sh --timeout 3600 -- tests/e2e/uml_cycles.sh $(N)
@@ -236,5 +255,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit module kunit kunit-module cycles bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit module kunit kunit-module corrupt corrupt-module cycles bench bench-module check style sparse install clean
 .SECONDARY:
