@@ -7,6 +7,7 @@
 #   make kunit      the module's tables in User Mode Linux   make bench    the same timed, PARTS= picks
 #   make cycles     1,000 times rmmod and insmod there       make install  PREFIX=/usr/local DESTDIR=
 #   make corrupt    what audits find in tables that a test-only module corrupts
+#   make chaos      MINUTES=20 SEED=: servers and hosts that fail at random, under changes and traffic
 #   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
@@ -212,6 +213,11 @@ $(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UM
 # N= other than 1000
 cycles: user
 	$(Q)scripts/uml.sh --timeout 3600 -- tests/e2e/uml_cycles.sh $(N)
+
+MINUTES ?= 20
+.PHONY: chaos
+chaos: user
+	$(Q)tests/chaos/run.sh $$(($(MINUTES) * 60)) $(or $(SEED),$(shell date +%s))
 
 # -- benchmarks: the tables in a module of their own next to the kernel's FIB, and programs; all in User Mode Linux -----
 

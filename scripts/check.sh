@@ -6,8 +6,9 @@
 # virtual machine, and the style checks. Runs on after a failure; the last line is "N passed, N failed", and the one before
 # it says how many were skipped, which are neither.
 #
-#   scripts/check.sh [PART...]        build unit bats scenarios style, which are the default; kunit uml kernels
+#   scripts/check.sh [PART...]        build unit bats scenarios chaos style, which are the default; kunit uml kernels
 #
+# chaos (tests/chaos, 12 s of faults) runs in User Mode Linux and is skipped while no kernel for it was built, unless named.
 # kunit (the module's tables and packet code) and uml (the whole module) run in User Mode Linux with a kernel that
 # watches memory and locks, which the first of them builds; uml runs what wants speed in the kernel for benchmarks.
 # kernels is the module and some scenarios on other Debian releases' kernels.
@@ -20,12 +21,13 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$top"
 
-parts=(build unit bats scenarios style)
+parts=(build unit bats scenarios chaos style)
 more_parts=(kunit uml kernels)
 for part; do
 	[[ " ${parts[*]} ${more_parts[*]} " = *" $part "* ]] ||
 		die "unknown part \"$part\": one or more of ${parts[*]} ${more_parts[*]} (HACKING.md tells how to run one test)"
 done
+named=" $* "
 [[ $# = 0 ]] || parts=("$@")
 wanted() { [[ " ${parts[*]} " = *" $1 "* ]]; }
 
@@ -144,10 +146,19 @@ compiling() {
 	! wanted style || step style make style
 }
 
+# This seed has a bit of everything; what it did is in build/check/chaos.
+chaos_short() { tests/chaos/run.sh 12 79 build/check/chaos; }
+no_kernel() { echo "0 passed, 0 failed, 1 skipped"; }
+chaos() {
+	local kernel=build/uml/normal/linux
+	if [[ -x $kernel || $named = *" chaos "* ]]; then step chaos chaos_short; else step chaos no_kernel; fi
+}
+
 # Suites that wait more than they work.
 waiting() {
 	local file
-	for file in tests/e2e/*.bats; do
+	! wanted chaos || chaos
+	! wanted bats || for file in tests/e2e/*.bats; do
 		[[ $file = */ctl.bats ]] || suite "$(basename "$file" .bats)"
 	done
 }
@@ -220,7 +231,7 @@ uml() {
 }
 
 scripts/deps.sh
-if wanted kunit || wanted uml; then
+if wanted kunit || wanted uml || [[ $named = *" chaos "* ]]; then
 	scripts/deps.sh uml
 fi
 # One kernel for all: what the module is built for is what boots.
@@ -248,7 +259,9 @@ if wanted scenarios; then
 	row machine_2
 fi
 row compiling
-! wanted bats || row waiting
+if wanted bats || wanted chaos; then
+	row waiting
+fi
 rows_wait
 ! wanted kunit || step kunit make kunit
 ! wanted uml || step uml uml
