@@ -18,6 +18,10 @@ int vpc_err_set(struct vpc_err *err, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* What is quoted may come from anywhere, and the text may go into a log of lines or to a terminal. */
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	strcpy(err->text, text);
 	return code;
 }

@@ -13,7 +13,8 @@ struct vpc_err {
  * vpc_err_set() - write the text and hand the code back, so that `return vpc_err_set(err, -EINVAL, ...)` reads well
  * @err: may be NULL
  * @code: negative errno
- * @fmt: one line without a full stop: names the thing, says what is wrong and, where it helps, what to do
+ * @fmt: one line without a full stop: names the thing, says what is wrong and, where it helps, what to do.
+ *	 Control characters in what it quotes become '?'
  */
 int vpc_err_set(struct vpc_err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
