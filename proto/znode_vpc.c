@@ -724,11 +724,14 @@ int vpc_head_last(const char *data, size_t len, uint64_t epoch, struct vpc_delta
 	size_t n = 0;
 	int r;
 
-	*ret = NULL;
-	*ret_n = 0;
 	r = vpc_json_parse(data, len, VPC_ZNODE_HEAD_MAX, &obj, err);
-	if (r || !json_object_object_get_ex(obj, "last", NULL))
+	if (r)
 		return r;
+	if (!json_object_object_get_ex(obj, "last", NULL)) {
+		*ret = NULL;
+		*ret_n = 0;
+		return 0;
+	}
 	r = vpc_json_get(obj, NULL, "last", json_type_array, &last, err);
 	if (r)
 		return r;
