@@ -8,7 +8,7 @@
 #   make cycles     1,000 times rmmod and insmod there       make install  PREFIX=/usr/local DESTDIR=
 #   make corrupt    what audits find in tables that a test-only module corrupts
 #   make chaos      MINUTES=20 SEED=: servers and hosts that fail at random, under changes and traffic
-#   make clean
+#   make fuzz       MINUTES= of libFuzzer on all parsers     make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
 #   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
@@ -35,6 +35,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS)) -lzookeeper_mt -linih -lpthread
 
 CC ?= cc
+CLANG ?= clang
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes -Wvla $(if $(WERROR),-Werror)
 CPPFLAGS_ALL := -D_GNU_SOURCE -DTHREADED -DVPC_VERSION='"$(VERSION)"' -I$(B)/gen $(PKG_CFLAGS)
@@ -79,6 +80,11 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 simhost_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) tests/unit/agent_fake_kernel.c
 nlcheck_SRC := $(wildcard tests/tools/nlcheck/*.c)
+# Fuzz targets, and what a target wants besides the library.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_batch_SRC := $(filter-out ctl/main.c ctl/batch.c,$(vpcctl_SRC))
+fuzz_agent_SRC = $(test_agent_SRC)
+fuzz_agent_LIBS := -lcmocka
 
 obj = $(patsubst %.c,$(1)/%.o,$(2))
 
@@ -96,12 +102,12 @@ $(B)/man/vpcctl.8: $(B)/vpcctl
 
 # -- user space, once plain and once with sanitizers ($(B)/san) ------------------------------------------------------
 
-# $(1): output folder, $(2): extra flags
+# $(1): output folder, $(2): extra flags, $(3): compiler, $(4): what a fuzz target has its main() from
 define flavour
 $(1)/obj/%.o: %.c | $(B)/gen/schema_sql.h
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<)
-	$$(Q)$$(CC) $$(CFLAGS_ALL) $(2) -MMD -MP -c $$< -o $$@
+	$$(Q)$(3) $$(CFLAGS_ALL) $(2) -MMD -MP -c $$< -o $$@
 
 $(1)/libvpc.a: $$(call obj,$(1)/obj,$$(LIB_SRC))
 	$$(call say,AR,$$@)
@@ -110,14 +116,14 @@ $(1)/libvpc.a: $$(call obj,$(1)/obj,$$(LIB_SRC))
 $(foreach p,$(PROGS),
 $(1)/$(p): $$(call obj,$(1)/obj,$$($(p)_SRC)) $(1)/libvpc.a
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+	$$(Q)$(3) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 )
 
 $(foreach t,$(TOOLS),
 $(1)/tools/$(t): $(1)/obj/tests/tools/$(t).o $$(call obj,$(1)/obj,$$($(t)_SRC)) $(1)/libvpc.a
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
+	$$(Q)$(3) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS)
 )
 
 # A unit test links the library, and the sources of a program that it names in <test>_SRC.
@@ -125,16 +131,24 @@ $(foreach t,$(UNIT),
 $(1)/unit/$(t): $(1)/obj/tests/unit/$(t).o $$(call obj,$(1)/obj,$$($(t)_SRC)) $(1)/libvpc.a
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) -lcmocka -lm
+	$$(Q)$(3) $$(CFLAGS) $(2) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) -lcmocka -lm
+)
+
+$(foreach t,$(FUZZ),
+$(1)/fuzz/$(t): $$(call obj,$(1)/obj,tests/fuzz/fuzz_$(t).c tests/fuzz/fuzz.c $$(fuzz_$(t)_SRC) $(filter %.c,$(4))) $(1)/libvpc.a
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$$(Q)$(3) $$(CFLAGS) $(2) $(filter -%,$(4)) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) $$(fuzz_$(t)_LIBS)
 )
 
 # The kernel's trie and rendezvous hashing, compiled for user space against a handful of stand-in kernel headers.
-$(1)/obj/tests/unit/test_trie.o $(1)/obj/tests/unit/test_hrw.o: CFLAGS_ALL += -Itests/unit/kshim
+$(1)/obj/tests/unit/test_trie.o $(1)/obj/tests/unit/test_hrw.o $(1)/obj/tests/fuzz/fuzz_trie.o: CFLAGS_ALL += -Itests/unit/kshim
 endef
-$(eval $(call flavour,$(B),))
-$(eval $(call flavour,$(B)/san,$(SAN)))
+$(eval $(call flavour,$(B),,$$(CC),tests/fuzz/replay.c))
+$(eval $(call flavour,$(B)/san,$(SAN),$$(CC),tests/fuzz/replay.c))
+$(eval $(call flavour,$(B)/fuzz,$(SAN) -fsanitize=fuzzer-no-link -Wno-unused-variable -Wno-c2x-extensions,$$(CLANG),-fsanitize=fuzzer))
 
--include $(shell find $(B)/obj $(B)/san/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/san/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)
 
 # The schema travels inside vpcctl as one C string.
 $(B)/gen/schema_sql.h: proto/schema.sql
@@ -145,6 +159,17 @@ $(B)/gen/schema_sql.h: proto/schema.sql
 
 unit: $(addprefix $(B)/san/unit/,$(UNIT)) user
 	$(Q)scripts/unit.sh $(addprefix $(B)/san/unit/,$(UNIT))
+
+# -- fuzzing of user space: libFuzzer wants clang (scripts/deps.sh fuzz), the replay of what is kept does not ----------
+
+fuzz: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ))
+	$(Q)scripts/fuzz.sh run $(or $(MINUTES),10) $(TARGETS)
+
+fuzz-keep: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ))
+	$(Q)scripts/fuzz.sh keep $(TARGETS)
+
+fuzz-replay: $(addprefix $(B)/san/fuzz/,$(FUZZ))
+	$(Q)scripts/fuzz.sh replay $(TARGETS)
 
 # -- the module: sources are linked into build/kmod/KVER, so that the tree stays clean ---------------------------------
 
@@ -261,5 +286,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit module kunit kunit-module corrupt corrupt-module cycles bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module cycles bench bench-module check style sparse install clean
 .SECONDARY:

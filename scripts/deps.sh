@@ -4,7 +4,8 @@
 # Installs what building, tests and demo need, from Debian only, as root or through sudo; silent and quick when nothing
 # is missing. Starts no service: the packages are those without one (stunnel4 has one that is off), and a policy-rc.d
 # stands guard meanwhile.
-# check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux is built from, a large package.
+# check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux is built from, a large package,
+# "deps.sh fuzz" clang with libFuzzer.
 
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -27,7 +28,8 @@ packages=(
 case ${1:-} in
 '') ;;
 uml) packages+=(linux-source-6.1 flex bison bc xz-utils) ;;
-*) die "unknown argument \"$1\": none, or uml" ;;
+fuzz) packages+=(clang libclang-rt-dev llvm) ;;
+*) die "unknown argument \"$1\": none, uml or fuzz" ;;
 esac
 
 missing=()

@@ -34,7 +34,7 @@ for file in "${files[@]}"; do
 	*.sh | *.bash | *.bats | .ci/run | scripts/vm-init | scripts/uml/init) shell_files+=("$file") ;;
 	esac
 	case $file in
-	LICENSES/* | VERSION | tests/data/* | *.gz) ;;
+	LICENSES/* | VERSION | tests/data/* | tests/fuzz/corpus/* | *.gz) ;;
 	*) text_files+=("$file") ;;
 	esac
 done

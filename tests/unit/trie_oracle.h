@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef ORACLE_MAX
 #define ORACLE_MAX 4096
+#endif
 
 struct prefix {
 	uint8_t addr[16];
@@ -25,6 +27,9 @@ struct oracle {
 	struct prefix prefix[ORACLE_MAX];
 };
 
+#ifndef ORACLE_RANDOM
+#define ORACLE_RANDOM random_u64
+
 /* xorshift64*: the same tables on every machine. */
 static uint64_t random_state = 88172645463325252ULL;
 
@@ -35,6 +40,8 @@ static inline uint64_t random_u64(void)
 	random_state ^= random_state >> 27;
 	return random_state * 2685821657736338717ULL;
 }
+
+#endif
 
 static inline unsigned int random_below(unsigned int n)
 {
