@@ -160,6 +160,11 @@ $(B)/gen/schema_sql.h: proto/schema.sql
 unit: $(addprefix $(B)/san/unit/,$(UNIT)) user
 	$(Q)scripts/unit.sh $(addprefix $(B)/san/unit/,$(UNIT))
 
+# A whole agent, as it is built for operators: what reads memory that nobody wrote the sanitizers do not see.
+valgrind: $(B)/unit/test_agent
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP valgrind -q --error-exitcode=9 --leak-check=full \
+	  --errors-for-leak-kinds=definite,indirect,possible --show-leak-kinds=definite,indirect,possible $<
+
 # -- fuzzing of user space: libFuzzer wants clang (scripts/deps.sh fuzz), the replay of what is kept does not ----------
 
 fuzz: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ))
@@ -286,5 +291,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module cycles bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit valgrind fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module cycles bench bench-module check style sparse install clean
 .SECONDARY:

@@ -143,6 +143,7 @@ suite() { step "$1" timeout -k 10 1800 bats --tap "tests/e2e/$1.bats"; }
 compiling() {
 	! wanted unit || step unit make -j2 WERROR=1 unit
 	! wanted unit || step fuzz-replay make -j2 WERROR=1 fuzz-replay
+	! wanted unit || step valgrind make -j2 WERROR=1 valgrind
 	! wanted bats || suite ctl
 	! wanted style || step style make style
 }

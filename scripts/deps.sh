@@ -21,7 +21,7 @@ packages=(
 	# the private servers
 	mariadb-server-core mariadb-client-core libzookeeper-java libslf4j-java default-jre-headless
 	# tests and checks
-	bats jq clang-format shellcheck sparse
+	bats jq clang-format shellcheck sparse valgrind
 	# scripts/geoip-routes.awk
 	mawk tzdata
 )
