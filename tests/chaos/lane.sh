@@ -46,10 +46,11 @@ daemon() {
 }
 # signal NAME SIGNAL: to the process itself, whatever runs in its group.
 signal() { kill -"$2" -- "-$(< "$run/$1.pid")"; }
-gone() { ! kill -0 "$(< "$run/$1.pid")" 2> /dev/null; }
+# Also when nobody has asked for its status yet.
+gone() { [[ ! -e /proc/$(< "$run/$1.pid")/exe ]]; }
 killed() {
 	signal "$1" KILL
-	wait_for 10 gone "$1"
+	wait_for 30 gone "$1" || { cat "/proc/$(< "$run/$1.pid")"/{status,wchan}; return 1; }
 }
 
 # lane NAME: does the faults of the plan, each by "fault_begin FAULT TARGET" and "fault_end FAULT TARGET", and writes down when

@@ -222,7 +222,7 @@ guest=$!
 pids+=("$guest")
 # guest_did FILE: or it has ended.
 guest_did() { [[ -e $dir/$1 ]] || ! kill -0 "$guest"; }
-wait_for 150 guest_did ready
+wait_for 400 guest_did ready
 [[ -e $dir/ready ]] || die "the hosts did not come up"
 changes_by_ctl &
 pids+=($!)
