@@ -257,6 +257,11 @@ BENCH_SRC := VERSION $(wildcard kmod/compat.[ch] kmod/tables/*.[ch] proto/*.h te
 bench:
 	$(Q)tests/bench/run.sh $(PARTS)
 
+# The last results' ratios with those that are kept in the tree.
+.PHONY: bench-gate
+bench-gate:
+	$(Q)tests/bench/gate.sh
+
 bench-module: $(BENCH)/vpc_bench.ko
 
 $(BENCH)/vpc_bench.ko: tests/bench/tables/Kbuild $(BENCH_SRC) $(UML:%=$(B)/uml/%/key)

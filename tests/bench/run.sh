@@ -13,7 +13,8 @@ set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib.sh"
 cd "$top"
 
-parts=(tables program forward upgrade publish agent change fleet audit)
+all_parts=(tables program forward upgrade publish agent change fleet audit)
+parts=("${all_parts[@]}")
 for part; do
 	[[ " ${parts[*]} " = *" $part "* ]] || { echo "run.sh: unknown part \"$part\": one or more of ${parts[*]}" >&2; exit 2; }
 done
@@ -75,9 +76,4 @@ for part in "${parts[@]}"; do
 	echo "-- $part"
 	"$part"
 done
-jq -s 'add' "$folder"/{tables,program,forward,upgrade,publish,agent,change,fleet,audit}.json 2> /dev/null > "$folder/results.json" || true
-jq -r '.[] | (.ratio // .ours) as $got |
-	[ .name, (.ours * 1000 | round / 1000), .unit, (if .peer then (.peer * 1000 | round / 1000) else "" end), (.peer_name // ""),
-	  (if .ratio then (.ratio * 100 | round / 100) else "" end), (if .op == "ge" then ">=" else "<=" end), .goal,
-	  (if (.op == "ge" and $got >= .goal) or (.op == "le" and $got <= .goal) then "reached" else "MISSED" end) ] | @tsv' \
-	"$folder/results.json" | column -t -s $'\t' -N "name,ours,unit,peer,peer is,ratio,must,be, "
+tests/bench/results.sh "$folder" "${all_parts[@]}"
