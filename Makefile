@@ -72,6 +72,7 @@ test_pub_many_SRC := $(addprefix publisher/,many.c pack.c shots.c vpc.c snapshot
 test_kstate_SRC := tests/unit/agent_fake_kernel.c
 test_cdb_server_SRC := tests/unit/cdb_rig.c
 test_cdb_change_SRC := tests/unit/cdb_rig.c
+test_cdb_reader_SRC := tests/unit/cdb_rig.c
 test_cdb_group_SRC := tests/unit/cdb_rig.c
 test_cdb_doc_SRC := tests/unit/cdb_rig.c
 test_cdb_history_SRC := tests/unit/cdb_rig.c

@@ -66,6 +66,15 @@ int cdb_open(const struct vpc_config *config, struct cdb **ret_cdb, struct vpc_e
 	return 0;
 }
 
+int cdb_reopen(struct cdb *cdb, const struct vpc_config *config, struct vpc_err *err)
+{
+	int r;
+
+	cdb->in_txn = false;
+	r = connect_server(cdb, config, cdb->database, err);
+	return r ?: session_init(cdb, config->cdb_timeout_s, err);
+}
+
 void cdb_close(struct cdb *cdb)
 {
 	if (!cdb)

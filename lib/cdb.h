@@ -17,6 +17,8 @@
 struct cdb;
 
 int cdb_open(const struct vpc_config *config, struct cdb **ret_cdb, struct vpc_err *err);
+/* A new connection in the place of one that was lost; whatever was open or locked on it is gone. */
+int cdb_reopen(struct cdb *cdb, const struct vpc_config *config, struct vpc_err *err);
 void cdb_close(struct cdb *cdb);
 void cdb_closep(struct cdb **cdb);
 

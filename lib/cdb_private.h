@@ -26,4 +26,9 @@ int cdb_stmt_error(MYSQL_STMT *stmt, struct vpc_err *err);
 int cdb_op_add(struct vpc_delta *delta, uint64_t epoch, uint32_t seq, const struct cdb_bin *was,
 	       const struct cdb_bin *is_now, struct vpc_err *err);
 
+/* As cdb_state_advance(), of a state that has only elements before @bound (NULL: all). */
+struct cdb_element;
+int cdb_state_advance_before(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, const struct cdb_element *bound,
+			     struct vpc_err *err);
+
 #endif

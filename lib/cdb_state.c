@@ -407,7 +407,8 @@ static bool is_there(const struct vpc_state *state, const struct cdb_element *el
 }
 
 /* What leads there. An element that came and went meanwhile is in the history, but nowhere else. */
-static int past_to_delta(struct past *past, const struct vpc_state *state, struct vpc_delta *delta)
+static int past_to_delta(struct past *past, const struct vpc_state *state, const struct cdb_element *bound,
+			 struct vpc_delta *delta)
 {
 	int r = 0;
 
@@ -418,6 +419,8 @@ static int past_to_delta(struct past *past, const struct vpc_state *state, struc
 
 		if (i && !cdb_element_cmp(&past->elems[i - 1].element, &elem->element))
 			continue;
+		if (bound && cdb_element_cmp(&elem->element, bound) >= 0)
+			break;
 		if (elem->there || is_there(state, &elem->element))
 			r = delta_add(delta, &elem->element, elem->there ? &elem->element : NULL);
 	}
@@ -428,30 +431,29 @@ static int past_to_delta(struct past *past, const struct vpc_state *state, struc
 static int past_digest(struct cdb *cdb, const struct vpc_state *state, uint64_t epoch, struct vpc_digest *ret_digest,
 		       struct vpc_err *err)
 {
-	uint64_t n, h0 = 0, h1 = 0;
+	uint64_t n, known, h0 = 0, h1 = 0;
 	bool forward = epoch > state->epoch;
 	uint64_t from = forward ? state->epoch : epoch, to = forward ? epoch : state->epoch;
 	int r;
 
-	r = cdb_get(cdb, err, "SELECT COUNT(*) FROM change_log WHERE vni = ? AND epoch > ? AND epoch <= ?", "uUU>U",
-		    state->vni, from, to, &n);
-	if (!r && n != to - from)
+	r = cdb_get(cdb, err,
+		    "SELECT COUNT(CASE WHEN epoch > ? THEN 1 END), COUNT(CASE WHEN epoch = ? THEN 1 END), "
+		    "COALESCE(MAX(CASE WHEN epoch = ? THEN digest0 END), 0), "
+		    "COALESCE(MAX(CASE WHEN epoch = ? THEN digest1 END), 0) "
+		    "FROM change_log WHERE vni = ? AND epoch >= ? AND epoch <= ?",
+		    "UUUUuUU>UUUU", from, epoch, epoch, epoch, state->vni, from, to, &n, &known, &h0, &h1);
+	if (!r && (n != to - from || (epoch && !known)))
 		r = vpc_err_set(err, -ERANGE, "VPC %u: the history does not reach from epoch %llu %s to %llu",
 				state->vni, (unsigned long long)state->epoch, forward ? "on" : "back",
-				(unsigned long long)epoch);
-	if (!r && epoch)
-		r = cdb_get(cdb, err, "SELECT digest0, digest1 FROM change_log WHERE vni = ? AND epoch = ?", "uU>UU",
-			    state->vni, epoch, &h0, &h1);
-	if (r == -ENOENT)
-		r = vpc_err_set(err, -ERANGE, "VPC %u: the history does not reach back to epoch %llu", state->vni,
 				(unsigned long long)epoch);
 	if (!r)
 		*ret_digest = (struct vpc_digest){ { h0, h1 } };
 	return r;
 }
 
-/* To another epoch, by what the history has between them. */
-static int state_move(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
+/* To another epoch, by what the history has between them; of elements from @bound on nothing is taken over. */
+static int state_move(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, const struct cdb_element *bound,
+		      struct vpc_err *err)
 {
 	_cleanup_(vpc_delta_clear) struct vpc_delta delta;
 	_cleanup_(past_clear) struct past past = { .forward = epoch > state->epoch };
@@ -466,7 +468,7 @@ static int state_move(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, 
 			      &past, err);
 	if (r)
 		return r;
-	if (past_to_delta(&past, state, &delta))
+	if (past_to_delta(&past, state, bound, &delta))
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	delta.base = state->epoch;
 	delta.epoch = epoch;
@@ -478,13 +480,19 @@ int cdb_state_rewind(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, s
 	if (epoch > state->epoch)
 		return vpc_err_set(err, -ERANGE, "VPC %u is at epoch %llu, before %llu", state->vni,
 				   (unsigned long long)state->epoch, (unsigned long long)epoch);
-	return state_move(cdb, state, epoch, err);
+	return state_move(cdb, state, epoch, NULL, err);
 }
 
-int cdb_state_advance(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
+int cdb_state_advance_before(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, const struct cdb_element *bound,
+			     struct vpc_err *err)
 {
 	if (epoch < state->epoch)
 		return vpc_err_set(err, -ERANGE, "VPC %u is at epoch %llu, past %llu", state->vni,
 				   (unsigned long long)state->epoch, (unsigned long long)epoch);
-	return state_move(cdb, state, epoch, err);
+	return state_move(cdb, state, epoch, bound, err);
+}
+
+int cdb_state_advance(struct cdb *cdb, struct vpc_state *state, uint64_t epoch, struct vpc_err *err)
+{
+	return cdb_state_advance_before(cdb, state, epoch, NULL, err);
 }

@@ -12,6 +12,7 @@
 #define VPC_AUDIT_H
 
 #include "../lib/cdb.h"
+#include "../lib/cdb_reader.h"
 #include "../lib/kernel.h"
 #include "report.h"
 
@@ -47,6 +48,8 @@ struct audit {
 	uint64_t since_ms;		/* only VPCs that CDB changed since, wall clock; 0: all */
 	unsigned int probes;		/* ways asked for, a VPC */
 	unsigned int settle_ms;
+	unsigned int max_load;		/* of CDB, above which reading whole VPCs waits; 0: it does not */
+	const struct vpc_config *config;	/* to connect anew in the middle of a VPC; NULL: it is not tried */
 	uint64_t max_lag_ms;		/* a change that is younger may still be on its way */
 	struct legs *legs;		/* NULL: no leg is named */
 	struct pace *pace;		/* NULL: each VPC waits by itself, and nothing ends it */
@@ -73,9 +76,16 @@ int audit_compare_states(const struct audit *audit, const struct report *report,
 			 const struct vpc_state *want, const struct vpc_state *have);
 /* As cdb_read_slot_take(), for as long as the round has time to wait. */
 int audit_slot_take(const struct audit *audit, unsigned int *ret_slot, struct vpc_err *err);
-/* CDB's state at @epoch, in one snapshot. -EAGAIN with @vpc->no_slot: it was not this audit's turn to read. */
+/*
+ * want.c: CDB's state at @epoch, read politely (lib/cdb_reader.h). @like: what the kernel has at that epoch: of a large
+ * VPC only what differs from it is read, unless all entries are asked for; NULL: all is read. -EAGAIN with
+ * @vpc->no_slot: it was not this audit's turn to read, or CDB is busy.
+ */
 int audit_load_want(const struct audit *audit, const struct report *report, struct report_vpc *vpc, uint64_t epoch,
-		    struct vpc_state *ret_want, struct vpc_err *err);
+		    const struct vpc_state *like, struct vpc_state *ret_want, struct vpc_err *err);
+/* Where @epoch, the kernel's, stands in CDB's history: name, epochs and lag. */
+void audit_take_epoch(const struct report *report, struct report_vpc *vpc, uint64_t epoch,
+		      const struct cdb_epoch *found);
 
 /*
  * presence.c: the ports and VPCs that are here. @pending_ms: when the oldest change of this host was made that is in

@@ -2,7 +2,7 @@
 /*
  * One VPC's content. By digest: the kernel's, of its epoch, against the one that CDB's history has for that epoch; a
  * few rows by their keys, whatever the VPC's size. Where they differ, or all entries are asked for: the kernel's
- * snapshot first, then CDB in one consistent snapshot, turned back to the kernel's epoch.
+ * snapshot first, then CDB (want.c), turned back to the kernel's epoch.
  *
  * In this order CDB is never behind, unless it was restored from a backup, and that is said. The diff is lib/diff.c,
  * the same that the agent uses; nothing else is shared with it.
@@ -14,12 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../lib/cdb_fleet.h"
 #include "../lib/diff.h"
 #include "../lib/digest.h"
 #include "../lib/util.h"
-
-#define SLOT_S 5 /* to wait until fewer hosts read whole VPCs */
 
 struct compare {
 	const struct audit *audit;
@@ -181,21 +178,8 @@ int audit_compare_states(const struct audit *audit, const struct report *report,
 	return compare_digest(report, vpc, "digest of the kernel's dump", &content, &have->digest);
 }
 
-/* What the kernel is compared with must be sound itself: a digest that is not its rows' is refused by every kernel. */
-static int check_want(const struct vpc_state *want, struct vpc_err *err)
-{
-	struct vpc_digest content = vpc_digest_of_state(want);
-
-	if (vpc_digest_equal(&content, &want->digest))
-		return 0;
-	return vpc_err_set(err, -EBADMSG,
-			   "CDB, epoch %" PRIu64 ": its digest is not that of its content",
-			   want->epoch);
-}
-
-/* Where the kernel's epoch stands in CDB's history: name, epochs and lag. */
-static void take_epoch(const struct report *report, struct report_vpc *vpc, uint64_t epoch,
-		       const struct cdb_epoch *found)
+void audit_take_epoch(const struct report *report, struct report_vpc *vpc, uint64_t epoch,
+		      const struct cdb_epoch *found)
 {
 	/* One time for all: to ask the clock of User Mode Linux costs more than the rest. */
 	uint64_t now = report->time_ms, since = found->newer_ms, lag_ms;
@@ -216,55 +200,6 @@ static void take_epoch(const struct report *report, struct report_vpc *vpc, uint
 	/* That of a port or of the VPC itself may be longer. */
 	if (lag_ms > vpc->lag_ms)
 		vpc->lag_ms = lag_ms;
-}
-
-int audit_slot_take(const struct audit *audit, unsigned int *ret_slot, struct vpc_err *err)
-{
-	struct pace *pace = audit->pace;
-	uint64_t start = now_monotonic_us(), waited_ms;
-	unsigned int wait_s = !pace || pace->slots_ms > SLOT_S * 1000 ? SLOT_S : pace->slots_ms / 1000;
-	int ret = cdb_read_slot_take(audit->cdb, wait_s, ret_slot, err);
-
-	waited_ms = (now_monotonic_us() - start) / 1000;
-	if (pace)
-		pace->slots_ms -= waited_ms < pace->slots_ms ? waited_ms : pace->slots_ms;
-	return ret;
-}
-
-int audit_load_want(const struct audit *audit, const struct report *report, struct report_vpc *vpc, uint64_t epoch,
-		    struct vpc_state *ret_want, struct vpc_err *err)
-{
-	struct cdb_epoch found;
-	struct vpc_err end_err;
-	unsigned int slot;
-	int ret, end;
-
-	ret = audit_slot_take(audit, &slot, err);
-	vpc->no_slot = ret == -EAGAIN;
-	if (ret)
-		return ret;
-	ret = cdb_snapshot_begin(audit->cdb, err);
-	if (ret) {
-		cdb_read_slot_give(audit->cdb, slot);
-		return ret;
-	}
-	ret = cdb_epoch_get(audit->cdb, vpc->vni, epoch, &found, err);
-	if (!ret)
-		take_epoch(report, vpc, epoch, &found);
-	if (!ret)
-		ret = cdb_state_load(audit->cdb, ret_want->vni, ret_want, err);
-	if (!ret && ret_want->epoch < epoch)
-		ret = vpc_err_set(err, -ERANGE,
-				  "the kernel is at epoch %" PRIu64 ", CDB only at %" PRIu64
-				  ": was CDB restored from a backup?",
-				  epoch, ret_want->epoch);
-	if (!ret && ret_want->epoch > epoch)
-		ret = cdb_state_rewind(audit->cdb, ret_want, epoch, err);
-	if (!ret)
-		ret = check_want(ret_want, err);
-	end = cdb_snapshot_end(audit->cdb, &end_err);
-	cdb_read_slot_give(audit->cdb, slot);
-	return ret ? ret : end ? vpc_err_set(err, end, "%s", end_err.text) : 0;
 }
 
 /* What forwarding reads beside the tables, and the kernel says of it that it does not fit them. */
@@ -331,7 +266,7 @@ static int compare_entries(const struct audit *audit, struct report *report, str
 	ret = kernel_dump(audit->kernel, vpc->vni, &have, err);
 	if (!ret) {
 		vpc->kernel_digest = have.digest;
-		ret = audit_load_want(audit, report, vpc, have.epoch, &want, err);
+		ret = audit_load_want(audit, report, vpc, have.epoch, &have, &want, err);
 	}
 	if (!ret)
 		ret = audit_compare_states(audit, report, vpc, &want, &have);
@@ -346,7 +281,7 @@ static int add_unread(struct report *report, struct report_vpc *vpc, const struc
 {
 	char want[VPC_DIGEST_STRLEN], have[VPC_DIGEST_STRLEN];
 
-	return report_add(report, vpc, FINDING_DIFFERENT, WHAT_CONTENT, "content (entries not read: no slot)",
+	return report_add(report, vpc, FINDING_DIFFERENT, WHAT_CONTENT, "content (entries not read)",
 			  vpc_digest_format(&found->digest, want), vpc_digest_format(&kernel->digest, have), NULL);
 }
 
@@ -396,7 +331,7 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 	else if (!kernel->epoch)
 		ret = blame_vpc(audit, presence, kernel->vni, &vpc->needed, &err);
 	if (!ret)
-		take_epoch(report, vpc, kernel->epoch, found);
+		audit_take_epoch(report, vpc, kernel->epoch, found);
 	if (!ret && !audit->full)
 		compare_by_digest(vpc, kernel, found);
 	if (!ret && !vpc->by_digest)

@@ -34,7 +34,7 @@ static const char *const css =
 	"svg text{fill:var(--dim);font-size:12px}.scroll{overflow-x:auto}"
 	"table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
 	"th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}"
-	"td.n,th.n{text-align:right}.nb{white-space:nowrap}code{font-size:13px;overflow-wrap:break-word}"
+	"td.n,th.n{text-align:right}.nb{white-space:nowrap}code{font-size:13px;overflow-wrap:anywhere}"
 	".k0{--c:var(--s0)}.k1{--c:var(--s1)}.k2{--c:var(--s2)}.k3{--c:var(--s3)}.k4{--c:var(--s4)}"
 	".tiles .k0,.tiles .k1,.tiles .k2,.tiles .k3,.tiles .k4{border-color:var(--c)}"
 	"rect.k0,rect.k1,rect.k2,rect.k3,rect.k4{fill:var(--c)}"

@@ -18,6 +18,7 @@
 #define DEFAULT_FINDINGS 100
 #define DEFAULT_WATCH_S 10
 #define DEFAULT_REPAIRS 100
+#define DEFAULT_MAX_LOAD 25
 #define NUMBER_MAX 3600000
 
 enum {
@@ -35,6 +36,7 @@ enum {
 	OPT_MAX_REPAIRS,
 	OPT_RECORD,
 	OPT_METRICS,
+	OPT_MAX_LOAD,
 	OPT_SILENT,
 	OPT_HTML,
 };
@@ -51,6 +53,7 @@ static const struct option longs[] = {
 	{ "probe", required_argument, NULL, OPT_PROBE },
 	{ "repair", no_argument, NULL, OPT_REPAIR },
 	{ "max-repairs", required_argument, NULL, OPT_MAX_REPAIRS },
+	{ "max-load", required_argument, NULL, OPT_MAX_LOAD },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "record", no_argument, NULL, OPT_RECORD },
 	{ "watch", optional_argument, NULL, OPT_WATCH },
@@ -88,6 +91,7 @@ static void usage(FILE *out)
 		     "      --metrics FILE     write the round's metrics for Prometheus' node_exporter (FILE.prom)\n"
 		     "      --settle MS        how long a port or VPC must differ before it counts (default 3000)\n"
 		     "      --max-lag SECONDS  how long a change may be on its way (default 60)\n"
+		     "      --max-load N       read no whole VPC while CDB runs more threads (default 25; 0: read)\n"
 		     "      --max-findings N   findings printed for each VPC (default 100); all are counted\n"
 		     "  -j, --json             report as JSON       -p, --pretty  indented\n"
 		     "  -v, --verbose          name the consistent VPCs, too\n"
@@ -162,6 +166,8 @@ static int take_number(int c, const char *arg, struct options *o)
 		return number("probe", arg, 1, 1000000, &o->probes);
 	case OPT_MAX_REPAIRS:
 		return number("max-repairs", arg, 0, NUMBER_MAX, &o->max_repairs);
+	case OPT_MAX_LOAD:
+		return number("max-load", arg, 0, NUMBER_MAX, &o->max_load);
 	case OPT_WATCH:
 		o->watch_s = DEFAULT_WATCH_S;
 		return arg ? number("watch", arg, 1, 86400, &o->watch_s) : 0;
@@ -228,7 +234,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	struct options o = { .settle_ms = DEFAULT_SETTLE_MS,
 			     .max_findings = DEFAULT_FINDINGS,
 			     .max_lag_s = DEFAULT_MAX_LAG_S,
-			     .max_repairs = DEFAULT_REPAIRS };
+			     .max_repairs = DEFAULT_REPAIRS,
+			     .max_load = DEFAULT_MAX_LOAD };
 	int c, ret = 0;
 
 	optind = 1;

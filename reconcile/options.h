@@ -12,6 +12,7 @@
 struct options {
 	const char *config, *host, *netns, *vpc, *metrics;
 	bool json, pretty, verbose, verify, full, repair, record;
+	unsigned int max_load; /* of CDB; 0: whatever it is */
 	unsigned int settle_ms, max_findings, max_lag_s;
 	bool has_table;
 	unsigned int table;

@@ -15,6 +15,7 @@
 #include "../lib/util.h"
 
 #define PROTO_UDP 17
+#define BATCH 64
 #define TRIES 20 /* until a VPC stands still for one way */
 
 /* -- what should be ------------------------------------------------------------------------------------------------ */
@@ -222,25 +223,29 @@ static int ask(struct prober *p, const struct kernel_lookup *lookup, struct kern
 }
 
 /* The history leads from one way's epoch to the next one's: nobody has to stand still for all of them. */
-static int follow(struct prober *p, struct vpc_err *err)
+static int follow(struct prober *p, uint64_t epoch, struct vpc_err *err)
 {
-	if (p->epoch < p->want.epoch)
+	if (epoch < p->want.epoch)
 		return vpc_err_set(err, -EAGAIN, "VPC %u went back to epoch %" PRIu64 " while its ways were probed",
-				   p->vpc->vni, p->epoch);
-	return cdb_state_advance(p->audit->cdb, &p->want, p->epoch, err);
+				   p->vpc->vni, epoch);
+	return cdb_state_advance(p->audit->cdb, &p->want, epoch, err);
 }
 
-static int probe_one(struct prober *p, bool inside, struct vpc_err *err)
+/* One way, as it was asked for; dst.family 0: not at all. */
+struct probe {
+	struct vpc_addr dst;
+	uint64_t epoch;
+	struct kernel_explain explain;
+};
+
+static int probe_ask(struct prober *p, bool inside, struct probe *ret_probe, struct vpc_err *err)
 {
 	const struct vpc_port *port = p->port;
 	struct vpc_addr dst = destination(&p->want, port, inside);
 	struct kernel_lookup lookup = { .dst = dst, .has_src_mac = true, .proto = PROTO_UDP, .has_ports = true };
-	char object[96], text[VPC_ADDR_STRLEN];
-	struct kernel_explain explain;
-	struct probe_fault fault;
-	struct finding *finding;
 	int ret;
 
+	ret_probe->dst.family = 0;
 	if (is_special(&dst))
 		return 0;
 	snprintf(lookup.ifname, sizeof(lookup.ifname), "%s", port->dev);
@@ -252,19 +257,47 @@ static int probe_one(struct prober *p, bool inside, struct vpc_err *err)
 			lookup.src.family = dst.family;
 			memcpy(lookup.src.bytes, port->addrs[i].bytes, sizeof(lookup.src.bytes));
 		}
-	ret = ask(p, &lookup, &explain, err);
-	if (!ret)
-		ret = follow(p, err);
+	ret = ask(p, &lookup, &ret_probe->explain, err);
+	if (ret)
+		return ret;
+	ret_probe->dst = dst;
+	ret_probe->epoch = p->epoch;
+	return 0;
+}
+
+static int probe_judge(struct prober *p, const struct probe *probe, struct vpc_err *err)
+{
+	char object[96], text[VPC_ADDR_STRLEN];
+	struct probe_fault fault;
+	struct finding *finding;
+	int ret = follow(p, probe->epoch, err);
+
 	if (ret)
 		return ret;
 	p->vpc->n_probes++;
-	if (probe_is_right(&p->want, port->table, &dst, &explain, &fault))
+	if (probe_is_right(&p->want, p->port->table, &probe->dst, &probe->explain, &fault))
 		return 0;
-	snprintf(object, sizeof(object), "way from %s to %s", port->dev, vpc_addr_format(&dst, text));
+	snprintf(object, sizeof(object), "way from %s to %s", p->port->dev, vpc_addr_format(&probe->dst, text));
 	ret = report_add(p->report, p->vpc, FINDING_DIFFERENT, WHAT_ELEMENT, object, fault.want, fault.have, &finding);
 	if (!ret && finding)
 		finding->element = (struct cdb_element){ .kind = CDB_ELEMENT_ROUTE, .route = fault.route };
 	return ret;
+}
+
+/* The kernel is asked for @n ways one right after the other, then CDB led from one's epoch to the next one's. */
+static int probe_some(struct prober *p, unsigned int n, struct vpc_err *err)
+{
+	_cleanup_free_ struct probe *probes = calloc(n, sizeof(*probes));
+	unsigned int asked = 0;
+	int ret = probes ? 0 : -ENOMEM, judged = 0;
+
+	while (!ret && asked < n) {
+		ret = probe_ask(p, asked % 2, &probes[asked], err);
+		asked += !ret;
+	}
+	for (unsigned int i = 0; i < asked && !judged; i++)
+		judged = probes[i].dst.family ? probe_judge(p, &probes[i], err) : 0;
+	return judged ? judged : ret;
 }
 
 /* No way was asked for: the report names what was compared before. */
@@ -284,14 +317,16 @@ static int probe_all(struct prober *p, struct vpc_err *err)
 	int ret = kernel_vpc_get(p->audit->kernel, p->vpc->vni, &now, err);
 
 	if (!ret)
-		ret = audit_load_want(p->audit, p->report, p->vpc, now.epoch, &p->want, err);
+		ret = audit_load_want(p->audit, p->report, p->vpc, now.epoch, NULL, &p->want, err);
 	if (ret)
 		return ret;
 	/* The epoch that the report names is this one from here on. */
 	p->vpc->kernel_digest = now.digest;
 	p->epoch = now.epoch;
-	for (unsigned int i = 0; i < p->audit->probes && !ret; i++)
-		ret = probe_one(p, i % 2, err);
+	for (unsigned int left = p->audit->probes, n; left && !ret; left -= n) {
+		n = left < BATCH ? left : BATCH;
+		ret = probe_some(p, n, err);
+	}
 	return ret;
 }
 

@@ -69,6 +69,8 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 			       .since_ms = o->since_ms,
 			       .probes = o->probes,
 			       .settle_ms = o->settle_ms,
+			       .max_load = o->max_load,
+			       .config = round->config,
 			       .max_lag_ms = o->max_lag_s * UINT64_C(1000),
 			       .legs = round->legs,
 			       .pace = &round->pace,
