@@ -7,6 +7,8 @@
 #   make kunit      the module's tables in User Mode Linux   make bench    the same timed, PARTS= picks
 #   make cycles     1,000 times rmmod and insmod there       make install  PREFIX=/usr/local DESTDIR=
 #   make corrupt    what audits find in tables that a test-only module corrupts
+#   make soak       the audit beside 1,000 changes a second, MINUTES= long
+#   make report-screenshot       the fleet's page as headless Chromium shows it
 #   make chaos      MINUTES=20 SEED=: servers and hosts that fail at random, under changes and traffic
 #   make fuzz       MINUTES= of libFuzzer on all parsers     make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
@@ -232,6 +234,15 @@ corrupt: user
 	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-normal corrupt-module
 	$(Q)tests/e2e/corrupt.sh
 
+# MINUTES= other than 10: the audit beside 1,000 changes a second, with faults at moments that are known.
+soak: user
+	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-normal corrupt-module
+	$(Q)tests/e2e/soak.sh $(MINUTES)
+
+# The fleet's page in a real browser: build/report/*.png, to be looked at.
+report-screenshot: user
+	$(Q)tests/e2e/page.sh
+
 corrupt-module: $(CORRUPT)/vpc.ko
 
 $(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
@@ -297,5 +308,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit valgrind fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module cycles bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit valgrind fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module soak report-screenshot cycles bench bench-module check style sparse install clean
 .SECONDARY:
