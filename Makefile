@@ -10,7 +10,8 @@
 #   make soak       the audit beside 1,000 changes a second, MINUTES= long
 #   make report-screenshot       the fleet's page as headless Chromium shows it
 #   make chaos      MINUTES=20 SEED=: servers and hosts that fail at random, under changes and traffic
-#   make fuzz       MINUTES= of libFuzzer on all parsers     make clean
+#   make fuzz       MINUTES= of libFuzzer on all parsers     make coverage lines and branches that tests reach
+#   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
 #   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
@@ -149,9 +150,10 @@ $(1)/obj/tests/unit/test_trie.o $(1)/obj/tests/unit/test_hrw.o $(1)/obj/tests/fu
 endef
 $(eval $(call flavour,$(B),,$$(CC),tests/fuzz/replay.c))
 $(eval $(call flavour,$(B)/san,$(SAN),$$(CC),tests/fuzz/replay.c))
+$(eval $(call flavour,$(B)/cov,--coverage -O1,$$(CC),tests/fuzz/replay.c))
 $(eval $(call flavour,$(B)/fuzz,$(SAN) -fsanitize=fuzzer-no-link -Wno-unused-variable -Wno-c2x-extensions,$$(CLANG),-fsanitize=fuzzer))
 
--include $(shell find $(B)/obj $(B)/san/obj $(B)/fuzz/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/san/obj $(B)/fuzz/obj $(B)/cov/obj -name '*.d' 2>/dev/null)
 
 # The schema travels inside vpcctl as one C string.
 $(B)/gen/schema_sql.h: proto/schema.sql
@@ -178,6 +180,9 @@ fuzz-keep: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ))
 
 fuzz-replay: $(addprefix $(B)/san/fuzz/,$(FUZZ))
 	$(Q)scripts/fuzz.sh replay $(TARGETS)
+
+coverage: $(addprefix $(B)/cov/unit/,$(UNIT))
+	$(Q)scripts/coverage.sh
 
 # -- the module: sources are linked into build/kmod/KVER, so that the tree stays clean ---------------------------------
 
@@ -308,5 +313,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit valgrind fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module soak report-screenshot cycles bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit valgrind coverage fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module soak report-screenshot cycles bench bench-module check style sparse install clean
 .SECONDARY:
