@@ -63,15 +63,16 @@ static void test_init_interrupted(void **state)
 	ok(cdb_check_schema(rig_cdb, &err));
 }
 
-/* What a database of version 1 has stays; its history goes on. */
-static void test_upgrade(void **state)
+/* What a database of version @was has stays; its history goes on. */
+static void upgrade_from(unsigned int was)
 {
 	static const char *const rows[] = {
 		"INSERT INTO vpc (vni, name, epoch) VALUES (7, 'old', 1)",
 		"INSERT INTO route_table VALUES (7, 0, 'mapping'), (7, 1, 'main')",
 		"INSERT INTO nexthop (vni, id, type) VALUES (7, 2147483648, 1), (7, 1, 6)",
 		"INSERT INTO route VALUES (7, 1, 4, x'0a000000', 8, 1)",
-		"INSERT INTO change_log VALUES (7, 1, 'c1', 'me', 1, 'as it was', 1, 0, 0)",
+		"INSERT INTO change_log (vni, epoch, change_id, author, created, summary, n_ops, digest0, digest1) "
+		"VALUES (7, 1, 'c1', 'me', 1, 'as it was', 1, 0, 0)",
 		"INSERT INTO change_op VALUES (7, 1, 0, 1, NULL, x'010000000106')",
 	};
 	const struct intent_members members = { .set = &(struct vpc_nl_member){ .nexthop = 1, .weight = 2 },
@@ -81,9 +82,8 @@ static void test_upgrade(void **state)
 	unsigned int from, to, version = 0;
 	const char *pos = schema_sql;
 	struct cdb *cdb = NULL;
-	char name[64], drop[128];
+	char name[64], drop[128], says[64];
 
-	rig_need_server();
 	snprintf(name, sizeof(name), "%s_old", rig_config.cdb_database);
 	snprintf(drop, sizeof(drop), "CREATE DATABASE %s", name);
 	config.cdb_database = name;
@@ -93,16 +93,18 @@ static void test_upgrade(void **state)
 		_cleanup_free_ char *sql = NULL;
 
 		assert_int_equal(cdb_schema_next(&pos, &version, &sql), 0);
-		if (version > 1)
+		if (!sql || version > was)
 			break;
 		ok(cdb_command(cdb, sql, &err));
 	}
-	ok(cdb_exec(cdb, &err, "INSERT INTO schema_version (version) VALUES (1)", ""));
+	for (uint32_t v = 1; v <= was; v++)
+		ok(cdb_exec(cdb, &err, "INSERT INTO schema_version (version) VALUES (?)", "u", v));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		ok(cdb_exec(cdb, &err, rows[i], ""));
-	refused(cdb_check_schema(cdb, &err), -EPROTO, "has schema version 1, this program needs");
+	snprintf(says, sizeof(says), "has schema version %u, this program needs", was);
+	refused(cdb_check_schema(cdb, &err), -EPROTO, says);
 	ok(cdb_init(cdb, &from, &to, &err));
-	assert_int_equal(from, 1);
+	assert_int_equal(from, was);
 	ok(cdb_check_schema(cdb, &err));
 	ok(cdb_exec(cdb, &err, "INSERT INTO reconcile_diff VALUES ('h', 0, 7, 'missing', '', '', '', '', '', 0)", ""));
 	ok(intent_nexthop_put(&(struct intent){ cdb, "me", "group" }, "old",
@@ -113,6 +115,13 @@ static void test_upgrade(void **state)
 	cdb_close(cdb);
 	snprintf(drop, sizeof(drop), "DROP DATABASE %s", name);
 	ok(cdb_command(rig_cdb, drop, &err));
+}
+
+static void test_upgrade(void **state)
+{
+	rig_need_server();
+	for (unsigned int was = 1; was <= 3; was++)
+		upgrade_from(was);
 }
 
 /* The schema itself refuses nonsense, whoever writes. */
