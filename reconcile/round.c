@@ -11,6 +11,7 @@
 
 #define CLOSE_FROM_S 30
 #define REPAIR_AGAIN_US 60000000ULL
+#define REPAIR_LATEST_US 3600000000ULL
 
 void round_close(struct round *round)
 {
@@ -34,6 +35,17 @@ static int round_open(struct round *round, struct vpc_err *err)
 	return ret;
 }
 
+uint64_t round_repair_pause_us(unsigned int vain)
+{
+	uint64_t pause = REPAIR_AGAIN_US;
+
+	if (!vain)
+		return 0;
+	while (--vain && pause < REPAIR_LATEST_US)
+		pause *= 2;
+	return pause < REPAIR_LATEST_US ? pause : REPAIR_LATEST_US;
+}
+
 /* What does not help is tried again after a minute, then two, four ... up to an hour. */
 static int repair_now_or_later(struct round *round, const struct audit *audit, struct report *report)
 {
@@ -51,9 +63,9 @@ static int repair_now_or_later(struct round *round, const struct audit *audit, s
 		return ret;
 	if (!report->n_repairs || report_result(report) != RESULT_DRIFT)
 		round->vain = 0;
-	else if (round->vain < 6)
+	else
 		round->vain++;
-	round->repair_us = round->vain ? now_monotonic_us() + (REPAIR_AGAIN_US << (round->vain - 1)) : 0;
+	round->repair_us = round->vain ? now_monotonic_us() + round_repair_pause_us(round->vain) : 0;
 	return 0;
 }
 

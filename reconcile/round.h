@@ -32,6 +32,8 @@ struct round {
  */
 int round_run(struct round *round, struct report *ret_report);
 void round_close(struct round *round);
+/* How long to wait after so many repairs in a row that left something: 0, then a minute, two, four ... an hour. */
+uint64_t round_repair_pause_us(unsigned int vain);
 
 /*
  * repair.c: has the agent put right what @report found, looks again until it is or some time is over, and makes

@@ -15,6 +15,7 @@
 #include "../../reconcile/audit.h"
 #include "../../reconcile/legs.h"
 #include "../../reconcile/options.h"
+#include "../../reconcile/round.h"
 #include "../../reconcile/watch.h"
 
 static void state_fill(struct vpc_state *state, unsigned int n_routes)
@@ -645,9 +646,19 @@ static void the_json_is_as_documented(void **state)
 	report_clear(&report);
 }
 
+static void repairs_in_vain_become_rare(void **state)
+{
+	static const unsigned int minutes[] = { 0, 1, 2, 4, 8, 16, 32, 60, 60 };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(minutes); i++)
+		assert_int_equal(round_repair_pause_us(i), minutes[i] * 60000000ULL);
+	assert_int_equal(round_repair_pause_us(UINT32_MAX), 3600000000ULL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(repairs_in_vain_become_rare),
 		cmocka_unit_test(same_states_are_consistent),
 		cmocka_unit_test(each_class_is_named),
 		cmocka_unit_test(members_are_named),
