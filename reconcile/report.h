@@ -59,6 +59,7 @@ struct finding {
 	char *have;
 	struct cdb_element element;	/* WHAT_ELEMENT: its key */
 	struct cdb_cause cause;		/* the change that should have brought it */
+	uint64_t first_ms;		/* a watch sees it since then, wall clock; 0: not told (seen.h) */
 	bool waits;			/* that is in CDB's outbox: nothing below CDB can know of it */
 	enum finding_leg leg;
 	char *note;		/* what the leg is concluded from, or why it is not known; NULL: nothing to say */

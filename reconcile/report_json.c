@@ -3,7 +3,7 @@
  * The report for programs. The members are the contract, described in doc/operations.md:
  * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name"?,"result","reason"?,"cdb_epoch",
  *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","probes","unprobed"?,"counts":{class:n},
- *  "findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?}]}],
+ *  "findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?,"first_seen_ms"?}]}],
  *  "no_repair"?,"repairs"?:[{"vni","epoch","drifts","asked","answer"?}],"before"?}; VNI 0 is the host itself,
  * "before" the report that asked for the repairs.
  */
@@ -33,6 +33,8 @@ static struct json_object *finding_json(const struct finding *f)
 		json_object_object_add(o, "since_ms", json_object_new_uint64(f->cause.created_ms));
 		add_string(o, "change", f->cause.change);
 	}
+	if (f->first_ms)
+		json_object_object_add(o, "first_seen_ms", json_object_new_uint64(f->first_ms));
 	return o;
 }
 

@@ -49,6 +49,8 @@ static void print_cause(const struct report *report, const struct finding *f)
 	} else {
 		printf("; no change in the history is known to have brought it");
 	}
+	if (f->first_ms && f->first_ms < report->time_ms)
+		printf("; seen for %.1f s", (report->time_ms - f->first_ms) / 1e3);
 	printf("\n");
 }
 

@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include "../lib/util.h"
+#include "seen.h"
 
 /* So that hosts which were all started at once do not ask CDB all at once. */
 #define FIRST_MAX_US 5000000
@@ -22,6 +23,7 @@ struct watch {
 	struct round *round;
 	sd_event *event;
 	sd_event_source *timer;
+	struct seen seen;
 	bool any; /* round before */
 	uint64_t signature; /* of it */
 };
@@ -106,6 +108,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 	int ret = round_run(w->round, &report);
 
 	if (!ret)
+		ret = seen_update(&w->seen, &report);
+	if (!ret)
 		ret = say(w, &report);
 	report_clear(&report);
 	if (ret)
@@ -163,6 +167,7 @@ int watch_run(struct round *round)
 		ret = sd_event_loop(w.event);
 		sd_notify(0, "STOPPING=1");
 	}
+	seen_clear(&w.seen);
 	sd_event_source_disable_unref(w.timer);
 	sd_event_unref(w.event);
 	return ret;

@@ -16,6 +16,7 @@
 #include "../../reconcile/legs.h"
 #include "../../reconcile/options.h"
 #include "../../reconcile/round.h"
+#include "../../reconcile/seen.h"
 #include "../../reconcile/watch.h"
 
 static void state_fill(struct vpc_state *state, unsigned int n_routes)
@@ -646,6 +647,51 @@ static void the_json_is_as_documented(void **state)
 	report_clear(&report);
 }
 
+/* @failed: VPC 100 could not be compared; @n findings in it, and one that lags. */
+static void see(struct seen *seen, struct report *of, uint64_t time_ms, size_t n, bool failed)
+{
+	static const char *const objects[] = { "nexthop 7", "nexthop 8", "route table 1 10.0.0.0/8" };
+	struct report_vpc *vpc;
+
+	report_clear(of);
+	report_init(of, "h1", 10);
+	of->time_ms = time_ms;
+	vpc = report_vpc(of, 100, "red");
+	assert_int_equal(report_add(of, vpc, FINDING_LAG, WHAT_CONTENT, "content", "a", "b", NULL), 0);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(report_add(of, vpc, FINDING_FOREIGN, WHAT_ELEMENT, objects[i], NULL, "b", NULL), 0);
+	if (failed)
+		report_fail(vpc, -EIO, "away");
+	report_vpc(of, 200, "blue");
+	assert_int_equal(seen_update(seen, of), 0);
+}
+
+static void what_was_seen_before(void **state)
+{
+	struct seen seen = { 0 };
+	struct report of;
+
+	report_init(&of, "h1", 10);
+	see(&seen, &of, 1000, 2, false);
+	assert_int_equal(of.vpcs[0].findings[0].first_ms, 0);
+	assert_int_equal(of.vpcs[0].findings[1].first_ms, 1000);
+	see(&seen, &of, 2000, 3, false);
+	assert_int_equal(of.vpcs[0].findings[1].first_ms, 1000);
+	assert_int_equal(of.vpcs[0].findings[2].first_ms, 1000);
+	assert_int_equal(of.vpcs[0].findings[3].first_ms, 2000);
+	/* Not compared is not gone; another round without it is. */
+	see(&seen, &of, 3000, 0, true);
+	see(&seen, &of, 4000, 1, false);
+	assert_int_equal(of.vpcs[0].findings[1].first_ms, 1000);
+	see(&seen, &of, 5000, 2, false);
+	assert_int_equal(of.vpcs[0].findings[1].first_ms, 1000);
+	assert_int_equal(of.vpcs[0].findings[2].first_ms, 5000);
+	see(&seen, &of, 6000, 0, false);
+	assert_int_equal(seen.n, 0);
+	report_clear(&of);
+	seen_clear(&seen);
+}
+
 static void repairs_in_vain_become_rare(void **state)
 {
 	static const unsigned int minutes[] = { 0, 1, 2, 4, 8, 16, 32, 60, 60 };
@@ -659,6 +705,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repairs_in_vain_become_rare),
+		cmocka_unit_test(what_was_seen_before),
 		cmocka_unit_test(same_states_are_consistent),
 		cmocka_unit_test(each_class_is_named),
 		cmocka_unit_test(members_are_named),
