@@ -49,6 +49,7 @@ static const struct config_key keys[] = {
 	KEY("zookeeper", "hosts", KEY_SERVERS, zk_hosts, "127.0.0.1:2181"),
 	KEY_UINT("zookeeper", "session_timeout_ms", zk_session_ms, 100, 600000, "10000"),
 	KEY("zookeeper", "credential_file", KEY_PATH, zk_credential_file, NULL),
+	KEY("zookeeper", "old_credential_file", KEY_PATH, zk_old_credential_file, NULL),
 	KEY("cdb", "host", KEY_STRING, cdb_host, "127.0.0.1"),
 	KEY_UINT("cdb", "port", cdb_port, 1, 65535, "3306"),
 	KEY("cdb", "socket", KEY_STRING, cdb_socket, NULL),
@@ -341,6 +342,7 @@ void vpc_config_clear(struct vpc_config *config)
 {
 	free(config->zk_hosts);
 	free(config->zk_credential_file);
+	free(config->zk_old_credential_file);
 	free(config->cdb_host);
 	free(config->cdb_socket);
 	free(config->cdb_user);

@@ -18,6 +18,7 @@ struct vpc_config {
 	char *zk_hosts; /* hosts = 127.0.0.1:2181,... */
 	unsigned int zk_session_ms; /* session_timeout_ms = 10000 */
 	char *zk_credential_file; /* credential_file = PATH (lib/zk_auth.h); NULL: none */
+	char *zk_old_credential_file; /* old_credential_file = PATH: the publisher's before, while it is replaced */
 	/* [cdb] */
 	char *cdb_host; /* host = 127.0.0.1 */
 	unsigned int cdb_port; /* port = 3306 */

@@ -59,32 +59,6 @@ struct zk_event {
 	char path[];
 };
 
-#define ACL_MAX 3
-
-/* Into @list: ours to change ("auth" is whoever makes the request) and everybody's to read, and @perms for @who. */
-static struct ACL_vector acl_make(struct ACL list[ACL_MAX], const char *who, int perms)
-{
-	struct ACL_vector acl = { 2, list };
-
-	list[0] = (struct ACL){ ZOO_PERM_ALL, { "auth", "" } };
-	list[1] = (struct ACL){ ZOO_PERM_READ, { "world", "anyone" } };
-	if (who)
-		list[acl.count++] = (struct ACL){ perms, { "digest", (char *)who } };
-	return acl;
-}
-
-/* The one place that says who may do what with the nodes that we create. A list for @who is made in @acl and @list. */
-static const struct ACL_vector *node_acl(const struct zk *zk, const char *who, struct ACL_vector *acl,
-					 struct ACL list[ACL_MAX])
-{
-	if (!zk->credential)
-		return &ZOO_OPEN_ACL_UNSAFE;
-	if (!who)
-		return &zk->acl;
-	*acl = acl_make(list, who, ZOO_PERM_CREATE);
-	return acl;
-}
-
 static int to_errno(int rc)
 {
 	switch (rc) {
@@ -386,12 +360,19 @@ static void session_event(struct zk *zk, int state)
 	}
 }
 
-/* The client keeps it, and presents it whenever it connects, before anything that is asked after this. */
-static int present_credential(struct zk *zk)
+static int present(struct zk *zk, const char *credential)
 {
-	if (!zk->credential)
-		return 0;
-	return to_errno(zoo_add_auth(zk->zh, "digest", zk->credential, strlen(zk->credential), NULL, NULL));
+	return to_errno(zoo_add_auth(zk->zh, "digest", credential, strlen(credential), NULL, NULL));
+}
+
+/* The client keeps them, and presents them whenever it connects, before anything that is asked after this. */
+static int present_all(struct zk *zk)
+{
+	int i, r = 0;
+
+	for (i = 0; i < ZK_CREDENTIALS_MAX && zk->credentials[i] && !r; i++)
+		r = present(zk, zk->credentials[i]);
+	return r;
 }
 
 /* Client threads must not take the daemon's signals. */
@@ -410,7 +391,7 @@ static int open_handle(struct zk *zk)
 		return saved ? -saved : -EINVAL;
 	/* Else it looks the servers' names up each time before it waits for the socket, and not only to connect. */
 	zoo_set_servers_resolution_delay(zk->zh, -1);
-	return present_credential(zk);
+	return present_all(zk);
 }
 
 static void take_answer(struct zk *zk, struct zk_req *req)
@@ -552,11 +533,15 @@ fail:
 
 int zk_authenticate(struct zk *zk, const char *credential, struct vpc_err *err)
 {
-	int r;
+	int i = 0, r;
 
-	zk->credential = strdup(credential);
-	zk->acl = acl_make(zk->acl_list, NULL, 0);
-	r = zk->credential ? present_credential(zk) : -ENOMEM;
+	while (i < ZK_CREDENTIALS_MAX - 1 && zk->credentials[i])
+		i++;
+	if (zk->credentials[i])
+		return vpc_err_set(err, -E2BIG, "ZooKeeper: more than %d credentials", ZK_CREDENTIALS_MAX);
+	zk->credentials[i] = strdup(credential);
+	zk->acl = zk_acl_make(zk->acl_list, NULL, 0);
+	r = zk->credentials[i] ? present(zk, credential) : -ENOMEM;
 	return r ? vpc_err_set(err, r, "ZooKeeper: the credential cannot be presented: %s", strerror(-r)) : 0;
 }
 
@@ -570,9 +555,10 @@ void zk_close(struct zk *zk)
 	if (zk->fd >= 0)
 		close(zk->fd);
 	pthread_mutex_destroy(&zk->mutex);
-	if (zk->credential)
-		explicit_bzero(zk->credential, strlen(zk->credential));
-	free(zk->credential);
+	for (int i = 0; i < ZK_CREDENTIALS_MAX && zk->credentials[i]; i++) {
+		explicit_bzero(zk->credentials[i], strlen(zk->credentials[i]));
+		free(zk->credentials[i]);
+	}
 	free(zk->hosts);
 	free(zk);
 }
@@ -685,7 +671,7 @@ static int create_flags(const struct zk_op *op)
 /* What a step's access list is in, until it is sent. */
 struct op_acl {
 	struct ACL_vector acl;
-	struct ACL list[ACL_MAX];
+	struct ACL list[ZK_ACL_MAX];
 };
 
 static void op_init(const struct zk *zk, zoo_op_t *to, const struct zk_op *op, struct op_acl *own)
@@ -695,7 +681,7 @@ static void op_init(const struct zk *zk, zoo_op_t *to, const struct zk_op *op, s
 		zoo_check_op_init(to, op->path, op->version);
 		break;
 	case ZK_OP_CREATE:
-		zoo_create_op_init(to, op->path, op->data, op->len, node_acl(zk, op->who, &own->acl, own->list),
+		zoo_create_op_init(to, op->path, op->data, op->len, zk_acl_of_new(zk, op, &own->acl, own->list),
 				   create_flags(op), NULL, 0);
 		break;
 	case ZK_OP_SET:
@@ -749,11 +735,11 @@ no_memory:
 	return -ENOMEM;
 }
 
-int zk_grant(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms, zk_done_fn fn,
+int zk_grant(struct zk *zk, const char *path, const char *const *who, bool all, unsigned int timeout_ms, zk_done_fn fn,
 	     void *arg)
 {
-	struct ACL list[ACL_MAX];
-	struct ACL_vector acl = acl_make(list, who, all ? ZOO_PERM_ALL : ZOO_PERM_CREATE);
+	struct ACL list[ZK_ACL_MAX];
+	struct ACL_vector acl = zk_acl_make(list, who, all ? ZOO_PERM_ALL : ZOO_PERM_CREATE);
 	struct zk_req *req;
 	int r = req_begin(zk, REQ_MULTI, path, timeout_ms, arg, &req);
 

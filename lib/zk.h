@@ -55,7 +55,8 @@ struct zk_op {
 	int version;		/* CHECK, SET, DELETE; -1: any */
 	bool ephemeral;		/* CREATE */
 	bool sequential;	/* CREATE: ZooKeeper adds ten digits, more with each node of the parent */
-	const char *who;	/* CREATE: as zk_grant() behind it, not @all, in the same step; NULL: nobody */
+	const char *const *who;	/* CREATE: as zk_grant() behind it, in the same step; NULL: nobody */
+	bool all;
 };
 
 int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops, void *arg, struct zk **ret_zk,
@@ -63,7 +64,9 @@ int zk_open(const char *hosts, unsigned int session_ms, const struct zk_ops *ops
 /*
  * Presents "user:password" (lib/zk_auth.h) in this session and all that follow; at once after zk_open(). Nodes that are
  * created from then on can be changed by who has it, and read by everybody; without, everybody may do everything.
+ * Called again, at once, with another one: we are both, and who has either may change what we create. -E2BIG: a third.
  */
+#define ZK_CREDENTIALS_MAX 2
 int zk_authenticate(struct zk *zk, const char *credential, struct vpc_err *err);
 /* Pending requests are dropped, their handlers not called. Not from a handler. */
 void zk_close(struct zk *zk);
@@ -87,10 +90,11 @@ int zk_children(struct zk *zk, const char *path, bool watch, unsigned int timeou
 int zk_multi(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, zk_done_fn fn, void *arg);
 
 /*
- * Who may do what with a node that is there: as with a new one, and besides the one whom access lists call @who (NULL:
- * nobody) may create below it, or, @all, do everything with it.
+ * Who may do what with a node that is there: as with a new one, and besides those whom access lists call @who (a list
+ * that ends with NULL, of ZK_WHO_MAX at most; NULL: nobody) may create below it, or, @all, do everything with it.
  */
-int zk_grant(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms, zk_done_fn fn,
+#define ZK_WHO_MAX 2
+int zk_grant(struct zk *zk, const char *path, const char *const *who, bool all, unsigned int timeout_ms, zk_done_fn fn,
 	     void *arg);
 /*
  * Who may do what with a node: names "SCHEME:ID PERMISSIONS", of the letters "cdrwa" (create below it, delete there,
@@ -112,7 +116,7 @@ int zk_get_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char *
 int zk_exists_wait(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms);
 int zk_children_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
 int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int timeout_ms, size_t *ret_failed);
-int zk_grant_wait(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms);
+int zk_grant_wait(struct zk *zk, const char *path, const char *const *who, bool all, unsigned int timeout_ms);
 int zk_access_wait(struct zk *zk, const char *path, unsigned int timeout_ms, char ***ret_names, size_t *ret_n);
 /* Creates @path and what is missing above it, empty; 0 when it was there. */
 int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms);

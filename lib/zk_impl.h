@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What lib/zk.c and lib/zk_wait.c share, and lib/zk's own test. Nobody else includes this.
+ * What lib/zk.c, lib/zk_acl.c and lib/zk_wait.c share, and lib/zk's own test. Nobody else includes this.
  */
 #ifndef VPC_ZK_IMPL_H
 #define VPC_ZK_IMPL_H
@@ -22,14 +22,16 @@ struct zk_req_list {
 	struct zk_req *head, *tail;
 };
 
+#define ZK_ACL_MAX (2 + ZK_WHO_MAX)
+
 /* DOC: Locking. @mutex guards the queue (@first, @last) and @lost; all else is for zk_dispatch()'s thread alone. */
 struct zk {
 	zhandle_t *zh; /* NULL: could not be opened, see reopen_us */
 	char *hosts;
 	unsigned int session_ms;
-	char *credential; /* NULL: none */
-	struct ACL acl_list[3];
-	struct ACL_vector acl; /* of nodes that are created, with @credential */
+	char *credentials[ZK_CREDENTIALS_MAX]; /* NULL behind the last */
+	struct ACL acl_list[ZK_ACL_MAX];
+	struct ACL_vector acl; /* of nodes that are created, with @credentials */
 	struct zk_ops ops;
 	void *arg;
 	int fd; /* eventfd */
@@ -47,5 +49,12 @@ struct zk {
 	struct zk_item *first, *last;
 	bool lost; /* an event could not be kept for want of memory */
 };
+
+/* zk_acl.c */
+/* Into @list: ours to change ("auth" is all that we have presented) and everybody's to read, and @perms for @who. */
+struct ACL_vector zk_acl_make(struct ACL list[ZK_ACL_MAX], const char *const *who, int perms);
+/* Of a node that @op creates. A list for its @who is made in @acl and @list. */
+const struct ACL_vector *zk_acl_of_new(const struct zk *zk, const struct zk_op *op, struct ACL_vector *acl,
+				       struct ACL list[ZK_ACL_MAX]);
 
 #endif

@@ -170,7 +170,7 @@ int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int
 	return r;
 }
 
-int zk_grant_wait(struct zk *zk, const char *path, const char *who, bool all, unsigned int timeout_ms)
+int zk_grant_wait(struct zk *zk, const char *path, const char *const *who, bool all, unsigned int timeout_ms)
 {
 	struct wait wait = { .zk = zk };
 

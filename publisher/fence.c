@@ -172,7 +172,10 @@ int pub_fence_take(struct publisher *p, struct vpc_err *err)
 {
 	int r, i;
 
-	r = pub_mkpath(p, VPC_ZNODE_ROOT, err);
+	/* What is above may be somebody else's, who lets nobody create in it. */
+	r = zk_exists_wait(p->zk, VPC_ZNODE_ROOT, false, p->timeout_ms);
+	if (r)
+		r = pub_mkpath(p, VPC_ZNODE_ROOT, err);
 	if (r)
 		return r;
 	for (i = 0; i < TAKE_TRIES; i++) {

@@ -72,16 +72,17 @@ static void compare_revision(const char *path, const char *data, size_t len, uin
 /* Both are missing. That `ports` is written twice says that nothing is left to do. -EEXIST: the folder is there. */
 static int create_folder(struct publisher *p, const char *host, struct zk_op *ports, struct vpc_err *err)
 {
-	char folder[VPC_ZNODE_PATH_MAX], id[ZK_ID_MAX];
+	char folder[VPC_ZNODE_PATH_MAX];
+	struct pub_host_ids ids;
 	struct zk_op ops[] = {
-		[1] = { .type = ZK_OP_CREATE, .path = folder, .who = *p->credential ? id : NULL },
+		[1] = { .type = ZK_OP_CREATE, .path = folder, .who = *p->credential ? ids.who : NULL },
 		[2] = *ports,
 		[3] = *ports,
 	};
 	int r;
 
 	if (*p->credential)
-		pub_host_id(p, host, id);
+		pub_host_ids(p, host, &ids);
 	vpc_path_host(host, NULL, folder);
 	*strrchr(folder, '/') = '\0';
 	r = pub_mkpath(p, folder, err);

@@ -199,6 +199,8 @@ static int run(struct publisher *p, const struct options *opt, struct vpc_err *e
 	r = zk_open(p->config->zk_hosts, p->config->publisher_session_ms, &ops, p, &p->zk, err);
 	if (!r && *p->credential)
 		r = zk_authenticate(p->zk, p->credential, err);
+	if (!r && *p->old_credential)
+		r = zk_authenticate(p->zk, p->old_credential, err);
 	if (r)
 		return r;
 	catch_signals();
@@ -216,6 +218,21 @@ static int exit_status(const struct publisher *p, int r)
 	return p->once && r != -EINVAL ? EXIT_LEFT : EXIT_USAGE;
 }
 
+static int load_credentials(struct publisher *p, const struct vpc_config *config, struct vpc_err *err)
+{
+	int r = 0;
+
+	if (config->zk_old_credential_file && !config->zk_credential_file)
+		return vpc_err_set(err, -EINVAL, "[zookeeper] old_credential_file wants credential_file, too");
+	if (config->zk_credential_file)
+		r = zk_credential_load(config->zk_credential_file, p->credential, err);
+	if (!r && config->zk_old_credential_file)
+		r = zk_credential_load(config->zk_old_credential_file, p->old_credential, err);
+	if (!r && *p->old_credential && !strcmp(p->credential, p->old_credential))
+		return vpc_err_set(err, -EINVAL, "[zookeeper] old_credential_file holds the same as credential_file");
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct options opt = { .garbage_s = GARBAGE_S };
@@ -229,8 +246,8 @@ int main(int argc, char **argv)
 		return status;
 	log_init("vpc_publisher", LOG_INFO);
 	r = vpc_config_load(opt.config, &config, &err);
-	if (!r && config.zk_credential_file)
-		r = zk_credential_load(config.zk_credential_file, p->credential, &err);
+	if (!r)
+		r = load_credentials(p, &config, &err);
 	if (r) {
 		fprintf(stderr, "vpc_publisher: %s\n", err.text);
 		return EXIT_USAGE;

@@ -12,27 +12,35 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 
-#define SAY_EVERY 10000
+#define SAY_EVERY   10000
+#define RENEW_TRIES 10
 
-void pub_host_id(const struct publisher *p, const char *host, char ret[ZK_ID_MAX])
+void pub_host_ids(const struct publisher *p, const char *host, struct pub_host_ids *ret_ids)
 {
+	const char *const ours[ZK_WHO_MAX] = { p->credential, p->old_credential };
 	char credential[ZK_CREDENTIAL_MAX];
+	size_t n = 0;
 
-	zk_credential_host(p->credential, host, credential);
-	zk_credential_id(credential, ret);
+	for (; n < ZK_WHO_MAX && *ours[n]; n++) {
+		zk_credential_host(ours[n], host, credential);
+		zk_credential_id(credential, ret_ids->text[n]);
+		ret_ids->who[n] = ret_ids->text[n];
+	}
+	ret_ids->who[n] = NULL;
 	explicit_bzero(credential, sizeof(credential));
 }
 
 int pub_protect_host(struct publisher *p, const char *host, bool own, struct vpc_err *err)
 {
-	char path[VPC_ZNODE_PATH_MAX], id[ZK_ID_MAX];
+	char path[VPC_ZNODE_PATH_MAX];
+	struct pub_host_ids ids;
 	int r;
 
 	if (!*p->credential)
 		return 0;
 	vpc_path_host(host, NULL, path);
-	pub_host_id(p, host, id);
-	r = zk_grant_wait(p->zk, path, own ? id : NULL, false, p->timeout_ms);
+	pub_host_ids(p, host, &ids);
+	r = zk_grant_wait(p->zk, path, own ? ids.who : NULL, false, p->timeout_ms);
 	if (!r || r == -ENOENT)
 		return r;
 	return pub_zk_failed(p, r, path, err);
@@ -102,20 +110,51 @@ static int look_at(struct publisher *p, const char *path, const char *host, stru
 	return 0;
 }
 
+/*
+ * A host's `status` that its agent has made with the credential of before: that list is the agent's, and an agent with
+ * the new one could not write it. The same is made anew, for both. `alive` goes with its session. -EACCES: nothing is
+ * done, the folder is not ours. A status that the agent writes in between is read again.
+ */
+static int renew_status(struct publisher *p, const char *path, const struct pub_host_ids *ids)
+{
+	struct zk_op ops[] = {
+		{ .type = ZK_OP_DELETE, .path = path },
+		{ .type = ZK_OP_CREATE, .path = path, .who = ids->who, .all = true },
+	};
+	int r;
+
+	for (int i = 0; i < RENEW_TRIES; i++) {
+		_cleanup_free_ char *data = NULL;
+
+		r = zk_get_wait(p->zk, path, p->timeout_ms, &data, &ops[1].len, &ops[0].version);
+		if (r)
+			return r;
+		ops[1].data = data;
+		r = zk_multi_wait(p->zk, ops, ARRAY_SIZE(ops), p->timeout_ms, NULL);
+		if (r != -EBADE)
+			break;
+	}
+	return r;
+}
+
 /* A node that is gone meanwhile needs nothing. */
 static int protect_node(struct publisher *p, const char *path, struct tally *tally, struct vpc_err *err)
 {
-	char host[VPC_HOST_NAME_MAX + 1], id[ZK_ID_MAX];
-	const char *who = NULL, *leaf = NULL;
+	char host[VPC_HOST_NAME_MAX + 1];
+	struct pub_host_ids ids;
+	const char *const *who = NULL;
+	const char *leaf = NULL;
 	bool own;
 	int r;
 
 	own = in_host(path, host, &leaf) && (!leaf || !strcmp(leaf, "status") || !strcmp(leaf, "alive"));
 	if (own) {
-		pub_host_id(p, host, id);
-		who = id;
+		pub_host_ids(p, host, &ids);
+		who = ids.who;
 	}
 	r = zk_grant_wait(p->zk, path, who, leaf, p->timeout_ms);
+	if (r == -EACCES && own && leaf && !strcmp(leaf, "status") && *p->old_credential)
+		r = renew_status(p, path, &ids);
 	if (r == -EACCES)
 		return look_at(p, path, own && leaf ? host : NULL, tally, err);
 	if (!r)
@@ -149,6 +188,27 @@ static int protect_below(struct publisher *p, const char *path, struct tally *ta
 	return r;
 }
 
+/*
+ * The node above ours, where a publisher with a credential has made it: its list names that credential. One that is
+ * open, or somebody else's, is the administrator's.
+ */
+static int protect_above(struct publisher *p, struct vpc_err *err)
+{
+	char path[] = VPC_ZNODE_ROOT, **names = NULL;
+	bool open = false;
+	size_t n = 0;
+	int r;
+
+	*strrchr(path, '/') = '\0';
+	r = zk_access_wait(p->zk, path, p->timeout_ms, &names, &n);
+	for (size_t i = 0; i < n; i++)
+		open = open || (!strncmp(names[i], "world:", 6) && strcmp(names[i], "world:anyone r"));
+	zk_names_free(names, n);
+	if (!r && !open)
+		r = zk_grant_wait(p->zk, path, NULL, false, p->timeout_ms);
+	return r && r != -EACCES && r != -ENOENT ? pub_zk_failed(p, r, path, err) : 0;
+}
+
 int pub_protect(struct publisher *p, struct vpc_err *err)
 {
 	struct tally tally = {};
@@ -159,7 +219,9 @@ int pub_protect(struct publisher *p, struct vpc_err *err)
 	r = zk_connect_wait(p->zk, p->timeout_ms);
 	if (r)
 		return vpc_err_set(err, r, "ZooKeeper at %s: %s", p->config->zk_hosts, zk_strerror(r));
-	r = protect_below(p, VPC_ZNODE_ROOT, &tally, err);
+	r = protect_above(p, err);
+	if (!r)
+		r = protect_below(p, VPC_ZNODE_ROOT, &tally, err);
 	if (r)
 		return r;
 	log_info("%zu nodes protected, and %zu hosts' own closed already; that is all", tally.ours, tally.hosts);

@@ -59,6 +59,7 @@ struct publisher {
 	volatile sig_atomic_t stop;
 	struct zk *zk;
 	char credential[ZK_CREDENTIAL_MAX];	/* for ZooKeeper; "": none, the tree is open */
+	char old_credential[ZK_CREDENTIAL_MAX];	/* that it replaces, and that is still as good; "": none */
 	struct cdb *cdb;		/* NULL: not connected */
 	unsigned int timeout_ms;	/* of one ZooKeeper request */
 
@@ -269,8 +270,12 @@ int pub_outbox_cmp(const struct cdb_outbox *a, const struct cdb_outbox *b);	/* b
 
 /* protect.c */
 
-/* How access lists name the host's own credential. */
-void pub_host_id(const struct publisher *p, const char *host, char ret[ZK_ID_MAX]);
+/* How access lists name the host's own credential, and the one that was made of the publisher's before. */
+struct pub_host_ids {
+	char text[ZK_WHO_MAX][ZK_ID_MAX];
+	const char *who[ZK_WHO_MAX + 1]; /* for zk_grant() */
+};
+void pub_host_ids(const struct publisher *p, const char *host, struct pub_host_ids *ret_ids);
 /* The host's own credential may create its nodes in its folder from now on, or (not @own) may not. Nothing in an open
  * tree. -ENOENT without a text: there is no folder. */
 int pub_protect_host(struct publisher *p, const char *host, bool own, struct vpc_err *err);

@@ -18,7 +18,7 @@ load publisher
 # conf NAME TREE [CREDENTIAL]: a configuration for the tree.
 conf() {
 	local to=$BATS_TEST_TMPDIR/$1.conf
-	sed "/^credential_file/d; /^session_timeout_ms = 2000$/{1,4d}
+	sed "/^\(old_\)*credential_file/d; /^session_timeout_ms = 2000$/{1,4d}
 		s|^hosts = .*|hosts = $2\nsession_timeout_ms = 2000${3:+\ncredential_file = $3}|" "$CONF" > "$to"
 	chmod 600 "$to"
 	echo "$to"
@@ -257,6 +257,82 @@ denied_tree() {
 	as "$admin" zkcat rm "$folder/x"
 }
 
+# changed VNI HOST'S-FOLDER: a change goes all the way, to the host's status.
+changed() {
+	ROUTE=$((${ROUTE:-0} + 1))
+	vpcctl route add "172.16.$ROUTE.0/24" vpc "v$1" via blackhole
+	wait_for in_step "$1"
+	wait_for says "$2/status" "[[$1,$(cdb_epoch "$1")," || { zkcat get "$2/status"; return 1; }
+}
+# instead PUBLISHER CONF: another one, with this configuration, takes over from it.
+instead() {
+	local before=$1
+	CONF=$2 publisher
+	kill "$before"
+	wait "$before" || true
+}
+
+@test "the publisher's credential is replaced while changes come, and the one before is worth nothing then" {
+	local old new both folder own_old own_new
+	tree rotate
+	old=$(credential old publisher:old)
+	new=$(credential new publisher:new)
+	CONF=$(conf old "$PLAIN" "$old")
+	both=$(conf both "$PLAIN" "$new")
+	sed -i "s|^credential_file.*|&\nold_credential_file = $old|" "$both"
+	make_vpc 940
+	publisher
+	wait_for outbox_is 0
+	folder=$(host_path h940)
+	own_old=$(credential h940-old "$(vpcctl host credential h940)")
+	agent "$(conf h940-old "$PLAIN" "$own_old")" h940
+	changed 940 "$folder"
+
+	# One after the other; who has only the old one goes on beside who has both.
+	instead "$PUB" "$both"
+	changed 940 "$folder"
+	make_vpc 941
+	wait_for in_step 941
+	instead "$PUB" "$CONF"
+	changed 940 "$folder"
+	vpcctl route add 172.31.0.0/16 vpc v941 via blackhole
+	wait_for in_step 941
+	instead "$PUB" "$both"
+	run -0 --separate-stderr "$B/vpc_publisher" -c "$both" --protect
+	[[ $stderr = *' nodes protected, and 1 hosts'"'"' own closed already'* ]] # alive
+	CONF=$both
+	own_new=$(credential h940-new "$(vpcctl host credential h940)")
+	run ! cmp -s "$own_old" "$own_new"
+	# Both of the host's are good meanwhile, for what is there and what is not, and the tree is closed to both.
+	changed 940 "$folder"
+	as "$own_new" zkcat put "$folder/x" x
+	as "$new" zkcat rm "$folder/x"
+	as "$own_old" zkcat put "$folder/x" x
+	as "$old" zkcat rm "$folder/x"
+	denied_tree "$own_old" h940 "$folder" 940
+	denied_tree "$own_new" h940 "$folder" 940
+	kill "$AGENT"
+	wait "$AGENT"
+	agent "$(conf h940-new "$PLAIN" "$own_new")" h940
+	changed 940 "$folder"
+	make_vpc 942
+	wait_for in_step 942
+
+	# Nothing but the new one.
+	CONF=$(conf new "$PLAIN" "$new")
+	instead "$PUB" "$CONF"
+	changed 940 "$folder"
+	run -0 --separate-stderr "$B/vpc_publisher" -c "$CONF" --protect
+	for vni in 940 941 942; do denied_tree "$old" "h$vni" "$(host_path "h$vni")" $vni; done
+	denied_tree "$own_old" h940 "$folder" 940
+	denied as "$own_old" zkcat put "$folder/status" x
+	denied as "$own_old" zkcat put "$folder/x" x
+	denied as "$old" zkcat rm "$folder/status"
+	changed 940 "$folder"
+	vpcctl route add 172.30.0.0/16 vpc v941 via blackhole
+	wait_for in_step 941
+}
+
 @test "a credential that others can read, or that is none, is refused with a line" {
 	local file=$BATS_TEST_TMPDIR/bad.zk config
 	config=$(conf bad "$VPC_ZK_HOSTS" "$file")
@@ -278,6 +354,13 @@ denied_tree() {
 	[[ $stderr = *'one line "user:password"'* ]]
 	run -2 --separate-stderr vpcctl host credential h1
 	[[ $stderr = *'credential_file is not set'* ]]
+	echo publisher:x > "$file"
+	sed -i "s|^credential_file.*|&\nold_credential_file = $file|" "$config"
+	run -1 --separate-stderr "$B/vpc_publisher" -c "$config" --check-config
+	[[ $stderr = *'old_credential_file holds the same as credential_file'* ]]
+	sed -i '/^credential_file/d' "$config"
+	run -1 --separate-stderr "$B/vpc_publisher" -c "$config" --check-config
+	[[ $stderr = *'old_credential_file wants credential_file, too'* ]]
 }
 
 # certificate NAME [-x509 ...]: NAME.pem and NAME.key, signed by ca unless it is its own.

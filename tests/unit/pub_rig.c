@@ -276,6 +276,11 @@ int zk_multi_wait(struct zk *zk, const struct zk_op *ops, size_t n, unsigned int
 	return multi(ops, n, ret_failed ?: &failed);
 }
 
+int zk_exists_wait(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms)
+{
+	return find(path) ? 0 : -ENOENT;
+}
+
 int zk_mkpath_wait(struct zk *zk, const char *path, unsigned int timeout_ms)
 {
 	if (!find(path))
