@@ -3,7 +3,8 @@
  * Comparing everything: every VPC and host once, as if all of them were in the outbox. That is asked for by a node,
  * /vpc/v1/compare, and not by anybody's memory: whoever begins to lead with a fence that is new makes it in the same
  * step (ZooKeeper was emptied), as does --all, also beside another one that leads; the leader watches it, and deletes
- * it when the last of the list is done. So a comparison whose leader ends in the middle is begun anew by the next.
+ * it when the last of the list is done, and the sweep has looked for what CDB does not have. So a comparison whose
+ * leader ends in the middle is begun anew by the next.
  *
  * Called by publisher/round.c, loop.c and fence.c.
  */
@@ -102,17 +103,25 @@ void pub_compare_done(struct publisher *p, size_t n, const struct cdb_outbox *le
 	c->n -= n - n_left;
 }
 
-int pub_compare_finish(struct publisher *p, struct vpc_err *err)
+int pub_compare_finish(struct publisher *p, bool *ret_more, struct vpc_err *err)
 {
 	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = VPC_ZNODE_COMPARE, .version = -1 } };
 	int r;
 
 	if (!p->compare.under_way || p->compare.n)
 		return 0;
+	if (!p->compare.strays) {
+		p->compare.strays = true;
+		pub_sweep_strays(p);
+	}
+	if (p->sweep.asked) {
+		*ret_more = true;
+		return 0;
+	}
 	r = pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
 	if (r && r != -ENOENT)
 		return r;
-	p->compare.under_way = false;
+	p->compare.under_way = p->compare.strays = false;
 	log_info("every VPC and host is compared");
 	return 0;
 }

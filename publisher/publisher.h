@@ -53,6 +53,7 @@ struct publisher {
 		bool look;		/* whether it is asked for may have changed */
 		bool under_way;		/* it is */
 		bool requested;		/* by us, of another one */
+		bool strays;		/* the rows are done, and the sweep has been asked for the rest */
 		struct cdb_outbox *rows; /* still to be compared */
 		size_t n;
 	} compare;
@@ -71,6 +72,7 @@ struct publisher {
 		uint64_t begin_us, next_us; /* of the pass, of the step; CLOCK_MONOTONIC */
 		bool hosts;		/* the VPCs are done */
 		bool strays;		/* the hosts are, too: now what CDB does not have */
+		bool asked;		/* just that, for who compares everything: at once, whatever sweep_s says */
 		unsigned int bucket;	/* where: VPCs' folders first, then hosts' */
 		uint32_t vni;		/* the last that was compared; */
 		char host[64];		/* behind it the step begins */
@@ -116,8 +118,7 @@ void pub_election_leave(struct publisher *p);
 struct pub_round {
 	size_t done, left; /* keys */
 	bool full; /* there may be more rows than were read; */
-	bool cut; /* or hosts were left for the next one */
-	bool unseen; /* not all of the outbox is known: there are, or some that wait for a retry were passed over */
+	bool cut; /* or something else was left for the next one */
 	bool broken; /* a server went away in the middle, or we were fenced off */
 	char text[sizeof(((struct vpc_err *)NULL)->text)]; /* how */
 };
@@ -132,17 +133,22 @@ int pub_compare_look(struct publisher *p, struct vpc_err *err);
 /* What this round shall compare; then what of it is left to do. */
 size_t pub_compare_rows(const struct publisher *p, const struct cdb_outbox **ret_rows);
 void pub_compare_done(struct publisher *p, size_t n, const struct cdb_outbox *left, size_t n_left);
-/* Says so, in ZooKeeper, when all of it is done. */
-int pub_compare_finish(struct publisher *p, struct vpc_err *err);
+/* Has the sweep look for what CDB does not have, then says so, in ZooKeeper, when all of it is done. *ret_more: it goes
+ * on. */
+int pub_compare_finish(struct publisher *p, bool *ret_more, struct vpc_err *err);
 void pub_compare_forget(struct publisher *p);
 
 /* sweep.c */
 struct pub_sweep_step;
 /* We lead from now on. */
 void pub_sweep_begin(struct publisher *p);
+/* At once, for what CDB does not have; @p->sweep.asked until that is done. */
+void pub_sweep_strays(struct publisher *p);
 /* What the next step is to compare, as CDB has it, before the outbox is read. *ret_step NULL: it is not time. */
 int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct vpc_err *err);
-/* After the work: with ZooKeeper. @rows, sorted, are all that the outbox named meanwhile. */
+/* The outbox names this one, and it is not among the rows of pub_sweep_compare(). */
+void pub_sweep_named(struct pub_sweep_step *step, const struct cdb_outbox *row);
+/* After the work: with ZooKeeper. @rows, sorted, are all else that the outbox named meanwhile. */
 int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows, size_t n, struct vpc_err *err);
 void pub_sweep_free(struct pub_sweep_step *step);
 

@@ -206,8 +206,12 @@ static int row_cmp(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Returns how many are left; *stuck grows by those that have failed before, whether they are to be tried now or not. */
-static size_t pass_over_waiting(const struct publisher *p, struct cdb_outbox *rows, size_t n, size_t *stuck)
+/*
+ * Returns how many are left; *stuck grows by those that have failed before, whether they are to be tried now or not.
+ * The sweep hears of those that are passed over.
+ */
+static size_t pass_over_waiting(const struct publisher *p, struct cdb_outbox *rows, size_t n, size_t *stuck,
+				struct pub_sweep_step *step)
 {
 	size_t i, left = 0;
 
@@ -215,6 +219,8 @@ static size_t pass_over_waiting(const struct publisher *p, struct cdb_outbox *ro
 		*stuck += pub_retry_has(p->retry, &rows[i]);
 		if (pub_retry_due(p->retry, &rows[i]))
 			rows[left++] = rows[i];
+		else if (step)
+			pub_sweep_named(step, &rows[i]);
 	}
 	return left;
 }
@@ -232,8 +238,8 @@ static void say_waiting(struct publisher *p, size_t n)
  * The outbox from its beginning until there is enough to do. However many rows at its beginning wait for a retry, they
  * do not keep those behind them waiting: from pages that are full they are not taken along.
  */
-static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, struct pub_round *round,
-		       struct vpc_err *err)
+static int read_outbox(struct publisher *p, struct pub_sweep_step *step, struct cdb_outbox **ret_rows, size_t *ret_n,
+		       struct pub_round *round, struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
 	size_t n = 0, n_page, n_left, waiting = 0, stuck = 0;
@@ -250,7 +256,7 @@ static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t
 			return r;
 		more = n_page == PUB_ROWS_MAX;
 		after = n_page ? page[n_page - 1].id : after;
-		n_left = more ? pass_over_waiting(p, page, n_page, &stuck) : n_page;
+		n_left = more ? pass_over_waiting(p, page, n_page, &stuck, step) : n_page;
 		waiting += n_page - n_left;
 		both = reallocarray(rows, n + n_left + 1, sizeof(*both));
 		if (!both)
@@ -263,7 +269,6 @@ static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t
 	say_waiting(p, stuck);
 	round->left += waiting;
 	round->full = more;
-	round->unseen = more || waiting;
 	*ret_rows = rows;
 	*ret_n = n;
 	rows = NULL;
@@ -271,8 +276,8 @@ static int read_outbox(struct publisher *p, struct cdb_outbox **ret_rows, size_t
 }
 
 /* The outbox, and a part of what is to be compared (*ret_compared). */
-static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *ret_n, size_t *ret_compared,
-		     struct pub_round *round, struct vpc_err *err)
+static int read_rows(struct publisher *p, struct pub_sweep_step *step, struct cdb_outbox **ret_rows, size_t *ret_n,
+		     size_t *ret_compared, struct pub_round *round, struct vpc_err *err)
 {
 	_cleanup_free_ struct cdb_outbox *rows = NULL;
 	const struct cdb_outbox *compared;
@@ -280,7 +285,7 @@ static int read_rows(struct publisher *p, struct cdb_outbox **ret_rows, size_t *
 	size_t n = 0, n_compared;
 	int r;
 
-	r = read_outbox(p, &rows, &n, round, err);
+	r = read_outbox(p, step, &rows, &n, round, err);
 	if (r)
 		return r;
 	n_compared = pub_compare_rows(p, &compared);
@@ -343,11 +348,10 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	if (!r)
 		r = pub_sweep_read(p, &step, err);
 	if (!r)
-		r = read_rows(p, &rows, &n, &n_compared, round, err);
+		r = read_rows(p, step, &rows, &n, &n_compared, round, err);
 	if (r)
 		return cannot_read(p, round, r, err->text);
 	round->full |= n_compared == PUB_ROWS_MAX;
-	round->unseen |= round->full;
 	if (!p->cdb_good)
 		log_info("connected to CDB");
 	p->cdb_good = true;
@@ -356,12 +360,12 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	if (!states)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	publish_rows(p, rows, n, states, round);
-	/* In a round that cannot see all of the outbox nothing can be called lost. */
-	if (step && !round->unseen && !round->broken && !p->stop)
+	/* In a round that does not get to the end of the outbox nothing can be called lost. */
+	if (step && !round->full && !round->broken && !p->stop)
 		r = pub_sweep_compare(step, rows, n, err);
 	keep_compared(p, rows, n, n_compared, states);
 	if (!r && !round->broken && !p->stop)
-		r = pub_compare_finish(p, err);
+		r = pub_compare_finish(p, &round->cut, err);
 	if (!r && !round->broken && !p->stop && !p->once)
 		r = pub_garbage_collect(p, err);
 	/* What failed there is seen again by a later round, if it is not a lost connection. */

@@ -32,12 +32,14 @@ struct sweep_item {
 	struct cdb_vpc vpc; /* VPC */
 	uint64_t revision; /* HOST */
 	char fault[120]; /* "": none */
+	bool named; /* in the outbox, and waiting for another try */
 };
 
 struct pub_sweep_step {
 	struct publisher *p;
 	struct sweep_item items[STEP_MAX];
 	size_t n;
+	struct sweep_item *by_key[STEP_MAX]; /* the same, sorted */
 	size_t seen; /* so many were looked at; the items are those of them that are wanted */
 	bool strays; /* CDB does not have the items */
 	unsigned int bucket; /* of strays: where the next step begins, */
@@ -126,6 +128,29 @@ void pub_sweep_begin(struct publisher *p)
 	p->sweep = (struct pub_sweep){ .begin_us = begin_us, .next_us = begin_us };
 }
 
+void pub_sweep_strays(struct publisher *p)
+{
+	uint64_t now = now_monotonic_us();
+
+	p->sweep = (struct pub_sweep){ .begin_us = now, .next_us = now, .hosts = true, .strays = true, .asked = true };
+}
+
+static int item_cmp(const void *a, const void *b)
+{
+	const struct sweep_item *const *x = a, *const *y = b;
+
+	return pub_outbox_cmp(&(*x)->key, &(*y)->key);
+}
+
+void pub_sweep_named(struct pub_sweep_step *step, const struct cdb_outbox *row)
+{
+	struct sweep_item probe = { .key = *row }, *key = &probe, **found;
+
+	found = bsearch(&key, step->by_key, step->n, sizeof(*step->by_key), item_cmp);
+	if (found)
+		(*found)->named = true;
+}
+
 int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct vpc_err *err)
 {
 	size_t max = p->config->sweep_per_s < STEP_MAX ? p->config->sweep_per_s : STEP_MAX, i;
@@ -133,7 +158,7 @@ int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct
 	int r;
 
 	*ret_step = NULL;
-	if (!p->config->sweep_s || p->once || now_monotonic_us() < p->sweep.next_us)
+	if ((!p->sweep.asked && (!p->config->sweep_s || p->once)) || now_monotonic_us() < p->sweep.next_us)
 		return 0;
 	step = calloc(1, sizeof(*step));
 	if (!step)
@@ -143,8 +168,11 @@ int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct
 		r = read_strays(p, step, max, err);
 	else
 		r = p->sweep.hosts ? read_hosts(p, step, max, err) : read_vpcs(p, step, max, err);
-	for (i = 0; i < step->n; i++)
+	for (i = 0; i < step->n; i++) {
 		step->items[i].step = step;
+		step->by_key[i] = &step->items[i];
+	}
+	qsort(step->by_key, step->n, sizeof(*step->by_key), item_cmp);
 	if (r)
 		free(step);
 	else
@@ -233,11 +261,14 @@ static int look(struct pub_sweep_step *step)
 	return r ?: step->res;
 }
 
-static bool is_row(const struct cdb_outbox *rows, size_t n, const struct cdb_outbox *key)
+static bool is_row(const struct cdb_outbox *rows, size_t n, const struct sweep_item *item)
 {
+	const struct cdb_outbox *key = &item->key;
 	size_t from = 0, middle;
 	int c;
 
+	if (item->named)
+		return true;
 	while (from < n) {
 		middle = (from + n) / 2;
 		c = pub_outbox_cmp(key, &rows[middle]);
@@ -311,6 +342,9 @@ static void end_pass(struct pub_sweep *sweep, uint64_t pass_us)
 {
 	uint64_t now = now_monotonic_us();
 
+	if (sweep->asked)
+		sweep->begin_us = now;
+
 	log_debug("sweep: %zu VPCs and hosts compared, %zu published or removed, %zu cannot be", sweep->compared,
 		  sweep->repaired, sweep->failed);
 	*sweep = (struct pub_sweep){ .begin_us = sweep->begin_us + pass_us };
@@ -325,7 +359,9 @@ static void go_on(struct publisher *p, const struct pub_sweep_step *step)
 	struct pub_sweep *sweep = &p->sweep;
 	size_t n = step->strays ? step->seen : step->n;
 
-	sweep->next_us = now_monotonic_us() + n * 1000000ULL / p->config->sweep_per_s;
+	sweep->next_us = now_monotonic_us();
+	if (!sweep->asked)
+		sweep->next_us += n * 1000000ULL / p->config->sweep_per_s;
 	if (step->strays) {
 		strcpy(sweep->host, step->host);
 		sweep->bucket = step->bucket;
@@ -358,10 +394,10 @@ int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows
 	if (r)
 		return vpc_err_set(err, r, "ZooKeeper: the sweep got no answer: %s", zk_strerror(r));
 	for (i = 0; i < step->n && step->strays && !r; i++)
-		if (!is_row(rows, n, &step->items[i].key))
+		if (!is_row(rows, n, &step->items[i]))
 			r = remove_stray(p, &step->items[i], err);
 	for (i = 0; i < step->n && !r; i++)
-		if (*step->items[i].fault && !is_row(rows, n, &step->items[i].key))
+		if (*step->items[i].fault && !is_row(rows, n, &step->items[i]))
 			r = repair(p, &step->items[i], err);
 	if (!r)
 		go_on(p, step);

@@ -281,6 +281,72 @@ no_host() { [[ -z $(host_path "$1") ]]; }
 
 swept_again() { (($(grep -c "sweep: .* compared" "$LOG") >= 2)); }
 
+# How much the last pass could not put right, of other tests' too.
+cannot_be() { sed -n 's/.* removed, \([0-9]*\) cannot be$/\1/p' "$LOG" | tail -n 1; }
+
+@test "the sweep goes on while more rows than one round reads wait for another try" {
+	local before
+	vpcs 5850 3
+	once
+	sed '/session_timeout_ms/a sweep_s = 1\nsweep_per_s = 2000' "$CONF" > "$BATS_TEST_TMPDIR/sweep.conf"
+	chmod 600 "$BATS_TEST_TMPDIR/sweep.conf"
+	: > "$LOG"
+	publisher -c "$BATS_TEST_TMPDIR/sweep.conf"
+	wait_for swept_again
+	before=$(cannot_be)
+	kill "$PUB"
+	wait "$PUB"
+	# The first cannot be published, and has a row that says so, before a page of rows that name nothing.
+	vpcctl route add 172.16.0.0/12 vpc v5851 via blackhole
+	sql "UPDATE vpc SET digest0 = digest0 + 1 WHERE vni = 5851; SET check_constraint_checks = 0;
+		INSERT INTO outbox (kind, vni, created) SELECT 'vpc', 0, 0 FROM seq_1_to_10050"
+	: > "$LOG"
+	publisher -c "$BATS_TEST_TMPDIR/sweep.conf"
+	wait_for logged "rows of the outbox wait for another try"
+	zkcat put "$(head_path 5850)" ''
+	wait_for in_step 5850
+	logged "VPC 5850: HEAD is empty, and the outbox does not say so: the sweep has published it"
+	: > "$LOG"
+	wait_for swept_again
+	# What waits is no find of the sweep's.
+	[[ $(cannot_be) = "$before" ]]
+	outbox_is 10051
+	sql "UPDATE vpc SET digest0 = digest0 - 1 WHERE vni = 5851; DELETE FROM outbox"
+}
+
+@test "--all finds what CDB has no more, too" {
+	local good
+	vpcs 5860 3
+	vpcctl host add h155 vtep 192.0.2.155
+	once
+	good=$(zkcat get "$(head_path 5862)")
+	vpcctl subnet del s vpc v5860
+	vpcctl vpc del v5860
+	vpcctl host del h155
+	sql "DELETE FROM outbox"
+	zkcat put "$(head_path 6118)" "${good/\"vni\":5862/\"vni\":6118}"
+	: > "$LOG"
+	once
+	run ! no_vpc 5860
+	once --all
+	no_vpc 5860
+	no_host h155
+	logged "VPC 5860: CDB does not have it any more, and the outbox does not say so: the sweep has removed it"
+	logged "VPC 6118: the sweep finds: CDB has no such VPC, and never had HEAD's epoch"
+	[[ -n $(zkcat get "$(head_path 6118)") ]]
+	not_asked_to_compare
+	# Beside one that leads, and whose own sweep is ten minutes away.
+	publisher
+	wait_for logged "publishing as .* term"
+	vpcctl subnet del s vpc v5861
+	vpcctl vpc del v5861
+	sql "DELETE FROM outbox"
+	once --all
+	no_vpc 5861
+	in_step 5862
+	zkcat rm "$(head_path 6118)"
+}
+
 @test "a change to a VPC does not wait for two thousand hosts" {
 	local i
 	vpcs 7000 1
