@@ -542,6 +542,7 @@ connections() { sql "SHOW GLOBAL STATUS LIKE 'Connections'" | cut -f 2; }
 	make_vpc 118
 	publisher
 	wait_for in_step 118
+	wait_for outbox_is 0
 	local path
 	path=$(host_path h118)/ports
 	sql 'DELETE FROM outbox'
