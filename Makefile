@@ -11,6 +11,7 @@
 #   make report-screenshot       the fleet's page as headless Chromium shows it
 #   make chaos      MINUTES=20 SEED=: servers and hosts that fail at random, under changes and traffic
 #   make fuzz       MINUTES= of libFuzzer on all parsers     make coverage lines and branches that tests reach
+#   make units      the systemd units under systemd
 #   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
@@ -257,6 +258,9 @@ $(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UM
 	$(Q)ln -sf $(CURDIR)/Kbuild $(CORRUPT)/Kbuild.vpc
 	+$(Q)$(subst M=$(KMOD),M=$(CORRUPT),$(KMAKE)) modules
 
+units: all
+	$(Q)tests/e2e/units-run.sh
+
 # N= other than 1000
 cycles: user
 	$(Q)scripts/uml.sh --timeout 3600 -- tests/e2e/uml_cycles.sh $(N)
@@ -313,5 +317,5 @@ clean:
 	$(Q)rm -rf $(B)
 
 FORCE:
-.PHONY: FORCE all user unit valgrind coverage fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module soak report-screenshot cycles bench bench-module check style sparse install clean
+.PHONY: FORCE all user unit units valgrind coverage fuzz fuzz-keep fuzz-replay module kunit kunit-module corrupt corrupt-module soak report-screenshot cycles bench bench-module check style sparse install clean
 .SECONDARY:

@@ -6,12 +6,13 @@
 # virtual machine, and the style checks. Runs on after a failure; the last line is "N passed, N failed", and the one before
 # it says how many were skipped, which are neither.
 #
-#   scripts/check.sh [PART...]        build unit bats scenarios chaos style, which are the default; kunit uml kernels
+#   scripts/check.sh [PART...]        build unit bats scenarios chaos style, which are the default; kunit uml kernels units
 #
 # chaos (tests/chaos, 12 s of faults) runs in User Mode Linux and is skipped while no kernel for it was built, unless named.
 # kunit (the module's tables and packet code) and uml (the whole module) run in User Mode Linux with a kernel that
 # watches memory and locks, which the first of them builds; uml runs what wants speed in the kernel for benchmarks.
-# kernels is the module and some scenarios on other Debian releases' kernels.
+# kernels is the module and some scenarios on other Debian releases' kernels. units is the systemd units under a real
+# systemd, in a virtual machine.
 #
 # Logs are under build/check/. Environment: VPC_TEST_DATA names a folder of real route tables for the unit tests; KVER
 # picks another installed kernel than the newest.
@@ -22,7 +23,7 @@ set -euo pipefail
 cd "$top"
 
 parts=(build unit bats scenarios chaos style)
-more_parts=(kunit uml kernels)
+more_parts=(kunit uml kernels units)
 for part; do
 	[[ " ${parts[*]} ${more_parts[*]} " = *" $part "* ]] ||
 		die "unknown part \"$part\": one or more of ${parts[*]} ${more_parts[*]} (HACKING.md tells how to run one test)"
@@ -233,6 +234,7 @@ uml() {
 }
 
 scripts/deps.sh
+! wanted units || scripts/deps.sh units
 if wanted kunit || wanted uml || [[ $named = *" chaos "* ]]; then
 	scripts/deps.sh uml
 fi
@@ -267,6 +269,7 @@ fi
 rows_wait
 ! wanted kunit || step kunit make kunit
 ! wanted uml || step uml uml
+! wanted units || step units make units
 
 if wanted kernels; then
 	row kernel_6_12

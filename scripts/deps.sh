@@ -5,7 +5,7 @@
 # is missing. Starts no service: the packages are those without one (stunnel4 has one that is off), and a policy-rc.d
 # stands guard meanwhile.
 # check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux is built from, a large package,
-# "deps.sh fuzz" clang with libFuzzer.
+# "deps.sh fuzz" clang with libFuzzer, "deps.sh units" the systemd that the machine of "make units" boots with.
 
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -29,7 +29,8 @@ case ${1:-} in
 '') ;;
 uml) packages+=(linux-source-6.1 flex bison bc xz-utils) ;;
 fuzz) packages+=(clang libclang-rt-dev llvm) ;;
-*) die "unknown argument \"$1\": none, uml or fuzz" ;;
+units) packages+=(systemd) ;;
+*) die "unknown argument \"$1\": none, uml, fuzz or units" ;;
 esac
 
 missing=()

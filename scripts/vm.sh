@@ -20,6 +20,7 @@ usage() {
 	  --allow-warnings do not fail the run for what the console log says
 	  --kvm            use /dev/kvm (the default is emulation: a /dev/kvm that exists may hang)
 	  --tty            connect the terminal, for an interactive shell: vm.sh --tty -- bash
+	  --systemd        the guest's first process is systemd, which runs COMMAND once basic.target is reached
 	Variables that begin with VPC_ are passed on. The exit status is COMMAND's; 99 when the kernel oopsed, warned or
 	died (the log is shown), 124 after the time limit, 2 for a wrong call.
 	END
@@ -31,7 +32,7 @@ die() { echo "vm.sh: $*" >&2; exit 2; }
 
 number() { [[ $2 =~ ^[1-9][0-9]*$ ]] || die "$1 wants a positive number, not \"$2\""; }
 
-smp=2 mem=2048 kver='' limit='' out='' log='' accel=tcg,thread=multi,tb-size=512 cpu=max tty=0 strict=1
+smp=2 mem=2048 kver='' limit='' out='' log='' accel=tcg,thread=multi,tb-size=512 cpu=max tty=0 strict=1 systemd=0
 while [[ $# -gt 0 ]]; do
 	case $1 in
 	--smp | --mem | --kernel | --timeout | --out | --log)
@@ -47,6 +48,7 @@ while [[ $# -gt 0 ]]; do
 		shift 2 ;;
 	--kvm) accel=kvm cpu=host; shift ;;
 	--tty) tty=1; shift ;;
+	--systemd) systemd=1; shift ;;
 	--allow-warnings) strict=0; shift ;;
 	-h | --help) usage; exit 0 ;;
 	--) shift; break ;;
@@ -67,6 +69,7 @@ kroot=''
 [[ -r $kroot/boot/vmlinuz-$kver ]] || die "$kroot/boot/vmlinuz-$kver cannot be read"
 [[ -f $kroot/lib/modules/$kver/modules.dep ]] || die "kernel $kver has no modules in $kroot/lib/modules"
 [[ $accel != kvm || -w /dev/kvm ]] || die "--kvm: /dev/kvm is missing or not writable"
+[[ $systemd = 0 || -x /lib/systemd/systemd ]] || die "--systemd: systemd is missing: run scripts/deps.sh"
 for tool in qemu-system-x86_64 cpio modprobe busybox; do
 	command -v "$tool" > /dev/null || die "$tool is missing: run scripts/deps.sh"
 done
@@ -152,6 +155,8 @@ kernel_args+=" rcupdate.rcu_cpu_stall_timeout=60 random.trust_cpu=on audit=0"
 kernel_args+=" norandmaps init_on_alloc=0"
 # At boot the kernel counts the timer's ticks for some 40 ms; on a busy machine QEMU gets to none of them, and it panics.
 kernel_args+=" no_timer_check"
+# What systemd would find to do on this machine: its file systems, its services at first boot.
+[[ $systemd = 0 ]] || kernel_args+=" vm_systemd fstab=no systemd.gpt_auto=0 systemd.show_status=no systemd.log_target=journal"
 # QEMU's option parser wants commas doubled.
 comma() { printf '%s' "${1//,/,,}"; }
 # shellcheck disable=SC2054  # QEMU's options contain commas
