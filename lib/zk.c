@@ -337,7 +337,8 @@ static void probed(struct zk *zk, int rc)
 {
 	int r = to_errno(rc);
 
-	if (r && r != -ENOENT && r != -EACCES)
+	/* Not permitted is an answer; that the credential was refused, once more, is none. */
+	if (rc == ZAUTHFAILED || (r && r != -ENOENT && r != -EACCES))
 		return;
 	zk->refused_us = 0;
 	if (zk->up)
