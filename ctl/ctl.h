@@ -164,6 +164,8 @@ int ctl_run_alone(struct ctl *ctl, int argc, char **argv);
 int ctl_run_function(struct ctl *ctl, int (*run)(struct ctl *ctl, void *arg), void *arg);
 int ctl_run_batch(struct ctl *ctl, const char *file); /* "-": standard input */
 
+struct zk;
+
 /* What a change comes to, read while its transaction is open. */
 struct ctl_plan_vpc {
 	char name[64];
@@ -183,6 +185,8 @@ struct ctl_plan {
 };
 /* ctl/wait.c: until all live hosts have it. -ETIME, ctl->status 3: who has not is printed. */
 int ctl_wait_for(struct ctl *ctl, const struct ctl_plan *plan);
+/* Serves ZooKeeper's client once something has come, or is late; returns at @until_us (CLOCK_MONOTONIC), or sooner. */
+void ctl_zk_run(struct zk *zk, uint64_t until_us);
 
 /* The epoch of a past that is to be shown: the VPC whole, to pick from. -ENOENT for a VPC that never was. */
 int ctl_doc(struct ctl *ctl, const char *vpc, const uint64_t *epoch, struct cdb_doc *ret_doc);

@@ -16,6 +16,7 @@
 #include "ctl.h"
 
 #define TIMEOUT_MS 5000
+#define ASK_MAX    128 /* hosts at a time; two questions each */
 
 /* One VPC's part of the change. */
 struct part {
@@ -87,17 +88,6 @@ struct report {
 	uint64_t seen_ms, applied_ms; /* 0: it does not say */
 };
 
-/* 0, or -ENOENT. */
-static int read_node(struct ctl *ctl, struct zk *zk, const char *host, const char *leaf, char **ret_data,
-		     size_t *ret_len)
-{
-	char path[VPC_ZNODE_PATH_MAX];
-	int r;
-
-	r = zk_get_wait(zk, vpc_path_host(host, leaf, path), TIMEOUT_MS, ret_data, ret_len, NULL);
-	return r && r != -ENOENT ? vpc_err_set(&ctl->err, r, "ZooKeeper: %s: %s", path, zk_strerror(r)) : r;
-}
-
 static void take_status(const struct vpc_host_status *status, const struct part *part, struct report *ret)
 {
 	for (size_t i = 0; i < status->n_vpcs; i++)
@@ -113,32 +103,82 @@ static void take_status(const struct vpc_host_status *status, const struct part 
 	}
 }
 
-static int read_report(struct ctl *ctl, struct zk *zk, const char *host, const struct part *part,
-		       struct report *ret_report)
-{
-	_cleanup_free_ char *alive = NULL, *data = NULL;
-	struct vpc_host_status status;
-	struct report report = {};
-	size_t len;
-	int r;
+/* Hosts that are asked at the same time. */
+struct asking {
+	struct ctl *ctl;
+	const struct part *part;
+	size_t waiting; /* for so many answers */
+	int res; /* of the first that failed, with its text */
+	struct asked {
+		struct asking *all;
+		const char *name;
+		struct report report;
+	} hosts[ASK_MAX];
+};
 
-	r = read_node(ctl, zk, host, "alive", &alive, &len);
-	if (r && r != -ENOENT)
-		return r;
-	report.alive = !r;
-	r = read_node(ctl, zk, host, "status", &data, &len);
-	if (!r) {
-		r = vpc_host_status_parse(data, len, &status, &ctl->err);
-		if (r)
-			return vpc_err_prefix(&ctl->err, r, "status of host %s", host);
-		report.known = true;
-		take_status(&status, part, &report);
-		vpc_host_status_clear(&status);
-	} else if (r != -ENOENT) {
-		return r;
+static void failed(struct asking *all, int res, const char *path)
+{
+	if (!all->res)
+		all->res = vpc_err_set(&all->ctl->err, res, "ZooKeeper: %s: %s", path, zk_strerror(res));
+}
+
+static void got_alive(int res, const char *path, const char *data, size_t len, int version, void *arg)
+{
+	struct asked *host = arg;
+
+	host->all->waiting--;
+	host->report.alive = !res;
+	if (res && res != -ENOENT)
+		failed(host->all, res, path);
+}
+
+static void got_status(int res, const char *path, const char *data, size_t len, int version, void *arg)
+{
+	struct asked *host = arg;
+	struct vpc_host_status status;
+	struct vpc_err err;
+
+	host->all->waiting--;
+	if (res) {
+		if (res != -ENOENT)
+			failed(host->all, res, path);
+		return;
 	}
-	*ret_report = report;
-	return 0;
+	res = vpc_host_status_parse(data, len, &status, &err);
+	if (res) {
+		if (!host->all->res)
+			host->all->res = vpc_err_set(&host->all->ctl->err, res, "status of host %s: %s", host->name,
+						     err.text);
+		return;
+	}
+	host->report.known = true;
+	take_status(&status, host->all->part, &host->report);
+	vpc_host_status_clear(&status);
+}
+
+/* Fills in the reports of @n hosts, ASK_MAX at most. A failure is told once all that was asked is answered, or late. */
+static int ask(struct asking *all, struct zk *zk, size_t n)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+
+	all->waiting = 0;
+	for (size_t i = 0; i < n && !all->res; i++) {
+		struct asked *host = &all->hosts[i];
+		int r;
+
+		r = zk_exists(zk, vpc_path_host(host->name, "alive", path), false, TIMEOUT_MS, got_alive, host);
+		all->waiting += !r;
+		if (!r) {
+			vpc_path_host(host->name, "status", path);
+			r = zk_get(zk, path, false, TIMEOUT_MS, got_status, host);
+			all->waiting += !r;
+		}
+		if (r)
+			failed(all, r, path);
+	}
+	while (all->waiting)
+		ctl_zk_run(zk, UINT64_MAX);
+	return all->res;
 }
 
 static void print_leg(const char *what, uint64_t from_ms, uint64_t to_ms)
@@ -195,7 +235,7 @@ static int trace_part(struct ctl *ctl, struct zk *zk, const char *change, struct
 {
 	struct json_object *object = NULL, *list = NULL;
 	_cleanup_free_ char(*hosts)[64] = NULL;
-	size_t n = 0;
+	size_t n = 0, some;
 	int r;
 
 	r = read_head(ctl, zk, part, change);
@@ -220,14 +260,19 @@ static int trace_part(struct ctl *ctl, struct zk *zk, const char *change, struct
 	} else {
 		print_part(ctl, change, part);
 	}
-	for (size_t i = 0; i < n && !r; i++) {
-		struct report report = {};
+	for (size_t i = 0; i < n && !r; i += some) {
+		struct asking all = { .ctl = ctl, .part = part };
 
-		r = read_report(ctl, zk, hosts[i], part, &report);
-		if (!r && ctl->json)
-			json_object_array_add(list, host_object(hosts[i], &report));
-		else if (!r)
-			print_host(hosts[i], part, &report);
+		some = n - i < ASK_MAX ? n - i : ASK_MAX;
+		for (size_t j = 0; j < some; j++)
+			all.hosts[j] = (struct asked){ .all = &all, .name = hosts[i + j] };
+		r = ask(&all, zk, some);
+		for (size_t j = 0; j < some && !r; j++) {
+			if (ctl->json)
+				json_object_array_add(list, host_object(hosts[i + j], &all.hosts[j].report));
+			else
+				print_host(hosts[i + j], part, &all.hosts[j].report);
+		}
 	}
 	if (!object)
 		return r;

@@ -112,13 +112,16 @@ static void changed(struct zk *zk, const char *path, void *arg)
 			wait->hosts[i].state = HOST_UNREAD;
 }
 
-static void run_zk(struct zk *zk, uint64_t until_us)
+void ctl_zk_run(struct zk *zk, uint64_t until_us)
 {
 	uint64_t now = now_monotonic_us(), deadline = zk_next_deadline_us(zk);
 	struct pollfd fd = { .fd = zk_fd(zk), .events = POLLIN };
 
 	if (deadline < until_us)
 		until_us = deadline;
+	/* Never longer than an int can say, and than anybody would wait. */
+	if (until_us > now + 1000000)
+		until_us = now + 1000000;
 	poll(&fd, 1, until_us > now ? (until_us - now + 999) / 1000 : 0);
 	zk_dispatch(zk);
 }
@@ -160,7 +163,7 @@ static void loop(struct wait *wait)
 			break;
 		if (now >= retry)
 			retry = now + RETRY_US;
-		run_zk(wait->zk, retry < end ? retry : end);
+		ctl_zk_run(wait->zk, retry < end ? retry : end);
 	} while (now < end);
 }
 

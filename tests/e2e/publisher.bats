@@ -728,3 +728,24 @@ says_status() {
 	run --separate-stderr vpcctl -j trace "$change"
 	[[ $status = 2 && $stderr = *'status of host r2: '* ]]
 }
+
+@test "trace asks many hosts at once, and each answer is its own host's" {
+	local i change
+	{
+		echo 'vpc add crowd vni 4710 range 10.0.0.0/16'
+		echo 'subnet add s vpc crowd prefix 10.0.0.0/16'
+		for ((i = 100; i < 400; i++)); do
+			echo "host add c$i vtep 198.18.$((i / 200 + 20)).$((i % 200 + 1))"
+			echo "port add p$i vpc crowd subnet s host c$i dev tap1"
+		done
+	} > "$BATS_TEST_TMPDIR/crowd"
+	vpcctl -b "$BATS_TEST_TMPDIR/crowd" > /dev/null
+	change=$(sql 'SELECT change_id FROM change_log WHERE vni = 4710')
+	once
+	for i in 101 250 399; do says_status "$(host_path c$i)" c$i 4710 $i 2; done
+	vpcctl trace "$change" > "$BATS_TEST_TMPDIR/trace"
+	[[ $(grep -c '^  host c[0-9]* does not have it: at epoch 0, not alive$' "$BATS_TEST_TMPDIR/trace") = 297 ]]
+	[[ $(sed -n 's/^  host \(c[0-9]*\) has it, but not when any more .not alive.$/\1/p' "$BATS_TEST_TMPDIR/trace" | xargs) = 'c101 c250 c399' ]]
+	sed -n 's/^  host \(c[0-9]*\) .*/\1/p' "$BATS_TEST_TMPDIR/trace" | sort -c
+	[[ $(vpcctl -j trace "$change" | jq -c '[.[0].hosts[] | select(.epoch > 0) | [.host, .epoch]]') = '[["c101",101],["c250",250],["c399",399]]' ]]
+}
