@@ -95,7 +95,7 @@ obj = $(patsubst %.c,$(1)/%.o,$(2))
 
 all: user module
 
-user: $(foreach p,$(PROGS),$(if $($(p)_SRC),$(B)/$(p))) $(addprefix $(B)/tools/,$(TOOLS)) $(B)/man/vpcctl.8
+user: $(foreach p,$(PROGS),$(if $($(p)_SRC),$(B)/$(p))) $(addprefix $(B)/tools/,$(TOOLS) clock.so) $(B)/man/vpcctl.8
 
 # vpcctl's manual, a page an object, and its completion, which vpcctl prints from its own table of commands.
 $(B)/man/vpcctl.8: $(B)/vpcctl
@@ -162,6 +162,11 @@ $(B)/gen/schema_sql.h: proto/schema.sql
 	$(call say,GEN,$@)
 	$(Q){ echo '/* generated from proto/schema.sql */'; echo 'static const char schema_sql[] ='; \
 	  sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/\t"/' -e 's/$$/\\n"/' $<; echo ';'; } > $@
+
+$(B)/tools/clock.so: tests/tools/preload/clock.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -D_GNU_SOURCE -shared -fPIC -o $@ $<
 
 unit: $(addprefix $(B)/san/unit/,$(UNIT)) user
 	$(Q)scripts/unit.sh $(addprefix $(B)/san/unit/,$(UNIT))

@@ -78,7 +78,7 @@ static int db_init(struct ctl *ctl, int argc, char **argv)
 
 static int db_show(struct ctl *ctl, int argc, char **argv)
 {
-	uint64_t version, vpcs, hosts, ports, outbox, oldest;
+	uint64_t version, vpcs, hosts, ports, outbox, oldest, now = now_wall_ms();
 	struct json_object *object;
 	char server[64];
 	int r;
@@ -99,7 +99,7 @@ static int db_show(struct ctl *ctl, int argc, char **argv)
 		       ctl->config.cdb_database, (unsigned long long)version, server, (unsigned long long)vpcs,
 		       (unsigned long long)hosts, (unsigned long long)ports, (unsigned long long)outbox);
 		if (oldest)
-			printf(" oldest %llus", (unsigned long long)(now_wall_ms() - oldest) / 1000);
+			printf(" oldest %llus", (unsigned long long)(oldest < now ? now - oldest : 0) / 1000);
 		puts("");
 		return 0;
 	}

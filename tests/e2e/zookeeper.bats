@@ -459,6 +459,12 @@ routes() {
 	for i in $(seq "$1" "$2"); do vpcctl route add "172.16.$i.0/24" vpc v930 via blackhole; done
 }
 
+# epochs VNI HOST: one after the other, from nothing to the last.
+epochs() {
+	sed -n "s/.*$2: VPC $1: epoch \\([0-9]*\\) -> \\([0-9]*\\) .*/\\1 \\2/p" "$LOG" |
+		awk -v to="$(cdb_epoch "$1")" '$1 != at + 0 { bad = 1 } { at = $2 } END { exit bad || at != to }'
+}
+
 @test "an ensemble loses its leader: publisher and agent go on, no epoch is missed or comes twice" {
 	local i live
 	CLIENT=() QUORUM=() SERVERS=()
@@ -484,11 +490,50 @@ routes() {
 	wait_for logged "h930: VPC 930: epoch .* -> $(cdb_epoch 930) "
 	wait_for in_step 930
 	((live < $(grep -c 'h930: live: ' "$LOG")))
-	# One after the other, from nothing to the last.
-	sed -n 's/.*h930: VPC 930: epoch \([0-9]*\) -> \([0-9]*\) .*/\1 \2/p' "$LOG" |
-		awk -v to="$(cdb_epoch 930)" '$1 != at + 0 { bad = 1 } { at = $2 } END { exit bad || at != to }'
+	epochs 930 h930
 	# The third comes back, as an operator would have it.
 	server "$LEADER"
 	routes 11 11
 	wait_for logged "h930: VPC 930: epoch .* -> $(cdb_epoch 930) "
+}
+
+# jump SECONDS: so much beside ours is the wall clock of all that has clock.so, from now on. In place, as it is mapped.
+jump() { printf '%20d' "$1" | dd of="$CLOCK_JUMP" conv=notrunc status=none; }
+
+@test "wall clocks jump by hours: no session ends, no epoch is missed or comes twice, nothing waits" {
+	local folder at seconds n=0 so
+	so=$(realpath "$B/tools/clock.so")
+	export CLOCK_JUMP=$BATS_TEST_TMPDIR/jump
+	printf '%20d' 0 > "$CLOCK_JUMP"
+	tree clocks
+	CONF=$(conf clocks "$PLAIN")
+	make_vpc 950
+	env LD_PRELOAD="$so" "$B/vpc_publisher" -c "$CONF" 2>> "$LOG" 3>&- &
+	PIDS+=($!)
+	wait_for outbox_is 0
+	folder=$(host_path h950)
+	env LD_PRELOAD="$so" "$B/tools/simhost" -c "$CONF" h950 2>> "$LOG" 3>&- &
+	PIDS+=($!)
+	wait_for says "$folder/status" '"vpcs":[[950,'
+	for seconds in 18000 -32400 0 -18000 18000; do
+		jump $seconds
+		at=$(date -d "$seconds seconds" '+%F %H:')
+		# Longer than a session, and the time limit of one request.
+		for _ in 1 2 3; do
+			n=$((n + 1))
+			LD_PRELOAD=$so "$B/vpcctl" -c "$CONF" --wait=10 route add "172.16.$n.0/24" vpc v950 via blackhole
+			sleep 0.8
+		done
+		((seconds == 0)) || [[ $(date -d "$seconds seconds" '+%F %H:') != "$at" ]] || logged "^$at.*h950: VPC 950: epoch"
+	done
+	in_step 950
+	[[ $(grep -c 'h950: live: ' "$LOG") = 1 && $(grep -c 'publishing as' "$LOG") = 1 ]]
+	run ! logged 'warning:\|error:'
+	epochs 950 h950
+	# What is from the future has no age.
+	kill "${PIDS[0]}"
+	wait "${PIDS[0]}"
+	sql "INSERT INTO outbox (kind, vni, created) VALUES ('vpc', 950, (UNIX_TIMESTAMP() + 7200) * 1000)"
+	[[ $(vpcctl db show) = *' oldest 0s'* ]]
+	sql "DELETE FROM outbox"
 }
