@@ -17,10 +17,16 @@
 #include "../lib/log.h"
 #include "../lib/util.h"
 
+/* Another version of a node that is there: what is under way may have been past what we mean. */
 int pub_compare_request(struct publisher *p, struct vpc_err *err)
 {
-	int r = pub_mkpath(p, VPC_ZNODE_COMPARE, err);
+	struct zk_op op = { .type = ZK_OP_SET, .path = VPC_ZNODE_COMPARE, .version = -1 };
+	int r = zk_multi_wait(p->zk, &op, 1, p->timeout_ms, NULL);
 
+	if (r && r != -ENOENT)
+		return pub_zk_failed(p, r, op.path, err);
+	if (r)
+		r = pub_mkpath(p, VPC_ZNODE_COMPARE, err);
 	if (r)
 		return r;
 	p->all = false;
@@ -76,9 +82,16 @@ int pub_compare_look(struct publisher *p, struct vpc_err *err)
 	if (!p->compare.look)
 		return 0;
 	r = pub_compare_asked(p, true, &asked, err);
-	if (!r && asked && !p->compare.under_way)
-		r = list_all(p, err);
-	if (r)
+	if (!r && asked && !p->compare.under_way) {
+		_cleanup_free_ char *data = NULL;
+		size_t len;
+
+		r = pub_get(p, VPC_ZNODE_COMPARE, &data, &len, &p->compare.version, err);
+		if (!r)
+			r = list_all(p, err);
+		asked = !r;
+	}
+	if (r && r != -ENOENT)
 		return r;
 	p->compare.look = false;
 	p->compare.under_way |= asked;
@@ -105,7 +118,7 @@ void pub_compare_done(struct publisher *p, size_t n, const struct cdb_outbox *le
 
 int pub_compare_finish(struct publisher *p, bool *ret_more, struct vpc_err *err)
 {
-	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = VPC_ZNODE_COMPARE, .version = -1 } };
+	struct zk_op ops[2] = { [1] = { .type = ZK_OP_DELETE, .path = VPC_ZNODE_COMPARE } };
 	int r;
 
 	if (!p->compare.under_way || p->compare.n)
@@ -118,10 +131,16 @@ int pub_compare_finish(struct publisher *p, bool *ret_more, struct vpc_err *err)
 		*ret_more = true;
 		return 0;
 	}
+	ops[1].version = p->compare.version;
 	r = pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
-	if (r && r != -ENOENT)
+	if (r && r != -ENOENT && (r != -EBADE || p->fenced))
 		return r;
 	p->compare.under_way = p->compare.strays = false;
+	if (r == -EBADE) {
+		/* Asked for once more, meanwhile. */
+		p->compare.look = *ret_more = true;
+		return 0;
+	}
 	log_info("every VPC and host is compared");
 	return 0;
 }

@@ -53,6 +53,7 @@ struct publisher {
 		bool look;		/* whether it is asked for may have changed */
 		bool under_way;		/* it is */
 		bool requested;		/* by us, of another one */
+		int version;		/* of the node that asked for what is under way */
 		bool strays;		/* the rows are done, and the sweep has been asked for the rest */
 		struct cdb_outbox *rows; /* still to be compared */
 		size_t n;
