@@ -11,6 +11,8 @@
 #   plain   no overlay: h1 and h2 forward IPv4, what no overlay can be much faster than
 #   vrf     VRF + VXLAN with lightweight-tunnel routes ("encap ip id ... dst ...")
 #   ovs     Open vSwitch's kernel datapath with one cached flow a direction and host, no daemon
+#   bridge  a bridge and a VXLAN device on each host, no routing
+#   floor   no host at all: what the generator itself and one veth take
 #   vxlan   routes over a VXLAN device, for TCP only
 #
 # 64-byte UDP packets (60 and the checksum) from the kernel's packet generator, as fast as they are taken; counted where vm2's
@@ -40,7 +42,7 @@ while [[ $# -gt 0 ]]; do
 	*) paths+=("$1"); shift ;;
 	esac
 done
-[[ ${#paths[@]} -gt 0 ]] || paths=(ours plain vrf ovs)
+[[ ${#paths[@]} -gt 0 ]] || paths=(ours plain vrf ovs bridge floor)
 
 # -- the paths ---------------------------------------------------------------------------------------------------------
 
@@ -189,6 +191,35 @@ vxlan_up() {
 	ip -n "$path-h2" neigh replace $dst lladdr "$2" dev t2 nud permanent
 }
 
+# One segment: the sender addresses its peer itself. Nothing is learnt or flooded.
+bridge_host_up() {
+	local ns=$1 port=$2 remote=$3 near=$4 far=$5
+	ip -n "$path-$ns" -batch - <<-END
+		link add br0 type bridge
+		link add vx type vxlan id $vni remote $remote dstport 4789 nolearning
+		link set vx master br0 up
+		link set $port master br0
+		link set br0 up
+	END
+	bridge -n "$path-$ns" fdb replace "$near" dev "$port" master static
+	bridge -n "$path-$ns" fdb replace "$far" dev vx master static
+}
+
+bridge_up() {
+	gateway=$2
+	bridge_host_up h1 t1 $vtep2 $mac_vm1 "$2"
+	bridge_host_up h2 t2 $vtep1 "$2" $mac_vm1
+}
+
+floor_up() {
+	gateway=$2
+	ip -n "$path-vm1" link del eth0
+	ip -n "$path-vm2" link del eth0
+	ip -n "$path-vm1" link add eth0 address $mac_vm1 mtu 1450 type veth peer name eth0 mtu 1450 netns "$path-vm2"
+	ip -n "$path-vm1" link set eth0 up
+	ip -n "$path-vm2" link set eth0 up
+}
+
 # path_up KIND one|full|tcp: its namespaces' names begin with KIND-SIZE
 path_up() {
 	path=$1-$2
@@ -288,7 +319,7 @@ result() {
 }
 
 lsmod | grep -q '^vpc ' || { modprobe udp_tunnel; modprobe ip6_udp_tunnel; insmod "$top/build/vpc.ko"; }
-for module in pktgen veth vrf vxlan openvswitch; do modprobe "$module"; done
+for module in pktgen veth vrf vxlan openvswitch bridge; do modprobe "$module"; done
 sysctl -qw net.core.netdev_max_backlog=10000
 
 if [[ ! " ${paths[*]} " = *" ovs "* ]] || command -v ovs-dpctl > /dev/null; then :; else
@@ -305,7 +336,7 @@ for kind in "${paths[@]}"; do path_down "$kind-one"; done
 table=${VPC_TEST_DATA:-/nowhere}/v4_tier1_202312.txt.gz
 if [[ $full = 1 && -e $table ]]; then
 	full_paths=()
-	for kind in "${paths[@]}"; do [[ $kind = ovs ]] || full_paths+=("$kind"); done
+	for kind in "${paths[@]}"; do [[ $kind = @(ovs|bridge|floor) ]] || full_paths+=("$kind"); done
 	for kind in "${full_paths[@]}"; do path_up "$kind" full; done
 	measure full blast "${full_paths[@]}"
 	for kind in "${full_paths[@]}"; do path_down "$kind-full"; done
@@ -322,6 +353,9 @@ mkdir -p "$out"
 	result forward_one_vs_vrf_vxlan one packets/s vrf "VRF + VXLAN with lightweight-tunnel routes" 1.8
 	result forward_one_vs_ovs one packets/s ovs "Open vSwitch's kernel datapath" 1.5
 	result forward_one_vs_plain one packets/s plain "plain IPv4 forwarding, no overlay" 0.95
+	# No issue's goals: what must not get lost unnoticed.
+	result forward_one_vs_bridge one packets/s bridge "bridge + VXLAN, no routing" 1
+	result forward_one_vs_floor one packets/s floor "the packet generator into a veth, no host at all" 0.25
 	result forward_full_vs_plain full packets/s plain "plain IPv4 forwarding, the same table" 1
 	result forward_full_vs_vrf_vxlan full packets/s vrf "VRF + VXLAN with lightweight-tunnel routes, the same table" 1.8
 	result tcp_vs_vxlan tcp bits/s vxlan "Linux's VXLAN device" 0.9
