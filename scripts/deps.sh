@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs what building, tests and demo need, from Debian only, as root or through sudo; silent and quick when nothing
-# is missing. Starts no service: the packages are those without one (stunnel4 has one that is off), and a policy-rc.d
-# stands guard meanwhile.
+# is missing. Starts no service: the packages are those without one (stunnel4 has one that is off; that of openvswitch-switch,
+# of which ovs-dpctl alone is wanted, begins with the next boot: systemctl disable openvswitch-switch), and a policy-rc.d stands
+# guard meanwhile.
 # check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux is built from, a large package,
 # "deps.sh fuzz" clang with libFuzzer, "deps.sh units" the systemd that the machine of "make units" boots with.
 
