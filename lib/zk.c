@@ -59,6 +59,9 @@ struct zk_event {
 	char path[];
 };
 
+/* KeeperException.Code.QUOTAEXCEEDED, which the C client has no name for. */
+#define QUOTA_EXCEEDED (-125)
+
 static int to_errno(int rc)
 {
 	switch (rc) {
@@ -87,6 +90,8 @@ static int to_errno(int rc)
 		return -EINVAL;
 	case ZSYSTEMERROR:
 		return -ENOMEM;
+	case QUOTA_EXCEEDED:
+		return -EDQUOT;
 	default:
 		return -EIO;
 	}

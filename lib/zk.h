@@ -34,8 +34,8 @@ struct zk_ops {
 
 /*
  * @res: 0 or -errno: -ENOENT no node, -EEXIST, -EBADE bad version, -ENOTEMPTY, -ECONNRESET connection or session lost,
- * -ETIMEDOUT, -EACCES. After -ECONNRESET and -ETIMEDOUT a write may have happened, or may still. @path and @data live
- * until the handler returns; of a multi that failed, @path is the failing step's.
+ * -ETIMEDOUT, -EACCES, -EDQUOT. After -ECONNRESET and -ETIMEDOUT a write may have happened, or may still. @path and
+ * @data live until the handler returns; of a multi that failed, @path is the failing step's.
  */
 typedef void (*zk_data_fn)(int res, const char *path, const char *data, size_t len, int version, void *arg);
 typedef void (*zk_children_fn)(int res, const char *path, char *const *names, size_t n, void *arg);

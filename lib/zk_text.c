@@ -16,6 +16,8 @@ const char *zk_strerror(int res)
 		return "no such node";
 	case -EEXIST:
 		return "the node exists already";
+	case -EDQUOT:
+		return "the quota is used up";
 	case -EBADE:
 		return "somebody else has changed the node";
 	case -ENOTEMPTY:

@@ -537,3 +537,36 @@ jump() { printf '%20d' "$1" | dd of="$CLOCK_JUMP" conv=notrunc status=none; }
 	[[ $(vpcctl db show) = *' oldest 0s'* ]]
 	sql "DELETE FROM outbox"
 }
+
+zkcli() {
+	java -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp /usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar:/usr/share/java/commons-cli.jar \
+		org.apache.zookeeper.ZooKeeperMain -server "$VPC_ZK_HOSTS" "$@" >> "$LOG" 2>&1
+}
+
+@test "a quota, where servers enforce it, bounds what a host makes in its folder; its status goes on" {
+	local admin folder own dir=$SVC/quota
+	JDK_JAVA_OPTIONS=-Dzookeeper.enforceQuota=true scripts/services.sh start "$dir" zookeeper
+	PIDS+=("$(< "$dir/zookeeper/pid")")
+	VPC_ZK_HOSTS=127.0.0.1:$(< "$dir/zookeeper/port")
+	PLAIN=$VPC_ZK_HOSTS
+	admin=$(credential publisher publisher:quota)
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	make_vpc 960
+	once --all
+	folder=$(host_path h960)
+	own=$(credential h960 "$(vpcctl host credential h960)")
+	as "$own" zkcat put "$folder/status" x
+	# The folder, ports, status, and one more.
+	zkcli setquota -N 4 "$folder"
+	zkcli setquota -B 4096 "$folder"
+	as "$own" zkcat put "$folder/a" x
+	run -1 --separate-stderr as "$own" zkcat put "$folder/b" x
+	[[ $stderr = *"$folder/b: the quota is used up"* ]]
+	run -1 --separate-stderr as "$own" zkcat put "$folder/a" "$(printf '%5000s' x)"
+	[[ $stderr = *"$folder/a: the quota is used up"* ]]
+	as "$own" zkcat put "$folder/status" y
+	vpcctl port add p2 vpc v960 subnet s host h960 dev tap2
+	once
+	says "$folder/ports" tap2
+	denied as "$own" zkcat rm "$folder/a"
+}
