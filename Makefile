@@ -85,6 +85,8 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 simhost_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) tests/unit/agent_fake_kernel.c
 nlcheck_SRC := $(wildcard tests/tools/nlcheck/*.c)
+nlfuzz_SRC := $(wildcard tests/tools/nlfuzz/*.c)
+nlfail_SRC := $(nlfuzz_SRC)
 # Fuzz targets, and what a target wants besides the library.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_batch_SRC := $(filter-out ctl/main.c ctl/batch.c,$(vpcctl_SRC))

@@ -64,11 +64,15 @@ traffic() {
 	lab_stop iperf || true
 }
 
+# Each looks for leaks of its own, and clears what was found before: so they are first.
+bad=''
+for name in uml_fuzz uml_fail; do
+	bash "tests/e2e/$name.sh" || bad+=" $name"
+done
 echo clear > $debug/kmemleak
 
 # Scenarios of the virtual machine that need no services, and ours. One that fails is told of at the end: the rest is
 # run first.
-bad=''
 for name in vm_refusals uml_packets vm_datapath uml_cycles; do
 	bash "tests/e2e/$name.sh" 20 || bad+=" $name"
 done
