@@ -95,12 +95,12 @@ static int delta_item(uint64_t index, int res, const char *data, size_t len, voi
 	return res;
 }
 
-static void deltas_said(const struct follow *f)
+static void deltas_said(struct follow *f)
 {
 	if (f->n_deltas)
-		log_info("VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms), change %s", f->vni,
-			 f->start_epoch, f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f),
-			 f->change);
+		log_msg(follow_priority(f), "VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms), change %s",
+			f->vni, f->start_epoch, f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f),
+			f->change);
 }
 
 static void deltas_done(int res, void *arg)
@@ -129,6 +129,13 @@ static void deltas_done(int res, void *arg)
 
 static const struct fetch_ops delta_ops = { .path = delta_path, .item = delta_item, .done = deltas_done };
 
+static void deltas_free(struct vpc_delta *deltas, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		vpc_delta_clear(&deltas[i]);
+	free(deltas);
+}
+
 /* 0: the kernel is at HEAD; -ENOENT: they do not lead on from where it is. */
 static int last_apply(struct follow *f, const struct vpc_delta *deltas, size_t n)
 {
@@ -155,7 +162,7 @@ static int last_apply(struct follow *f, const struct vpc_delta *deltas, size_t n
 
 /*
  * What is not as it should be in there does no harm and is not spoken of: the nodes themselves are read then. A refusal
- * of the kernel is one as ever.
+ * of the kernel is one as ever. Of who is far behind, only what is before the first one in HEAD is read.
  */
 bool follow_apply_last(struct follow *f)
 {
@@ -166,8 +173,10 @@ bool follow_apply_last(struct follow *f)
 
 	if (vpc_head_last(f->head_text, f->head_len, f->have.epoch, &deltas, &n, &err))
 		return false;
-	if (!n) {
-		free(deltas);
+	if (n && deltas[0].base > f->have.epoch && deltas[0].base < f->plan.to)
+		f->plan.to = deltas[0].base;
+	if (!n || deltas[0].base > f->have.epoch) {
+		deltas_free(deltas, n);
 		return false;
 	}
 	f->started_us = now_monotonic_us();
@@ -175,9 +184,7 @@ bool follow_apply_last(struct follow *f)
 	f->n_deltas = 0;
 	f->err.text[0] = '\0';
 	res = last_apply(f, deltas, n);
-	for (size_t i = 0; i < n; i++)
-		vpc_delta_clear(&deltas[i]);
-	free(deltas);
+	deltas_free(deltas, n);
 	deltas_said(f);
 	if (res == -ENOENT)
 		return false;

@@ -9,10 +9,13 @@
 #include <string.h>
 #include "../lib/digest.h"
 #include "../lib/log.h"
+#include "../lib/log_limit.h"
 #include "../lib/util.h"
 #include "metrics.h"
 #include "status.h"
 #include "timer.h"
+
+#define SAID_MAX 100
 
 /* @all: ascending by VNI. */
 struct follows {
@@ -20,6 +23,7 @@ struct follows {
 	struct follow **all;
 	size_t n;
 	size_t n_unsettled, n_failing;
+	struct log_limit said; /* of what is applied */
 };
 
 /* -- where one stands ---------------------------------------------------------------------------------------------- */
@@ -128,6 +132,17 @@ void follow_committed(struct follow *f, uint64_t base, const char *change)
 	follow_ready(f);
 }
 
+int follow_priority(struct follow *f)
+{
+	uint64_t held;
+	int priority = log_limit(&f->set->said, now_monotonic_us(), &held);
+
+	if (held)
+		log_info("%" PRIu64 " more changes of VPCs in one second: only at level debug is each of so many said",
+			 held);
+	return priority;
+}
+
 /* They have no epoch of their own, but those of a HEAD that is refused for being old do not count. */
 static bool conf_differs(const struct follow *f, const struct kernel_vpc *have)
 {
@@ -163,9 +178,30 @@ int follow_read_kernel(struct follow *f)
 
 /* -- what next ----------------------------------------------------------------------------------------------------- */
 
+static void head_text_drop(struct follow *f)
+{
+	free(f->head_kept);
+	f->head_kept = NULL;
+	f->head_text = NULL;
+}
+
+/*
+ * What comes behind the deltas that are being read is in there as well. Of thousands that wait for their snapshots
+ * nothing is kept. Out of memory: it is read as nodes.
+ */
+static void head_text_keep(struct follow *f)
+{
+	if (f->head_text && f->phase != FOLLOW_IDLE && f->plan.step == SYNC_DELTAS)
+		f->head_kept = malloc(f->head_len + 1);
+	if (f->head_kept)
+		memcpy(f->head_kept, f->head_text, f->head_len);
+	f->head_text = f->head_kept;
+}
+
 static void follow_reached(struct follow *f)
 {
 	follow_rest(f);
+	head_text_drop(f);
 	backoff_reset(&f->backoff);
 	f->distrust = false;
 	f->missed_version = -1;
@@ -311,10 +347,11 @@ static void follow_head(int res, const char *path, const char *data, size_t len,
 	if (!res) {
 		free(f->head_reason);
 		f->head_reason = NULL;
+		head_text_drop(f);
 		f->head_text = data;
 		f->head_len = len;
 		follow_take_head(f, &head, version);
-		f->head_text = NULL;
+		head_text_keep(f);
 		return;
 	}
 	reason = err;
@@ -339,6 +376,7 @@ static void follow_free(struct follow *f)
 	if (f->failing)
 		f->set->n_failing--;
 	gate_leave(&f->slot);
+	free(f->head_kept);
 	free(f->head_reason);
 	free(f->reason);
 	free(f);
@@ -373,8 +411,10 @@ struct follows *follows_new(struct agent *a)
 {
 	struct follows *fs = calloc(1, sizeof(*fs));
 
-	if (fs)
+	if (fs) {
 		fs->agent = a;
+		fs->said.max = SAID_MAX;
+	}
 	return fs;
 }
 

@@ -26,7 +26,8 @@ enum follow_phase {
 /**
  * struct follow - one VPC
  * @have: what the kernel has of it; @have_known: whether that was read since the link came up
- * @head_text: HEAD as it is being read, for the deltas in it; NULL: it is not just now
+ * @head_text: HEAD as it was read, for the deltas in it; NULL: they are not known. Its own copy is @head_kept, which is
+ *             there while work on the VPC goes on
  * @committed: @have is what we have just committed, and need not be asked for
  * @head_version: znode version of @head
  * @head_seen_ms: when it was read for the first time, for the status
@@ -50,6 +51,7 @@ struct follow {
 	struct vpc_head head;
 	bool has_head;
 	const char *head_text;
+	char *head_kept;
 	size_t head_len;
 	int head_version, bad_version, missed_version;
 	uint64_t head_seen_ms;
@@ -84,8 +86,13 @@ void follow_missing(struct follow *f);
 int follow_read_kernel(struct follow *f);
 /* f->have is a new epoch, as published, which @change ended in; the kernel was at @base. */
 void follow_committed(struct follow *f, uint64_t base, const char *change);
+/* At which the next line about a change is said: with very many of them not each is for the log. */
+int follow_priority(struct follow *f);
 
-/* agent/catchup.c. False: HEAD itself does not have the deltas that the kernel lacks; they are to be read. */
+/*
+ * agent/catchup.c. False: HEAD itself does not have the deltas that the kernel lacks; up to f->plan.to they are to be
+ * read.
+ */
 bool follow_apply_last(struct follow *f);
 /* f->plan says what. The gate is held. */
 void follow_start_deltas(struct follow *f);

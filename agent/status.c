@@ -23,6 +23,8 @@
 #include "timer.h"
 
 #define STATUS_COALESCE_US 150000
+#define STATUS_AGAIN_US 1000000ULL /* between writes that changes cause, in the long run */
+#define STATUS_BURST 10 /* of them that may come sooner */
 
 struct status {
 	struct agent *agent;
@@ -38,6 +40,7 @@ struct status {
 	size_t n_recent; /* ever */
 	sd_event_source *timer;
 	bool soon; /* the timer was pulled forward */
+	uint64_t due_us; /* when the next write that a change causes would come if all were STATUS_AGAIN_US apart */
 };
 
 static void status_arm(struct status *st);
@@ -149,6 +152,21 @@ static void status_write(struct status *st)
 	alive_try(st->alive);
 }
 
+/*
+ * How long a change waits to be written: who waits for it hears of it soon, but where changes never end the ensemble
+ * gets one write a second of each of very many hosts. (The virtual scheduling algorithm of ITU-T I.371.)
+ */
+static uint64_t status_soon_us(struct status *st)
+{
+	const uint64_t burst_us = (STATUS_BURST - 1) * STATUS_AGAIN_US;
+	uint64_t now = now_monotonic_us(), at = now + STATUS_COALESCE_US;
+
+	if (st->due_us > at + burst_us)
+		at = st->due_us - burst_us;
+	st->due_us = (st->due_us > at ? st->due_us : at) + STATUS_AGAIN_US;
+	return at - now;
+}
+
 static int status_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	status_write(arg);
@@ -162,7 +180,7 @@ static void status_arm(struct status *st)
 
 	/* A tenth earlier at most: a thousand agents started together do not stay together. */
 	interval -= timer_random() % (interval / 10 + 1);
-	res = timer_arm(st->agent->event, &st->timer, st->soon ? STATUS_COALESCE_US : interval, status_timer, st);
+	res = timer_arm(st->agent->event, &st->timer, st->soon ? status_soon_us(st) : interval, status_timer, st);
 	if (res < 0)
 		log_err("status: timer: %s", strerror(-res));
 }

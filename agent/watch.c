@@ -3,7 +3,9 @@
  * Following one znode; see watch.h.
  *
  * Under many changes a second what each of them costs counts, not when it is read: then a node that was read just now
- * is read again only after WATCH_PACE_US, and what changed meanwhile comes with it.
+ * is read again only after WATCH_PACE_US, and what changed meanwhile comes with it. One that keeps changing is read so
+ * without a watch: an event for each read would double what goes over the wire. Such reads come together, every
+ * WATCH_TICK_US, so that neither end wakes up for each. The first one that finds nothing new sets a watch again.
  *
  * While a node is being reported watch_free() only marks the struct dead; the end of the report frees it.
  */
@@ -22,6 +24,8 @@
 #define WATCH_MANY    300 /* changes in WATCH_WINDOW_US */
 #define WATCH_WINDOW_US 1000000
 #define WATCH_PACE_US 200000
+#define WATCH_TICK_US 50000
+#define WATCH_HOT_US  (2 * WATCH_PACE_US) /* so long ago at most has what is read without a watch changed */
 
 struct watch {
 	struct watches *ws;
@@ -32,6 +36,9 @@ struct watch {
 	bool again; /* something happened meanwhile */
 	bool reporting;
 	bool dead;
+	bool polled; /* that read sets no watch */
+	int version; /* that was read last, -1: none */
+	uint64_t changed_us; /* when it was another one than before */
 	uint64_t asked_us; /* the request that is under way, or the last one */
 	struct backoff backoff;
 	sd_event_source *timer;
@@ -43,8 +50,7 @@ struct watches {
 	struct zk *zk;
 	unsigned int timeout_ms;
 	uint64_t window_us; /* when the second began in which @n_changes are counted */
-	unsigned int n_changes;
-	bool many; /* there were in the one before, or are in this one */
+	uint64_t n_changes, n_before; /* @n_before: in the second before */
 	LIST_HEAD(, watch) buckets[WATCH_BUCKETS];
 };
 
@@ -98,6 +104,26 @@ static void watch_failed(struct watch *w, int res)
 		log_err("%s: timer: %s", w->path, strerror(-res));
 }
 
+static bool many_changes(struct watches *ws, uint64_t now, uint64_t more)
+{
+	if (now - ws->window_us >= WATCH_WINDOW_US) {
+		ws->n_before = now - ws->window_us < 2 * WATCH_WINDOW_US ? ws->n_changes : 0;
+		ws->n_changes = 0;
+		ws->window_us = now;
+	}
+	ws->n_changes += more;
+	return ws->n_changes >= WATCH_MANY || ws->n_before >= WATCH_MANY;
+}
+
+/* Reads it when its time has come. Those whose time is near come together. */
+static void watch_later(struct watch *w, uint64_t now)
+{
+	uint64_t when = (w->asked_us + WATCH_PACE_US) / WATCH_TICK_US * WATCH_TICK_US;
+
+	if (when <= now || timer_arm(w->ws->event, &w->timer, when - now, watch_timer, w) < 0)
+		watch_read(w);
+}
+
 /* The end of a read. */
 static void watch_finish(struct watch *w, int res)
 {
@@ -106,6 +132,20 @@ static void watch_finish(struct watch *w, int res)
 		watch_read(w);
 	else if (res)
 		watch_failed(w, res);
+	else if (w->polled)
+		watch_later(w, now_monotonic_us());
+}
+
+/* Each version is one change, whether it was seen or not. */
+static void watch_version(struct watch *w, int version)
+{
+	uint64_t now = now_monotonic_us();
+
+	if (version == w->version)
+		return;
+	many_changes(w->ws, now, w->version >= 0 && version > w->version ? version - w->version : 1);
+	w->version = version;
+	w->changed_us = now;
 }
 
 static void watch_report(struct watch *w, int res, const char *data, size_t len, int version)
@@ -140,11 +180,14 @@ static void watch_get_done(int res, const char *path, const char *data, size_t l
 
 	meter_zookeeper("watch", "get", res, w->asked_us);
 	if (!res) {
+		watch_version(w, version);
 		watch_report(w, 0, data, len, version);
 		return;
 	}
 	/* Reading what is not there leaves no watch, asking whether it exists does. */
 	if (res == -ENOENT) {
+		w->polled = false;
+		w->version = -1;
 		w->asked_us = now_monotonic_us();
 		res = zk_exists(w->ws->zk, w->path, true, w->ws->timeout_ms, watch_exists_done, w);
 		if (!res)
@@ -167,45 +210,30 @@ void watch_read(struct watch *w)
 	w->busy = true;
 	w->again = false;
 	w->asked_us = now_monotonic_us();
-	res = zk_get(w->ws->zk, w->path, true, w->ws->timeout_ms, watch_get_done, w);
+	w->polled = w->asked_us - w->changed_us < WATCH_HOT_US && many_changes(w->ws, w->asked_us, 0);
+	res = zk_get(w->ws->zk, w->path, !w->polled, w->ws->timeout_ms, watch_get_done, w);
 	if (res)
 		watch_finish(w, res);
 }
 
-static void changes_count(struct watches *ws, uint64_t now)
-{
-	if (now - ws->window_us >= WATCH_WINDOW_US) {
-		ws->many = ws->n_changes >= WATCH_MANY && now - ws->window_us < 2 * WATCH_WINDOW_US;
-		ws->window_us = now;
-		ws->n_changes = 0;
-	}
-	ws->many |= ++ws->n_changes >= WATCH_MANY;
-}
-
 /* Now, or when its time has come. */
-static void watch_pace(struct watch *w, uint64_t now)
+static void watch_pace(struct watch *w)
 {
-	uint64_t next = w->asked_us + WATCH_PACE_US;
-	int res;
+	uint64_t now = now_monotonic_us();
 
-	if (!w->ws->many || now >= next || w->busy) {
+	if (w->busy || !many_changes(w->ws, now, 0))
 		watch_read(w);
-		return;
-	}
-	res = timer_arm(w->ws->event, &w->timer, next - now, watch_timer, w);
-	if (res < 0)
-		watch_read(w);
+	else
+		watch_later(w, now);
 }
 
 void watches_changed(struct watches *ws, const char *path)
 {
-	uint64_t now = now_monotonic_us();
 	struct watch *w;
 
-	changes_count(ws, now);
 	LIST_FOREACH(w, &ws->buckets[path_bucket(path)], link) {
 		if (!strcmp(w->path, path)) {
-			watch_pace(w, now);
+			watch_pace(w);
 			return;
 		}
 	}
@@ -238,6 +266,7 @@ struct watch *watch_new(struct watches *ws, const char *path, watch_fn fn, void 
 	}
 	w->fn = fn;
 	w->arg = arg;
+	w->version = -1;
 	LIST_INSERT_HEAD(&ws->buckets[path_bucket(path)], w, link);
 	watch_read(w);
 	return w;

@@ -23,6 +23,7 @@ void fake_zk_set(const char *path, const char *data, size_t len);
 void fake_zk_del(const char *path);
 const char *fake_zk_data(const char *path); /* NULL: no such node */
 unsigned int fake_zk_gets(const char *part); /* reads of nodes with @part in their path since the reset */
+bool fake_zk_watched(const char *path); /* its next change will be told */
 void fake_zk_hold(const char *part); /* no answers for these until NULL is given */
 bool fake_zk_session_owns(const char *path); /* an ephemeral of the session that is open now */
 

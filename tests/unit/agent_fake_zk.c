@@ -208,6 +208,14 @@ const char *fake_zk_data(const char *path)
 	return node ? node->data : NULL;
 }
 
+bool fake_zk_watched(const char *path)
+{
+	for (size_t i = 0; i < n_watched; i++)
+		if (!strcmp(watched[i], path))
+			return true;
+	return false;
+}
+
 bool fake_zk_session_owns(const char *path)
 {
 	struct node *node = find(path);
