@@ -191,9 +191,6 @@ static void kernel_event(const struct kernel_event *event, void *arg)
 		log_warn("VPC %u: its quota of kernel memory is reached", event->vni);
 		break;
 	case VPC_EVENT_COMMIT:
-		log_debug("VPC %u: kernel committed epoch %" PRIu64 "%s%s", event->vni, event->epoch,
-			  *event->change ? ", change " : "", event->change);
-		break;
 	case VPC_EVENT_VPC_NEW:
 	case VPC_EVENT_VPC_DEL:
 		break;

@@ -132,6 +132,9 @@ int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct 
 
 /* Events: join the group on this socket (use a struct kernel of its own); fd for the event loop, non-blocking. */
 int kernel_events_join(struct kernel *k, struct vpc_err *err);
+/* Before joining, one of them: all but one kind; those alone that name the VPC @vni. (lib/kernel_filter.c) */
+int kernel_events_without(struct kernel *k, enum vpc_event event, struct vpc_err *err);
+int kernel_events_of(struct kernel *k, uint32_t vni, struct vpc_err *err);
 int kernel_fd(struct kernel *k);
 /* -EAGAIN: nothing more now. -ENOBUFS: events were lost, read the state again. */
 int kernel_event_next(struct kernel *k, struct kernel_event *ret_event, struct vpc_err *err);

@@ -543,6 +543,11 @@ int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct 
 	return 0;
 }
 
+int kernel_events_without(struct kernel *k, enum vpc_event event, struct vpc_err *err)
+{
+	return 0;
+}
+
 int kernel_events_join(struct kernel *k, struct vpc_err *err)
 {
 	k->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -418,14 +418,63 @@ static void check_end(struct kernel *events)
 	expect_no_event("no event is left", events);
 }
 
-void nlcheck_semantics(void)
+/* -- filters of events --------------------------------------------------------------------------------------------- */
+
+static struct kernel *events_open(void)
 {
 	struct kernel *events;
 	struct vpc_err err;
 
-	nlcheck_fixture();
 	nlcheck_must(kernel_open(NULL, &events, &err), &err, "events");
+	return events;
+}
+
+static void events_join(struct kernel *events)
+{
+	struct vpc_err err;
+
 	nlcheck_must(kernel_events_join(events, &err), &err, "events");
+}
+
+static void check_filters(struct kernel *events)
+{
+	struct kernel *all[] = { events, events_open(), events_open() }, *without = all[1], *of = all[2];
+	struct vpc_err err;
+	struct vpc_state state;
+	size_t i;
+
+	nlcheck_must(kernel_events_without(without, VPC_EVENT_COMMIT, &err), &err, "events without commits");
+	nlcheck_must(kernel_events_of(of, 311, &err), &err, "events of one VPC");
+	events_join(without);
+	events_join(of);
+	for (i = 310; i < 312; i++) {
+		nlcheck_must(kernel_vpc_new(nlcheck_kernel, i, 0, &err), &err, "filters");
+		vpc_state_init(&state, i);
+		state.epoch = 1;
+		state.digest = vpc_digest_of_state(&state);
+		nlcheck_must(kernel_replace(nlcheck_kernel, &state, NULL, NULL, &err), &err, "filters");
+		vpc_state_clear(&state);
+		nlcheck_must(kernel_vpc_del(nlcheck_kernel, i, &err), &err, "filters");
+	}
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		for (uint32_t vni = all[i] == of ? 311 : 310; vni < 312; vni++) {
+			expect_event("a new VPC passes", all[i], VPC_EVENT_VPC_NEW, vni);
+			if (all[i] != without)
+				expect_event("a commit passes", all[i], VPC_EVENT_COMMIT, vni);
+			expect_event("a VPC's end passes", all[i], VPC_EVENT_VPC_DEL, vni);
+		}
+		expect_no_event("nothing else passes", all[i]);
+	}
+	kernel_close(without);
+	kernel_close(of);
+}
+
+void nlcheck_semantics(void)
+{
+	struct kernel *events = events_open();
+
+	nlcheck_fixture();
+	events_join(events);
 	check_delta_and_replace(events);
 	check_race(events);
 	check_order(events);
@@ -434,6 +483,7 @@ void nlcheck_semantics(void)
 	check_ports_read_back();
 	check_flags();
 	check_small(events);
+	check_filters(events);
 	check_end(events);
 	kernel_close(events);
 }
