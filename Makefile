@@ -9,6 +9,7 @@
 #   make corrupt    what audits find in tables that a test-only module corrupts
 #   make soak       the audit beside 1,000 changes a second, MINUTES= long
 #   make report-screenshot       the fleet's page as headless Chromium shows it
+#   make stress     MINUTES=5 SEED= CPUS=4: everything at once on several processors, no datagram lost
 #   make chaos      MINUTES=20 SEED=: servers and hosts that fail at random, under changes and traffic
 #   make fuzz       MINUTES= of libFuzzer on all parsers     make coverage lines and branches that tests reach
 #   make units      the systemd units under systemd
@@ -269,14 +270,18 @@ $(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UM
 units: all
 	$(Q)tests/e2e/units-run.sh
 
+# MINUTES= other than 5, SEED= other than the time, CPUS= other than 4
+.PHONY: stress
+stress: all
+	$(Q)tests/stress/run.sh $(or $(MINUTES),5) $(or $(SEED),$(shell date +%s)) $(or $(CPUS),4)
+
 # N= other than 1000
 cycles: user
 	$(Q)scripts/uml.sh --timeout 3600 -- tests/e2e/uml_cycles.sh $(N)
 
-MINUTES ?= 20
 .PHONY: chaos
 chaos: user
-	$(Q)tests/chaos/run.sh $$(($(MINUTES) * 60)) $(or $(SEED),$(shell date +%s))
+	$(Q)tests/chaos/run.sh $$(($(or $(MINUTES),20) * 60)) $(or $(SEED),$(shell date +%s))
 
 # -- benchmarks: the tables in a module of their own next to the kernel's FIB, and programs; all in User Mode Linux -----
 
