@@ -66,6 +66,7 @@ test_agent_gate_SRC := agent/gate.c agent/backoff.c
 test_agent_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) $(wildcard tests/unit/agent_*.c)
 test_agent_failures_SRC := $(test_agent_SRC)
 test_agent_many_SRC := $(test_agent_SRC)
+test_agent_deleted_SRC := $(test_agent_SRC)
 test_agent_control_SRC := $(test_agent_SRC)
 test_agent_scrape_SRC := $(test_agent_SRC)
 test_agent_restore_SRC := $(test_agent_SRC)

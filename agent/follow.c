@@ -101,9 +101,20 @@ void follow_fail(struct follow *f, int res)
 
 void follow_missing(struct follow *f)
 {
+	bool deltas = f->plan.step == SYNC_DELTAS;
+
 	if (f->missed_version == f->head_version) {
 		f->distrust = true;
-		follow_fail(f, -ENOENT);
+		if (!f->head_reason) {
+			follow_fail(f, -ENOENT);
+			return;
+		}
+		/* HEAD was deleted or is malformed: that was said, and is why. The snapshot may be there still. */
+		follow_rest(f);
+		if (deltas)
+			follow_step(f);
+		else
+			follow_settle(f, f->head_reason);
 		return;
 	}
 	f->missed_version = f->head_version;
