@@ -25,7 +25,7 @@ void cdb_closep(struct cdb **cdb);
 /* Creates or upgrades the schema (proto/schema.sql, compiled in; table schema_version). @ret_from: the version found,
  * 0: empty. */
 int cdb_init(struct cdb *cdb, unsigned int *ret_from, unsigned int *ret_to, struct vpc_err *err);
-/* -EPROTO when the schema's version is not the one this program knows. */
+/* -EPROTONOSUPPORT when the schema's version is not the one this program knows; the text says what to do. */
 int cdb_check_schema(struct cdb *cdb, struct vpc_err *err);
 
 /* START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY ... COMMIT. All reads in between see one point in time. */

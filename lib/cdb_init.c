@@ -110,22 +110,22 @@ int cdb_check_schema(struct cdb *cdb, struct vpc_err *err)
 	if (r)
 		return vpc_err_set(err, r, "the schema compiled into this program is malformed");
 	if (!cdb->selected)
-		return vpc_err_set(err, -EPROTO, "CDB: database '%s' does not exist: run `vpcctl db init`",
+		return vpc_err_set(err, -EPROTONOSUPPORT, "CDB: database '%s' does not exist: run `vpcctl db init`",
 				   cdb->database);
 	r = schema_found(cdb, &found, err);
 	if (r)
 		return r;
 	if (!found)
-		return vpc_err_set(err, -EPROTO, "CDB: database '%s' has no schema yet: run `vpcctl db init`",
+		return vpc_err_set(err, -EPROTONOSUPPORT, "CDB: database '%s' has no schema yet: run `vpcctl db init`",
 				   cdb->database);
 	if (found < known)
 		return vpc_err_set(
-			err, -EPROTO,
+			err, -EPROTONOSUPPORT,
 			"CDB: database '%s' has schema version %u, this program needs %u: run `vpcctl db init`",
 			cdb->database, found, known);
 	if (found > known)
 		return vpc_err_set(
-			err, -EPROTO,
+			err, -EPROTONOSUPPORT,
 			"CDB: database '%s' has schema version %u, this program knows %u: upgrade this program",
 			cdb->database, found, known);
 	return 0;
@@ -223,7 +223,7 @@ int cdb_init(struct cdb *cdb, unsigned int *ret_from, unsigned int *ret_to, stru
 		return r;
 	r = schema_found(cdb, &from, err);
 	if (!r && from > known)
-		r = vpc_err_set(err, -EPROTO,
+		r = vpc_err_set(err, -EPROTONOSUPPORT,
 				"CDB: schema version %u is newer than this program's (%u): upgrade this program", from,
 				known);
 	if (!r && from < known)

@@ -91,7 +91,9 @@ static int connect_cdb(struct publisher *p, struct vpc_err *err)
 	}
 	if (r) {
 		p->cdb_good = false;
-		pub_trouble(p, "CDB is not there", err->text);
+		/* With --once that is the last line, too. */
+		if (r != -EPROTONOSUPPORT || !p->once)
+			pub_trouble(p, r == -EPROTONOSUPPORT ? "CDB cannot be used" : "CDB is not there", err->text);
 		return r;
 	}
 	pub_retry_all_due(p->retry);
@@ -205,8 +207,8 @@ static int connect_all(struct publisher *p, struct vpc_err *err)
 			return r;
 		if (!r)
 			r = stand_by(p, err);
-		/* Waiting makes nothing permitted. */
-		if (p->once && (r == -EACCES || now_monotonic_us() > end))
+		/* Waiting makes nothing permitted, and no schema another. */
+		if (p->once && (r == -EACCES || r == -EPROTONOSUPPORT || now_monotonic_us() > end))
 			return r ?: -EAGAIN;
 		if (r)
 			back_off(p);

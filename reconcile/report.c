@@ -160,7 +160,7 @@ const char *failure_advice(int code)
 		return "; vpcctl kernel verify says whether its tables fit their digest; keep the report, reload the "
 		       "module";
 	case EPROTO:
-		return "; is CDB's schema this program's (vpcctl db init), is it damaged (vpcctl db check)?";
+		return "; is CDB damaged (vpcctl db check)?";
 	}
 	return "";
 }

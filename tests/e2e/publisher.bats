@@ -379,6 +379,44 @@ reconnected() {
 }
 connections() { sql "SHOW GLOBAL STATUS LIKE 'Connections'" | cut -f 2; }
 
+# $1: what all that read CDB say, in one line.
+schema_is_another() {
+	local log=$LOG
+	run -2 --separate-stderr vpcctl vpc show
+	[[ $stderr =~ $1 && ${#stderr_lines[@]} = 1 ]]
+	run -2 --separate-stderr "$B/vpc_reconcile" fleet -c "$CONF"
+	[[ $stderr =~ $1 && $stderr != *';'* && ${#stderr_lines[@]} = 1 ]]
+	LOG=$log.once
+	SECONDS=0
+	run -2 once
+	((SECONDS < 10))
+	[[ $(grep -c 'schema version' "$LOG") = 1 && $(grep -c -E "$1" "$LOG") = 1 ]]
+	rm "$LOG"
+	LOG=$log
+	rm -f "$LOG"
+	publisher
+	wait_for logged "$1"
+}
+
+@test "a schema that is older or newer than the programs': each says so in one line, and what to do" {
+	local known
+	known=$(sql 'SELECT MAX(version) FROM schema_version')
+	make_vpc 132
+	sql "INSERT INTO schema_version (version) VALUES (999)"
+	schema_is_another "has schema version 999, this program knows $known: upgrade this program"
+	sql "DELETE FROM schema_version WHERE version = 999"
+	# The publisher that waits goes on by itself.
+	wait_for in_step 132
+	[[ $(grep -c 'CDB cannot be used, trying again: .*schema version' "$LOG") = 1 ]]
+	kill "$PUB"
+	wait_for ended "$PUB"
+	vpcctl route add 172.16.0.0/12 vpc v132 via blackhole
+	sql "DELETE FROM schema_version WHERE version = $known"
+	schema_is_another "has schema version [0-9]*, this program needs $known: run .vpcctl db init"
+	vpcctl db init
+	wait_for in_step 132
+}
+
 @test "an outbox that cannot be read is reported once, and tried again" {
 	make_vpc 119
 	sql 'RENAME TABLE outbox TO outbox_hidden'

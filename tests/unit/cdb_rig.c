@@ -33,7 +33,7 @@ int rig_setup(void **state)
 					  .cdb_password = password,
 					  .cdb_database = database,
 					  .cdb_timeout_s = 20 };
-	if (cdb_open(&rig_config, &rig_cdb, &err) || cdb_check_schema(rig_cdb, &err) != -EPROTO ||
+	if (cdb_open(&rig_config, &rig_cdb, &err) || cdb_check_schema(rig_cdb, &err) != -EPROTONOSUPPORT ||
 	    cdb_init(rig_cdb, &from, &to, &err) || from || !to) {
 		print_error("%s\n", err.text);
 		return -1;
