@@ -139,7 +139,8 @@ static int shoot(struct many *many, struct many_vpc *vpc, const struct cdb_vpc *
 	if (pub_state_check(row, state, &bad) || vpc_chunk_format(state, 0, &pos, &chunk, &chunk_len))
 		return 0;
 	pub_snapshot_head(row, 1, vpc->blank ? NULL : &vpc->head.head, &to);
-	if (pos < state->n_nexthops + state->n_members + state->n_routes || vpc_head_format(&to, &text, &len)) {
+	if (pos < state->n_nexthops + state->n_members + state->n_routes ||
+	    vpc_head_format_last(&to, vpc->blank ? NULL : &vpc->head.last, &text, &len)) {
 		free(chunk);
 		return 0;
 	}

@@ -43,6 +43,37 @@ static void test_heads_alone(void **state)
 	assert_int_equal(rig.n_multis, 5);
 }
 
+/* A new snapshot leaves in HEAD the deltas before it: who has not applied them all does not read them one by one. */
+static void test_last_stays(void **state)
+{
+	struct vpc_delta *deltas;
+	char path[VPC_ZNODE_PATH_MAX];
+	const char *data;
+	bool published[2];
+	struct vpc_err err;
+	uint64_t was;
+	int version;
+	size_t n;
+
+	start(2, 3, true);
+	was = rig_head(1).snapshot;
+	while (rig_head(1).snapshot == was) {
+		assert_true(rig.vpcs[1].epoch < 1000);
+		change_all(2);
+		assert_int_equal(rig_many(2, published), 0);
+		assert_true(published[0] && published[1]);
+	}
+	assert_int_equal(rig_head(1).snapshot, rig.vpcs[1].epoch);
+	assert_int_equal(rig.states, 0);
+	data = rig_read(vpc_path_vpc(1, path), &version);
+	assert_int_equal(vpc_head_last(data, strlen(data), rig.vpcs[1].epoch - 3, &deltas, &n, &err), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(deltas[0].base, rig.vpcs[1].epoch - 3);
+	for (size_t i = 0; i < n; i++)
+		vpc_delta_clear(&deltas[i]);
+	free(deltas);
+}
+
 /* One delta and HEAD each: two steps, of which the last has room. */
 static void test_deltas(void **state)
 {
@@ -197,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_heads_alone, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_last_stays, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_deltas, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_busy, rig_setup, rig_teardown),
