@@ -40,6 +40,11 @@ static int delta_apply(struct follow *f, const struct vpc_delta *delta)
 	if (!kernel)
 		return -ENODEV;
 	res = METER_KERNEL("follow", apply, kernel, delta, &f->err);
+	/* Somebody else was there: from where the kernel is now it is planned anew. */
+	if (res == -ESTALE && !follow_read_kernel(f) && f->have.epoch != delta->base) {
+		f->have_known = false;
+		return res;
+	}
 	if (res) {
 		/* The whole state, compared element by element, gets past whatever this one could not. */
 		f->distrust = true;
@@ -188,7 +193,7 @@ bool follow_apply_last(struct follow *f)
 	deltas_said(f);
 	if (res == -ENOENT)
 		return false;
-	if (res)
+	if (res && f->have_known)
 		follow_fail(f, res);
 	else
 		follow_step(f);

@@ -237,6 +237,17 @@ static void follow_backwards(struct follow *f)
 	follow_settle(f, f->err.text);
 }
 
+/*
+ * What we have just committed need not be asked for; nor, once it was in step, what a delta leads on from, as the
+ * kernel compares its epoch itself and refuses it where somebody else was there (catchup.c).
+ */
+static bool kernel_is_known(const struct follow *f)
+{
+	if (!f->have_known || conf_differs(f, &f->have))
+		return false;
+	return f->committed || (f->ready && f->head.epoch > f->have.epoch);
+}
+
 static void follow_granted(void *arg)
 {
 	struct follow *f = arg;
@@ -269,7 +280,7 @@ void follow_step(struct follow *f)
 			follow_settle(f, f->head_reason);
 		return;
 	}
-	res = f->committed && f->have_known && !conf_differs(f, &f->have) ? 0 : follow_read_kernel(f);
+	res = kernel_is_known(f) ? 0 : follow_read_kernel(f);
 	f->committed = false;
 	if (res) {
 		agent_kernel_suspect(f->agent);

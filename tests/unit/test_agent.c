@@ -321,6 +321,31 @@ static void test_behind_head(void **state)
 	finish(a, &p);
 }
 
+/* The kernel is not asked before each delta where it is: when it is elsewhere, the way leads on from there. */
+static void test_somebody_else(void **state)
+{
+	struct pub p, then;
+	struct agent *a;
+
+	pub_start(&then, 100, 3, false);
+	a = start_live(&p, 100);
+	add_route(&p, 50, 1);
+	pub_delta(&p, 0);
+	fake_kernel_put_vpc(&p.state);
+	pub_change(&p, 51);
+	run_until(a, reached(&p));
+	assert_same(&p);
+	/* Back to where it was in the beginning. */
+	fake_kernel_put_vpc(&then.state);
+	pub_change(&p, 52);
+	run_until(a, reached(&p));
+	assert_same(&p);
+	assert_int_equal(fake_calls.replace + fake_calls.dump, 0);
+	assert_int_equal(fake_log_count("stays at"), 0);
+	pub_clear(&then);
+	finish(a, &p);
+}
+
 /* What goes without an epoch is taken with the next HEAD, also one that comes while deltas are read. */
 static void test_quota_in_delta(void **state)
 {
@@ -697,6 +722,7 @@ int main(void)
 		TEST(test_coalesced_delta),
 		TEST(test_deltas_in_head),
 		TEST(test_behind_head),
+		TEST(test_somebody_else),
 		TEST(test_quota_in_delta),
 		TEST(test_ports_change),
 		TEST(test_port_waits_for_head),
