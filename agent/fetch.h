@@ -7,7 +7,7 @@
 
 #include "../lib/zk.h"
 
-#define FETCH_WINDOW 4 /* reads in flight, and answers held back until their turn */
+#define FETCH_WINDOW 16 /* reads in flight, and answers held back until their turn */
 
 struct fetch;
 
