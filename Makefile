@@ -15,7 +15,7 @@
 #   make units      the systemd units under systemd
 #   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
-#   KVER=uml-normal, KVER=uml-debug: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
+#   KVER=uml-normal, uml-debug, uml-cover: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
 #   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
 
 MAKEFLAGS += --no-builtin-rules
@@ -156,7 +156,7 @@ $(1)/obj/tests/unit/test_trie.o $(1)/obj/tests/unit/test_hrw.o $(1)/obj/tests/fu
 endef
 $(eval $(call flavour,$(B),,$$(CC),tests/fuzz/replay.c))
 $(eval $(call flavour,$(B)/san,$(SAN),$$(CC),tests/fuzz/replay.c))
-$(eval $(call flavour,$(B)/cov,--coverage -O1,$$(CC),tests/fuzz/replay.c))
+$(eval $(call flavour,$(B)/cov,--coverage -O1 -Wno-maybe-uninitialized,$$(CC),tests/fuzz/replay.c))
 $(eval $(call flavour,$(B)/fuzz,$(SAN) -fsanitize=fuzzer-no-link -Wno-unused-variable -Wno-c2x-extensions,$$(CLANG),-fsanitize=fuzzer))
 
 -include $(shell find $(B)/obj $(B)/san/obj $(B)/fuzz/obj $(B)/cov/obj -name '*.d' 2>/dev/null)
@@ -192,8 +192,9 @@ fuzz-keep: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ))
 fuzz-replay: $(addprefix $(B)/san/fuzz/,$(FUZZ))
 	$(Q)scripts/fuzz.sh replay $(TARGETS)
 
-coverage: $(addprefix $(B)/cov/unit/,$(UNIT))
-	$(Q)scripts/coverage.sh
+# Of user space by its unit tests, and of vpc.ko in User Mode Linux; PARTS=user or PARTS=kernel is one of them.
+coverage: $(addprefix $(B)/cov/unit/,$(UNIT)) user
+	$(Q)scripts/coverage.sh $(PARTS)
 
 # -- the module: sources are linked into build/kmod/KVER, so that the tree stays clean ---------------------------------
 
@@ -204,7 +205,7 @@ KDIR := $(if $(UML),$(CURDIR)/$(B)/uml/$(UML)/obj,/lib/modules/$(KVER)/build)
 # UML's UBSAN checks what asks for it.
 # For a kernel that scripts/kernel.sh fetched it runs in that one's root folder.
 KENTER := $(if $(wildcard $(B)/kernels/$(KVER)/complete),scripts/kernel.sh --in $(KVER))
-KMAKE = $(KENTER) $(MAKE) -C $(KDIR) $(if $(UML),ARCH=um UBSAN_SANITIZE=$(if $(filter debug,$(UML)),y,n)) M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
+KMAKE = $(KENTER) $(MAKE) -C $(KDIR) $(if $(UML),ARCH=um UBSAN_SANITIZE=$(if $(filter debug cover,$(UML)),y,n)) M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
 
 module: $(if $(UML)$(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
 

@@ -12,7 +12,8 @@ usage() {
 	cat <<-END
 	usage: uml.sh [options] [--] COMMAND [ARG...]
 	  --debug          the kernel with KASAN, lockdep, kmemleak, failing allocations and KUnit
-	  --mem MB         memory (default 1024; with --debug 2048)
+	  --cover          the same, which also counts what of vpc.ko runs (gcov, kcov)
+	  --mem MB         memory (default 1024; with --debug and --cover 2048)
 	  --timeout S      end the machine after S seconds (default 300; with --tty none)
 	  --out DIR        the folder that is \$VM_OUT in the guest (default build/uml/out-PID, removed when empty)
 	  --log FILE       keep the kernel's console log there
@@ -44,7 +45,7 @@ while [[ $# -gt 0 ]]; do
 		--arg) args+=("$2") ;;
 		esac
 		shift 2 ;;
-	--debug) flavour=debug; shift ;;
+	--debug | --cover) flavour=${1#--}; shift ;;
 	--tty) tty=1; shift ;;
 	--allow-warnings) strict=0; shift ;;
 	--no-module) module=0; shift ;;
@@ -55,7 +56,7 @@ while [[ $# -gt 0 ]]; do
 	esac
 done
 [[ $# -gt 0 ]] || { usage >&2; exit 2; }
-[[ -n $mem ]] || mem=$([[ $flavour = debug ]] && echo 2048 || echo 1024)
+[[ -n $mem ]] || mem=$([[ $flavour = normal ]] && echo 1024 || echo 2048)
 for tool in busybox setsid; do
 	command -v "$tool" > /dev/null || die "$tool is missing: run scripts/deps.sh"
 done

@@ -5,7 +5,7 @@
 # objects that vpc.ko is built against in build/uml/FLAVOUR/obj. Silent and quick when it is there. The Makefile calls it
 # for KVER=uml-FLAVOUR; build/uml/FLAVOUR/key says what was built and is renewed by nothing else.
 #
-#   scripts/uml/kernel.sh normal|debug
+#   scripts/uml/kernel.sh normal|debug|cover
 
 set -euo pipefail
 # shellcheck source=../lib.sh
@@ -17,7 +17,8 @@ configs=("$top/scripts/uml/normal.config")
 case $flavour in
 normal) ;;
 debug) configs+=("$top/scripts/uml/debug.config") ;;
-*) die "one of normal and debug, not \"$flavour\"" ;;
+cover) configs+=("$top/scripts/uml/debug.config" "$top/scripts/uml/cover.config") ;;
+*) die "one of normal, debug and cover, not \"$flavour\"" ;;
 esac
 
 package=linux-source-6.1
