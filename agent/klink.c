@@ -82,9 +82,9 @@ static int klink_open(struct klink *l, struct vpc_err *err)
 		res = kernel_open(l->netns, &l->dump, err);
 	if (!res)
 		res = kernel_open(l->netns, &l->events, err);
-	/* The commits are our own, and those of who else is there are found at the next change. */
-	if (!res)
-		res = kernel_events_without(l->events, VPC_EVENT_COMMIT, err);
+	/* The commits are our own, and those of who else is there are found at the next change: but they do no harm. */
+	if (!res && kernel_events_without(l->events, VPC_EVENT_COMMIT, err))
+		log_warn("%s", err->text);
 	if (!res)
 		res = kernel_events_join(l->events, err);
 	if (!res)

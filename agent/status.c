@@ -128,9 +128,28 @@ static void status_set(int res, const char *path, void *arg)
 	status_end(st, res);
 }
 
+/*
+ * How long a change waits to be written: who waits for it hears of it soon, but where changes never end the ensemble
+ * gets one write a second of each of very many hosts. (The virtual scheduling algorithm of ITU-T I.371.)
+ */
+static uint64_t status_soon_us(const struct status *st)
+{
+	const uint64_t burst_us = (STATUS_BURST - 1) * STATUS_AGAIN_US;
+	uint64_t now = now_monotonic_us(), at = now + STATUS_COALESCE_US;
+
+	return (st->due_us > at + burst_us ? st->due_us - burst_us : at) - now;
+}
+
+/* One that a change has caused is written. */
+static void status_charge(struct status *st, uint64_t now)
+{
+	st->due_us = (st->due_us > now ? st->due_us : now) + STATUS_AGAIN_US;
+}
+
 static void status_write(struct status *st)
 {
 	struct zk_op op = { .type = ZK_OP_SET, .path = st->path, .version = -1 };
+	bool soon = st->soon;
 	int res;
 
 	st->soon = false;
@@ -145,26 +164,13 @@ static void status_write(struct status *st)
 	op.data = st->data;
 	op.len = st->len;
 	st->asked_us = now_monotonic_us();
+	if (soon)
+		status_charge(st, st->asked_us);
 	if (!res)
 		res = zk_multi(agent_zk(st->agent), &op, 1, st->agent->timeout_ms, status_set, st);
 	if (res)
 		status_end(st, res);
 	alive_try(st->alive);
-}
-
-/*
- * How long a change waits to be written: who waits for it hears of it soon, but where changes never end the ensemble
- * gets one write a second of each of very many hosts. (The virtual scheduling algorithm of ITU-T I.371.)
- */
-static uint64_t status_soon_us(struct status *st)
-{
-	const uint64_t burst_us = (STATUS_BURST - 1) * STATUS_AGAIN_US;
-	uint64_t now = now_monotonic_us(), at = now + STATUS_COALESCE_US;
-
-	if (st->due_us > at + burst_us)
-		at = st->due_us - burst_us;
-	st->due_us = (st->due_us > at ? st->due_us : at) + STATUS_AGAIN_US;
-	return at - now;
 }
 
 static int status_timer(sd_event_source *source, uint64_t usec, void *arg)
