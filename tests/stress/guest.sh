@@ -181,7 +181,7 @@ flow judge "$lab_dir/windows" "$lab_dir"/flow-[abcd]{,6}.log
 
 begin "VERIFY holds, and the hosts still reach each other"
 for host in h1 h2; do lab_kernel verify 100 netns "$host"; done
-for to in 10.0.0.{6,7,8} 2001:db8:a::{6,7,8}; do lab_ping a $to 2; done
+for to in 10.0.0.{6,7,8} 2001:db8:a::{6,7,8}; do lab_ping a "$to" 2; done
 for host in h1 h2; do lab_kernel stats show netns $host | head -n 40; done
 
 begin "nothing is left: the module can go at once, with all its memory"

@@ -375,8 +375,12 @@ static void port_fill(struct vpc_port *port, const char *dev)
 	struct kernel_port *ports;
 	size_t n, i;
 
-	*port = (struct vpc_port){ 0 };
-	must(kernel_port_list(kernel, &ports, &n, &err), "list of ports");
+	int r;
+
+	do
+		r = kernel_port_list(kernel, &ports, &n, &err);
+	while (read_again(r));
+	must(r, "list of ports");
 	for (i = 0; i < n && strcmp(ports[i].conf.dev, dev); i++)
 		;
 	must_hold(i < n, "a port that was there");
