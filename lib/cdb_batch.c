@@ -93,7 +93,7 @@ int cdb_batch_commit(struct cdb_batch *batch, struct vpc_err *err)
 		return r;
 	batch->open = batch->cdb->in_txn = false;
 	r = cdb_command(batch->cdb, "COMMIT", err);
-	if (r == -EIO || r == -ETIMEDOUT)
+	if (r == -EIO || r == -ECONNRESET)
 		return vpc_err_prefix(err, r, "lost CDB while committing, so look into the history for change %s",
 				      batch->id);
 	return r;

@@ -529,7 +529,7 @@ static int commit(struct cdb_change *change, struct vpc_err *err)
 	change->open = false;
 	change->cdb->in_txn = false;
 	r = cdb_command(change->cdb, "COMMIT", err);
-	if (r == -EIO || r == -ETIMEDOUT)
+	if (r == -EIO || r == -ECONNRESET)
 		return vpc_err_prefix(err, r, "lost CDB while committing, so look into the history for change %s",
 				      change->id);
 	return r;

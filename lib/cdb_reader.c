@@ -216,7 +216,7 @@ static int take_rows(struct cdb_reader *reader, struct cdb_rows *rows, struct cd
 		reader->got.n_routes = before;
 	*ret_n = reader->got.n_routes - before;
 	reader->counts.rows += *ret_n;
-	reader->counts.pieces++;
+	reader->counts.pieces += !r;
 	return r;
 }
 

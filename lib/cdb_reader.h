@@ -32,7 +32,7 @@ struct cdb_manners {
 
 /* What it has done so far. */
 struct cdb_reader_counts {
-	size_t pieces; /* asked for as rows */
+	size_t pieces; /* that came over as rows, whole */
 	size_t rows; /* of routes that came over */
 	size_t sums; /* checksums asked for */
 	size_t snapshots; /* one, and one more for each pause and each lost connection */

@@ -64,8 +64,14 @@ static int map_errno(unsigned int code)
 		return -EDEADLK;
 	case ER_LOCK_WAIT_TIMEOUT:
 		return -EAGAIN;
-	case CR_SERVER_LOST:
-		return -ETIMEDOUT;
+	case CR_CONNECTION_ERROR:
+	case CR_CONN_HOST_ERROR:
+	case CR_SERVER_GONE_ERROR:
+	case CR_SERVER_LOST: /* of a server that is silent for too long, too */
+	case ER_CONNECTION_KILLED:
+	case ER_NORMAL_SHUTDOWN:
+	case ER_SERVER_SHUTDOWN:
+		return -ECONNRESET;
 	case CR_OUT_OF_MEMORY:
 		return -ENOMEM;
 	}

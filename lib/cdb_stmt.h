@@ -11,7 +11,7 @@
  * What the server returns must fit: NULL (save into b), a number out of range or a string too long is -EPROTO, naming
  * table and column. Errors of the server are mapped: -EEXIST duplicate key, -EBUSY still referenced, -ENOENT what is
  * referenced is absent, -EPROTO no such table, -EINVAL CHECK failed, -EACCES no right, -EAGAIN lock timeout, -EDEADLK
- * deadlock (the whole transaction was rolled back), -ETIMEDOUT and -EIO connection lost.
+ * deadlock (the whole transaction was rolled back), -ECONNRESET no connection, or none any more; -EIO any other.
  */
 #ifndef VPC_CDB_STMT_H
 #define VPC_CDB_STMT_H

@@ -18,8 +18,9 @@
 
 #define SLOT_S	     5 /* to wait until fewer hosts read whole VPCs */
 #define DESCEND_FROM 5000 /* routes; fewer are as quickly read as added up */
-#define RESUMES	     30 /* tries to connect again */
+#define RESUME_MS    15000 /* to try to connect again; the last try may take longer */
 #define RESUME_US    500000
+#define VAIN_MAX     3 /* connections lost without anything read in between */
 #define WAIT_MS	     15000 /* for a busy CDB, a VPC */
 
 /* What the kernel is compared with must be sound itself: a digest that is not its rows' is refused by every kernel. */
@@ -47,11 +48,6 @@ int audit_slot_take(const struct audit *audit, unsigned int *ret_slot, struct vp
 	return ret;
 }
 
-static bool is_lost(int ret)
-{
-	return ret == -EIO || ret == -ETIMEDOUT || ret == -ECONNRESET;
-}
-
 static bool goes_on(const struct audit *audit)
 {
 	return !audit->pace || !audit->pace->go_on || audit->pace->go_on(audit->pace->arg);
@@ -60,15 +56,23 @@ static bool goes_on(const struct audit *audit)
 /* The server was there a moment ago: what was read is kept while it is away. */
 static int connect_again(const struct audit *audit, struct vpc_err *err)
 {
-	int ret = -ECONNRESET;
+	uint64_t until = now_monotonic_us() + RESUME_MS * 1000ULL;
+	int ret;
 
-	for (int i = 0; i < RESUMES && ret; i++) {
+	do {
 		if (!goes_on(audit))
 			return vpc_err_set(err, -ECANCELED, "it was not to go on");
 		usleep(RESUME_US);
 		ret = cdb_reopen(audit->cdb, audit->config, err);
-	}
+	} while (ret && now_monotonic_us() < until);
 	return ret;
+}
+
+static size_t parts_read(const struct cdb_reader *reader)
+{
+	const struct cdb_reader_counts counts = cdb_reader_counts(reader);
+
+	return counts.pieces + counts.sums;
 }
 
 /* Until all of it is read, or there is no going on. */
@@ -80,12 +84,12 @@ static int read_all(const struct audit *audit, struct report_vpc *vpc, struct cd
 		.go_on = audit->pace ? audit->pace->go_on : NULL,
 		.arg = audit->pace ? audit->pace->arg : NULL,
 	};
-	size_t snapshots;
-	unsigned int slot;
+	unsigned int slot, vain = 0;
+	size_t before;
 	int ret;
 
 	do {
-		snapshots = cdb_reader_counts(reader).snapshots;
+		before = parts_read(reader);
 		ret = audit_slot_take(audit, &slot, err);
 		vpc->no_slot = ret == -EAGAIN;
 		if (ret)
@@ -96,8 +100,8 @@ static int read_all(const struct audit *audit, struct report_vpc *vpc, struct cd
 			vpc->no_slot = true;
 			return -EAGAIN;
 		}
-		/* Without anything read in between it is another kind of trouble. */
-		if (!is_lost(ret) || !audit->config || cdb_reader_counts(reader).snapshots == snapshots)
+		vain = parts_read(reader) == before ? vain + 1 : 0;
+		if (ret != -ECONNRESET || !audit->config || vain > VAIN_MAX)
 			return ret;
 		ret = connect_again(audit, err);
 	} while (!ret);

@@ -405,6 +405,36 @@ static void a_connection_that_is_lost_in_the_middle(void **state)
 	arrive();
 }
 
+static bool until_it_is_too_much(void *arg)
+{
+	return ++*(unsigned int *)arg < 40;
+}
+
+/* It is no lost connection, and to connect again would not help. */
+static void what_the_server_refuses_is_not_asked_for_again(void **state)
+{
+	unsigned int calls = 0;
+	struct pace pace = { .slots_ms = PACE_SLOTS_MS, .go_on = until_it_is_too_much, .arg = &calls };
+	struct audit audit = audit_of((struct how){ .full = true, .max_lag_s = DAY_S });
+
+	make_world();
+	arrive();
+	audit.pace = &pace;
+	audit.config = &rig_config;
+	ok(cdb_command(rig_cdb, "RENAME TABLE route TO route_away", &err));
+	ok(cdb_command(rig_cdb, "CREATE VIEW route AS SELECT vni, table_id, family, addr, plen AS plen_away, nexthop "
+				"FROM route_away", &err));
+	report_clear(&report);
+	report_init(&report, HOST, 100);
+	ok(audit_run(&audit, &report));
+	ok(cdb_command(rig_cdb, "DROP VIEW route", &err));
+	ok(cdb_command(rig_cdb, "RENAME TABLE route_away TO route", &err));
+	assert_int_equal(report_result(&report), RESULT_FAILED);
+	assert_true(calls < 5);
+	pace_clear(&pace);
+	arrive();
+}
+
 /* The publisher's fault, and no agent's. */
 static void zookeeper_has_another_vtep(void **state)
 {
@@ -430,6 +460,7 @@ int main(void)
 		cmocka_unit_test(ways_that_cannot_be_asked_for),
 		cmocka_unit_test(ways_in_a_vpc_that_goes_on),
 		cmocka_unit_test(a_connection_that_is_lost_in_the_middle),
+		cmocka_unit_test(what_the_server_refuses_is_not_asked_for_again),
 		cmocka_unit_test(zookeeper_has_another_vtep),
 	};
 

@@ -30,8 +30,8 @@ static void test_no_server(void **state)
 	};
 	struct cdb *other = NULL;
 
-	refused(cdb_open(&wrong, &other, &err), -EIO, "/nonexistent/socket: ");
-	refused(cdb_open(&refusing, &other, &err), -EIO, "127.0.0.1:1: ");
+	refused(cdb_open(&wrong, &other, &err), -ECONNRESET, "/nonexistent/socket: ");
+	refused(cdb_open(&refusing, &other, &err), -ECONNRESET, "127.0.0.1:1: ");
 	assert_null(other);
 }
 
