@@ -128,7 +128,7 @@ int audit_presence(const struct audit *audit, struct report *report, struct pres
 
 /*
  * content.c: one VPC that both sides have; @kernel: what the kernel said of it, lately; @found: what CDB's history says
- * of that epoch. Return: -ENOMEM or 0, all else is in the report.
+ * of that epoch. Return: -ENOMEM, -ECANCELED (as audit_run()) or 0, all else is in the report.
  */
 int audit_content(const struct audit *audit, struct report *report, const struct presence *presence,
 		  const struct kernel_vpc *kernel, const struct cdb_epoch *found);

@@ -347,7 +347,7 @@ int audit_content(const struct audit *audit, struct report *report, const struct
 		ret = probe(audit, report, vpc, &err);
 	if (!ret && vpc->cdb_epoch > vpc->kernel_epoch)
 		ret = add_lag(report, vpc);
-	if (ret == -ENOMEM)
+	if (ret == -ENOMEM || ret == -ECANCELED)
 		return ret;
 	if (ret)
 		report_fail(vpc, ret, err.text);
