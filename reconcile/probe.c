@@ -195,7 +195,10 @@ struct prober {
 	const struct audit *audit;
 	struct report *report;
 	struct report_vpc *vpc;
-	const struct vpc_port *port;
+	/* As they were before the ways were asked for; @port is among them, NULL: there is none. */
+	struct kernel_port *ports;
+	size_t n_ports;
+	const struct kernel_port *port;
 	struct vpc_state want;
 	uint64_t epoch; /* of the kernel, when it was last asked */
 };
@@ -240,7 +243,7 @@ struct probe {
 
 static int probe_ask(struct prober *p, bool inside, struct probe *ret_probe, struct vpc_err *err)
 {
-	const struct vpc_port *port = p->port;
+	const struct vpc_port *port = &p->port->conf;
 	struct vpc_addr dst = destination(&p->want, port, inside);
 	struct kernel_lookup lookup = { .dst = dst, .has_src_mac = true, .proto = PROTO_UDP, .has_ports = true };
 	int ret;
@@ -275,26 +278,59 @@ static int probe_judge(struct prober *p, const struct probe *probe, struct vpc_e
 	if (ret)
 		return ret;
 	p->vpc->n_probes++;
-	if (probe_is_right(&p->want, p->port->table, &probe->dst, &probe->explain, &fault))
+	if (probe_is_right(&p->want, p->port->conf.table, &probe->dst, &probe->explain, &fault))
 		return 0;
-	snprintf(object, sizeof(object), "way from %s to %s", p->port->dev, vpc_addr_format(&probe->dst, text));
+	snprintf(object, sizeof(object), "way from %s to %s", p->port->conf.dev, vpc_addr_format(&probe->dst, text));
 	ret = report_add(p->report, p->vpc, FINDING_DIFFERENT, WHAT_ELEMENT, object, fault.want, fault.have, &finding);
 	if (!ret && finding)
 		finding->element = (struct cdb_element){ .kind = CDB_ELEMENT_ROUTE, .route = fault.route };
 	return ret;
 }
 
-/* The kernel is asked for @n ways one right after the other, then CDB led from one's epoch to the next one's. */
-static int probe_some(struct prober *p, unsigned int n, struct vpc_err *err)
+/* Ports have no epoch: what was asked for from one counts where it is the same before and behind it. */
+static int read_port(struct prober *p, bool *ret_same, struct vpc_err *err)
+{
+	struct kernel_port *ports = NULL;
+	const struct kernel_port *port = NULL;
+	size_t n = 0;
+	int ret = kernel_port_list(p->audit->kernel, &ports, &n, err);
+
+	if (ret)
+		return ret;
+	/* Another one may have come before it. */
+	for (size_t i = 0; i < n && p->port && !port; i++)
+		if (!strcmp(ports[i].conf.dev, p->port->conf.dev) && ports[i].conf.vni == p->vpc->vni)
+			port = &ports[i];
+	*ret_same = port && port->ifindex == p->port->ifindex && vpc_port_equal(&port->conf, &p->port->conf);
+	for (size_t i = 0; i < n && !*ret_same && (!port || !port->conf.n_addrs); i++)
+		if (ports[i].conf.vni == p->vpc->vni && ports[i].conf.n_addrs)
+			port = &ports[i];
+	kernel_ports_free(p->ports, p->n_ports);
+	p->ports = ports;
+	p->n_ports = n;
+	p->port = port && port->conf.n_addrs ? port : NULL;
+	return 0;
+}
+
+/*
+ * The kernel is asked for @n ways one right after the other, then CDB led from one's epoch to the next one's.
+ * *ret_done: how many; none where the port is another one now, or gone.
+ */
+static int probe_some(struct prober *p, unsigned int n, unsigned int *ret_done, struct vpc_err *err)
 {
 	_cleanup_free_ struct probe *probes = calloc(n, sizeof(*probes));
 	unsigned int asked = 0;
-	int ret = probes ? 0 : -ENOMEM, judged = 0;
+	int ret = probes ? 0 : -ENOMEM, judged;
+	bool same = true;
 
 	while (!ret && asked < n) {
 		ret = probe_ask(p, asked % 2, &probes[asked], err);
 		asked += !ret;
 	}
+	judged = ret == -ENOMEM ? 0 : read_port(p, &same, err);
+	*ret_done = same ? asked : 0;
+	if (!same)
+		return judged;
 	for (unsigned int i = 0; i < asked && !judged; i++)
 		judged = probes[i].dst.family ? probe_judge(p, &probes[i], err) : 0;
 	return judged ? judged : ret;
@@ -323,9 +359,12 @@ static int probe_all(struct prober *p, struct vpc_err *err)
 	/* The epoch that the report names is this one from here on. */
 	p->vpc->kernel_digest = now.digest;
 	p->epoch = now.epoch;
-	for (unsigned int left = p->audit->probes, n; left && !ret; left -= n) {
-		n = left < BATCH ? left : BATCH;
-		ret = probe_some(p, n, err);
+	for (unsigned int left = p->audit->probes, done, vain = 0; left && p->port && !ret; left -= done) {
+		ret = probe_some(p, left < BATCH ? left : BATCH, &done, err);
+		vain = done ? 0 : vain + 1;
+		if (!ret && vain == TRIES)
+			ret = vpc_err_set(err, -EAGAIN, "the ports of VPC %u change too fast to probe its ways",
+					  p->vpc->vni);
 	}
 	return ret;
 }
@@ -334,16 +373,12 @@ int audit_probe(const struct audit *audit, struct report *report, struct report_
 {
 	const struct report_vpc before = *vpc; /* its numbers */
 	struct prober p = { .audit = audit, .report = report, .vpc = vpc };
-	size_t n_ports = 0;
-	struct kernel_port *ports = NULL;
+	bool same;
 	int ret;
 
-	ret = kernel_port_list(audit->kernel, &ports, &n_ports, err);
+	ret = read_port(&p, &same, err);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < n_ports && !p.port; i++)
-		if (ports[i].conf.vni == vpc->vni && ports[i].conf.n_addrs)
-			p.port = &ports[i].conf;
 	vpc_state_init(&p.want, vpc->vni);
 	/* Without a port here nobody asks for a way. */
 	if (p.port)
@@ -353,6 +388,6 @@ int audit_probe(const struct audit *audit, struct report *report, struct report_
 	else if (ret == -EAGAIN)
 		ret = 0; /* fewer, and each of them at its own epoch */
 	vpc_state_clear(&p.want);
-	kernel_ports_free(ports, n_ports);
+	kernel_ports_free(p.ports, p.n_ports);
 	return ret;
 }

@@ -357,6 +357,72 @@ static void ways_in_a_vpc_that_goes_on(void **state)
 	arrive();
 }
 
+static void port_moves(void)
+{
+	struct vpc_prefix addr = fake_kernel_port("tap1")->addrs[0];
+	struct vpc_port port = *fake_kernel_port("tap1");
+
+	port.addrs = &addr;
+	port.n_addrs = 1;
+	port.table = 2;
+	if (++asked == 7)
+		ok(kernel_port_set(kernel, &port, &err));
+}
+
+static void port_goes(void)
+{
+	if (++asked == 7)
+		ok(kernel_port_del(kernel, "tap1", &err));
+}
+
+/* No epoch tells that it did: what was asked for before is forgotten, and what comes next is asked for from there. */
+static void the_port_moves_meanwhile(void **state)
+{
+	make_world();
+	arrive();
+	asked = 0;
+	fake_kernel_on_explain(port_moves);
+	look((struct how){ .probes = 60 });
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	assert_in_range(report.vpcs[0].n_probes, 30, 60);
+	arrive();
+	asked = 0;
+	fake_kernel_on_explain(port_goes);
+	look((struct how){ .probes = 60 });
+	fake_kernel_on_explain(NULL);
+	assert_int_equal(report_result(&report), RESULT_CONSISTENT);
+	assert_int_equal(report.vpcs[0].n_probes, 0);
+	arrive();
+}
+
+static bool only_once(void *arg)
+{
+	return !(*(unsigned int *)arg)++;
+}
+
+/* A SIGTERM while a VPC is read, the last one too, is no failure of the audit's. */
+static void it_ends_in_the_middle_of_a_vpc(void **state)
+{
+	static const struct how hows[] = { { .full = true }, { .probes = 10 } };
+	struct pace pace = { .slots_ms = PACE_SLOTS_MS, .go_on = only_once };
+	unsigned int calls;
+
+	make_world();
+	arrive();
+	pace.arg = &calls;
+	for (size_t i = 0; i < ARRAY_SIZE(hows); i++) {
+		struct audit audit = audit_of(hows[i]);
+
+		calls = 0;
+		audit.pace = &pace;
+		report_clear(&report);
+		report_init(&report, HOST, 100);
+		assert_int_equal(audit_run(&audit, &report), -ECANCELED);
+		assert_true(calls > 1);
+	}
+	pace_clear(&pace);
+}
+
 static struct cdb *other;
 
 /* In the middle of a VPC: between its first piece and the next one. */
@@ -459,6 +525,8 @@ int main(void)
 		cmocka_unit_test(a_busy_vpc_excuses_no_port),
 		cmocka_unit_test(ways_that_cannot_be_asked_for),
 		cmocka_unit_test(ways_in_a_vpc_that_goes_on),
+		cmocka_unit_test(the_port_moves_meanwhile),
+		cmocka_unit_test(it_ends_in_the_middle_of_a_vpc),
 		cmocka_unit_test(a_connection_that_is_lost_in_the_middle),
 		cmocka_unit_test(what_the_server_refuses_is_not_asked_for_again),
 		cmocka_unit_test(zookeeper_has_another_vtep),
