@@ -35,7 +35,10 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 	size_t n = 0;
 	int ret;
 
-	if (!keys || !found || !vpcs)
+	free(report->left_out);
+	report->n_left_out = 0;
+	report->left_out = calloc(presence->n_have_vpcs + 1, sizeof(*report->left_out));
+	if (!keys || !found || !vpcs || !report->left_out)
 		return -ENOMEM;
 	for (size_t i = 0; i < presence->n_have_vpcs; i++) {
 		const struct kernel_vpc *vpc = &presence->have_vpcs[i];
@@ -49,7 +52,9 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 	for (size_t i = 0; i < n && !ret; i++) {
 		if (!goes_on(audit, report))
 			return -ECANCELED;
-		if (!audit->since_ms || found[i].now_ms >= audit->since_ms)
+		if (audit->since_ms && found[i].now_ms < audit->since_ms)
+			report->left_out[report->n_left_out++] = vpcs[i]->vni;
+		else
 			ret = audit_content(audit, report, presence, vpcs[i], &found[i]);
 	}
 	return ret;

@@ -38,6 +38,7 @@ void report_clear(struct report *report)
 	for (size_t i = 0; i < report->n_vpcs; i++)
 		findings_free(&report->vpcs[i]);
 	free(report->vpcs);
+	free(report->left_out);
 	free(report->repairs);
 	if (report->before)
 		report_clear(report->before);

@@ -102,6 +102,8 @@ struct report {
 	size_t max_findings;	/* a VPC */
 	struct report_vpc *vpcs;
 	size_t n_vpcs, cap_vpcs;
+	uint32_t *left_out;	/* owned: VPCs that were not looked at, since CDB has not changed them (--since) */
+	size_t n_left_out;
 	bool unordered;		/* they are not ascending, so one is looked for */
 	struct report *before;	/* owned: what the agent was asked to repair, of which this is the end; NULL: nothing */
 	struct report_repair *repairs;	/* asked for, in vain or not */

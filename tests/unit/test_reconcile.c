@@ -692,6 +692,71 @@ static void what_was_seen_before(void **state)
 	seen_clear(&seen);
 }
 
+/* They keep their ages as one: the map of addresses may be wrong of two tables, say. */
+static void two_of_one_name_are_seen(void **state)
+{
+	struct seen seen = { 0 };
+	struct report of;
+
+	report_init(&of, "h1", 10);
+	for (uint64_t round = 1; round <= 4; round++) {
+		report_clear(&of);
+		report_init(&of, "h1", 10);
+		of.time_ms = round * 1000;
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(report_add(&of, report_vpc(&of, 100, "red"), FINDING_DIFFERENT, WHAT_ELEMENT,
+						    "way", i ? "a" : "b", "c", NULL), 0);
+		assert_int_equal(seen_update(&seen, &of), 0);
+		assert_int_equal(of.vpcs[0].findings[0].first_ms, 1000);
+		assert_int_equal(of.vpcs[0].findings[1].first_ms, 1000);
+		assert_int_equal(seen.n, 1);
+	}
+	report_clear(&of);
+	seen_clear(&seen);
+}
+
+/* @how: 0: compared; 1: no turn to read the entries; 2: left out by --since. Return: first_ms of the second one. */
+static uint64_t see_some(struct seen *seen, uint64_t time_ms, int how)
+{
+	struct report_vpc *vpc;
+	struct report of;
+	uint64_t first;
+
+	report_init(&of, "h1", 10);
+	of.time_ms = time_ms;
+	vpc = report_vpc(&of, 100, "red");
+	vpc->no_slot = how == 1;
+	if (how == 2) {
+		of.left_out = calloc(1, sizeof(*of.left_out));
+		of.left_out[of.n_left_out++] = 100;
+	}
+	assert_int_equal(report_add(&of, vpc, FINDING_MISSING, WHAT_PORT, "port tap1", "a", NULL, NULL), 0);
+	if (how == 1)
+		assert_int_equal(report_add(&of, vpc, FINDING_DIFFERENT, WHAT_CONTENT, "content (entries not read)",
+					    "a", "b", NULL), 0);
+	if (!how)
+		assert_int_equal(report_add(&of, vpc, FINDING_FOREIGN, WHAT_ELEMENT, "nexthop 7", NULL, "b", NULL),
+				 0);
+	assert_int_equal(seen_update(seen, &of), 0);
+	assert_int_equal(vpc->findings[0].first_ms, 1000);
+	first = how == 2 ? 0 : vpc->findings[1].first_ms;
+	report_clear(&of);
+	return first;
+}
+
+/* Entries that nobody looked at are not gone. */
+static void what_was_not_read_keeps_its_age(void **state)
+{
+	struct seen seen = { 0 };
+
+	assert_int_equal(see_some(&seen, 1000, 0), 1000);
+	for (uint64_t round = 2; round < 8; round += 2) {
+		see_some(&seen, round * 1000, 1 + (round / 2) % 2);
+		assert_int_equal(see_some(&seen, round * 1000 + 1000, 0), 1000);
+	}
+	seen_clear(&seen);
+}
+
 static void repairs_in_vain_become_rare(void **state)
 {
 	static const unsigned int minutes[] = { 0, 1, 2, 4, 8, 16, 32, 60, 60 };
@@ -706,6 +771,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repairs_in_vain_become_rare),
 		cmocka_unit_test(what_was_seen_before),
+		cmocka_unit_test(two_of_one_name_are_seen),
+		cmocka_unit_test(what_was_not_read_keeps_its_age),
 		cmocka_unit_test(same_states_are_consistent),
 		cmocka_unit_test(each_class_is_named),
 		cmocka_unit_test(members_are_named),
