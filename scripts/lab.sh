@@ -21,7 +21,7 @@ lab_zk=${VPC_ZK_HOSTS:-}		# as seen from the root namespace; lab_relay changes t
 lab_cdb_host=${VPC_CDB_HOST:-} lab_cdb_port=${VPC_CDB_PORT:-}
 lab_database=vpc lab_chroot=''
 lab_outside=10.0.2.2			# the loopback of the machine that vm.sh runs on
-PATH=$lab_top/build:$lab_top/build/tools:$PATH
+PATH=$lab_top/build:$lab_top/build/tools:$PATH:$lab_top/build/ovs/usr/bin
 
 lab_fail() { echo "lab: $*" >&2; return 1; }
 

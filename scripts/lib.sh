@@ -4,7 +4,8 @@
 # What the scripts of this folder share; sourced with "set -euo pipefail" in force.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-PATH=$PATH:/usr/sbin:/sbin
+# The last is what deps.sh only unpacks.
+PATH=$PATH:/usr/sbin:/sbin:$top/build/ovs/usr/bin
 # Not the caller's business: messages of tools are searched and shown in English.
 export LC_ALL=C.UTF-8
 

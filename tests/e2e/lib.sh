@@ -45,6 +45,16 @@ begin() {
 	[[ -z $1 ]] || echo "--- $1 (after $SECONDS s)"
 }
 
+# wants COMMAND...: or the scenario is skipped, which vm-run.sh counts.
+wants() {
+	local command
+	for command; do
+		command -v "$command" > /dev/null && continue
+		echo "skipped - $scenario: $command is not here: scripts/deps.sh"
+		exit
+	done
+}
+
 # expect STATUS PATTERN COMMAND...: how it ends, and a regular expression for what it says (both outputs; '' for any).
 expect() {
 	local want=$1 pattern=$2 output status=0

@@ -3,7 +3,7 @@
 #
 # Runs scenarios one after the other inside the virtual machine: check.sh and developers call it through vm.sh, with the
 # services' addresses in the environment. Prints "ok - ..." and "not ok - ..." lines, failed scenarios' output, and
-# "N passed, N failed" at the end; each scenario's whole output goes to $VM_OUT.
+# "N passed, N failed[, N skipped]" at the end; each scenario's whole output goes to $VM_OUT.
 #
 #   tests/e2e/vm-run.sh [--shared] [SCENARIO...]     names or files; all by default
 #
@@ -27,7 +27,7 @@ fi
 trouble='BUG: |WARNING: |Oops|refcount_t: |Call Trace:|unregister_netdevice: waiting|blocked for more than|stall'
 bash -c '. scripts/lab.sh && lab_guard && lab_warm' || exit 2
 
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 not_ok() {
 	echo "not ok - $1"
 	failed=$((failed + 1))
@@ -42,7 +42,7 @@ for scenario; do
 	[[ -r $file ]] || { not_ok "$name: there is no $file"; continue; }
 	dmesg -C
 	start=$SECONDS
-	timeout -k 30 "$limit_s" bash "$file" 2>&1 < /dev/null | tee "$log" | grep --line-buffered -E '^(not )?ok - '
+	timeout -k 30 "$limit_s" bash "$file" 2>&1 < /dev/null | tee "$log" | grep --line-buffered -E '^((not )?ok|skipped) - '
 	status=${PIPESTATUS[0]}
 	good=$(grep -c '^ok - ' "$log") bad=$(grep -c '^not ok - ' "$log")
 	passed=$((passed + good)) failed=$((failed + bad))
@@ -51,6 +51,8 @@ for scenario; do
 		[[ $bad != 0 ]] || not_ok "$name: ended with status $status after $((SECONDS - start)) s"
 		# What it could not take down itself, so that the next ones have a clean machine.
 		LAB_DIR=/run/lab-$name bash -c '. scripts/lab.sh && lab_down' > /dev/null 2>&1
+	elif grep -q '^skipped - ' "$log"; then
+		skipped=$((skipped + 1))
 	elif [[ $good = 0 && $bad = 0 ]]; then
 		not_ok "$name: tested nothing"
 	fi
@@ -60,5 +62,5 @@ for scenario; do
 	fi
 	echo "# $name: $((SECONDS - start)) s"
 done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed$( ((skipped == 0)) || echo ", $skipped skipped")"
 [[ $failed = 0 ]]
