@@ -281,6 +281,7 @@ stress: all
 cycles: user
 	$(Q)scripts/uml.sh --timeout 3600 -- tests/e2e/uml_cycles.sh $(N)
 
+# MINUTES= other than 20
 .PHONY: chaos
 chaos: user
 	$(Q)tests/chaos/run.sh $$(($(or $(MINUTES),20) * 60)) $(or $(SEED),$(shell date +%s))

@@ -144,7 +144,7 @@ suite() { step "$1" timeout -k 10 1800 bats --tap "tests/e2e/$1.bats"; }
 compiling() {
 	! wanted unit || step unit make -j2 WERROR=1 unit
 	! wanted unit || step fuzz-replay make -j2 WERROR=1 fuzz-replay
-	! wanted unit || step valgrind make -j2 WERROR=1 valgrind
+	! wanted unit || step valgrind timeout -k 10 600 make -j2 WERROR=1 valgrind
 	! wanted bats || suite ctl
 	! wanted style || step style make style
 }
@@ -177,7 +177,7 @@ scenarios_in_order() {
 		[[ ! -e tests/e2e/vm_$name.sh ]] || echo "$name"
 	done
 }
-scenarios_by_length="underlay ports publisher_kill reconcile datapath cache module_reload isolation upgrade icmp forwarding"
+scenarios_by_length="underlay peers ports publisher_kill reconcile datapath cache module_reload isolation upgrade icmp forwarding"
 scenarios_by_length+=" control migration zookeeper_down namespace_end refusals mariadb_down bad_input agent_kill agent_user"
 
 # One of two machines that share the scenarios.
