@@ -60,9 +60,11 @@ run() {
 	timeout -k 10 $((seconds + 120)) nice -n 15 "build/fuzz/fuzz/$target" -max_total_time="$seconds" -timeout=20 \
 		-print_final_stats=1 -verbosity=1 -artifact_prefix="$failures/$target-" "$found/$target" "$kept/$target" \
 		> "$logs/$target" 2>&1 < /dev/null || status=$?
-	edges=$(grep -aoE ' cov: [0-9]+' "$logs/$target" | tail -n 1)
+	# One that fails at once has said nothing of it.
+	edges=$(grep -aoE ' cov: [0-9]+' "$logs/$target" | tail -n 1) || true
+	edges=${edges##* }
 	printf '%-12s %10s executions %6s edges %5d inputs %3d failures\n' "$target" \
-		"$(figure number_of_executed_units "$target")" "${edges##* }" "$(find "$found/$target" -type f | wc -l)" \
+		"$(figure number_of_executed_units "$target")" "${edges:-?}" "$(find "$found/$target" -type f | wc -l)" \
 		$(($(find "$failures" -name "$target-*" | wc -l) - before))
 	count "$target" "$status"
 }

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <sanitizer/common_interface_defs.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,13 +17,27 @@
 static const char *current;
 static unsigned int count;
 
-static void aborted(int signal)
+/* Also the sanitizers', after their report. */
+static void name_input(void)
 {
 	static const char text[] = "\nthe input was ";
 
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) > 0 && write(STDERR_FILENO, current, strlen(current)) > 0)
-		_exit(write(STDERR_FILENO, "\n", 1) == 1 ? 1 : 2);
-	_exit(2);
+	if (!current || write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ||
+	    write(STDERR_FILENO, current, strlen(current)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
+		_exit(2);
+}
+
+/* UBSan's runtime is one of its own, which knows of no callback. */
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+	return "abort_on_error=1";
+}
+
+static void aborted(int signal)
+{
+	name_input();
+	_exit(1);
 }
 
 static void replay_file(const char *path, size_t len)
@@ -70,6 +85,7 @@ int main(int argc, char **argv)
 	int res = 0;
 
 	signal(SIGABRT, aborted);
+	__sanitizer_set_death_callback(name_input);
 	for (int i = 1; i < argc && !res; i++)
 		res = replay(argv[i]);
 	/* Not on standard output, which a target may have closed. */

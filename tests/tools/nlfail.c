@@ -412,8 +412,10 @@ static void try_command(const struct trial *trial)
 	uint64_t before, after;
 
 	expected(trial, &before, &after);
-	while (nth < SITES_MAX && attempt(trial, nth, before, after, &refused))
-		nth++;
+	while (attempt(trial, nth, before, after, &refused)) {
+		if (++nth > SITES_MAX)
+			die("%s: more than %d allocations: not all were tried", trial->name, SITES_MAX);
+	}
 	printf("%-20s %5u allocations %5u refused %5u got by\n", trial->name, nth - 1, refused, nth - 1 - refused);
 	if (nth < 2)
 		die("%s: no allocation was met: nothing was tried", trial->name);
