@@ -22,6 +22,9 @@
 #define HISTORY_MS   86400000ULL /* of the page */
 #define HISTORY_RUNS 200000
 
+const enum fleet_state fleet_worst_first[FLEET_STATES] = { FLEET_DRIFTED, FLEET_FAILED, FLEET_LAGGING, FLEET_SILENT,
+							   FLEET_CONSISTENT };
+
 const char *fleet_state_name(enum fleet_state state)
 {
 	static const char *const names[] = { "consistent", "lagging", "drifted", "could not compare", "silent" };
@@ -146,13 +149,12 @@ static void print_diff(const struct cdb_fleet_diff *diff)
 
 static int print_text(const struct cdb_fleet *fleet, uint64_t silent_ms, bool verbose)
 {
-	static const enum fleet_state order[] = { FLEET_DRIFTED, FLEET_FAILED, FLEET_SILENT, FLEET_LAGGING,
-						  FLEET_CONSISTENT };
+	const enum fleet_state *order = fleet_worst_first;
 	size_t n[FLEET_STATES];
 	bool any = false;
 
 	count(fleet, silent_ms, n);
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+	for (size_t i = 0; i < FLEET_STATES; i++)
 		for (size_t j = 0; j < fleet->n_hosts; j++) {
 			const struct cdb_run *run = &fleet->hosts[j];
 

@@ -18,6 +18,9 @@ enum fleet_state {
 	FLEET_STATES,
 };
 
+/* How they are listed. */
+extern const enum fleet_state fleet_worst_first[FLEET_STATES];
+
 const char *fleet_state_name(enum fleet_state state);
 /* Pure. @now, @silent_ms: milliseconds. */
 enum fleet_state fleet_state_of(const struct cdb_run *run, uint64_t now, uint64_t silent_ms);

@@ -270,6 +270,24 @@ static void print_diffs(const struct cdb_fleet *fleet, FILE *to)
 
 /* -- hosts --------------------------------------------------------------------------------------------------------- */
 
+static void print_host(const struct cdb_run *run, enum fleet_state state, FILE *to)
+{
+	fputs("<tr>", to);
+	print_name(to, run->host);
+	fprintf(to, "<td class=\"legend\"><span class=\"k%d\">%s</span></td><td>", state,
+		fleet_state_name(state));
+	if (run->last) {
+		print_time(to, state == FLEET_SILENT ? run->last : run->began);
+		fputs("</td><td>", to);
+		print_time(to, run->last);
+	} else {
+		fputs("-</td><td>never", to);
+	}
+	fprintf(to, "</td><td class=\"n\">%" PRIu64 "</td><td>", run->drifts);
+	escape(to, run->reason);
+	fputs("</td></tr>\n", to);
+}
+
 static void print_hosts(const struct cdb_fleet *fleet, uint64_t silent_ms, FILE *to)
 {
 	size_t n = 0;
@@ -277,27 +295,12 @@ static void print_hosts(const struct cdb_fleet *fleet, uint64_t silent_ms, FILE 
 	fputs("<h2>Hosts that are not consistent</h2>\n<div class=\"scroll\"><table><tr><th>Host</th><th>State</th>"
 	      "<th>Since</th><th>Last said</th><th class=\"n\">Differences</th><th>Reason</th></tr>\n",
 	      to);
-	for (size_t i = 0; i < fleet->n_hosts; i++) {
-		const struct cdb_run *run = &fleet->hosts[i];
-		enum fleet_state state = fleet_state_of(run, fleet->now, silent_ms);
-
-		if (state == FLEET_CONSISTENT || n++ >= ROWS_MAX)
-			continue;
-		fputs("<tr>", to);
-		print_name(to, run->host);
-		fprintf(to, "<td class=\"legend\"><span class=\"k%d\">%s</span></td><td>", state,
-			fleet_state_name(state));
-		if (run->last) {
-			print_time(to, state == FLEET_SILENT ? run->last : run->began);
-			fputs("</td><td>", to);
-			print_time(to, run->last);
-		} else {
-			fputs("-</td><td>never", to);
-		}
-		fprintf(to, "</td><td class=\"n\">%" PRIu64 "</td><td>", run->drifts);
-		escape(to, run->reason);
-		fputs("</td></tr>\n", to);
-	}
+	/* The consistent ones are last, and not listed. */
+	for (int i = 0; fleet_worst_first[i] != FLEET_CONSISTENT; i++)
+		for (size_t j = 0; j < fleet->n_hosts; j++)
+			if (fleet_state_of(&fleet->hosts[j], fleet->now, silent_ms) == fleet_worst_first[i] &&
+			    n++ < ROWS_MAX)
+				print_host(&fleet->hosts[j], fleet_worst_first[i], to);
 	fputs("</table></div>\n", to);
 	if (!n)
 		fputs("<p class=\"dim\">none</p>\n", to);

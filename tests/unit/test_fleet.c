@@ -334,6 +334,31 @@ static void the_page_has_the_past(void **state)
 	free(text);
 }
 
+/* And those of one state by name. */
+static void the_page_has_the_worst_first(void **state)
+{
+	static const char *const order[] = { ">hf<", ">hg<", ">he<", ">hd<", ">hb<", ">hc<" };
+	struct cdb_run hosts[] = {
+		{ .host = "ha", .began = 1, .last = 90000000, .result = CDB_RUN_CONSISTENT },
+		{ .host = "hb" },
+		{ .host = "hc", .began = 1, .last = 80000000, .result = CDB_RUN_DRIFTED },
+		{ .host = "hd", .began = 1, .last = 90000000, .result = CDB_RUN_LAGGING },
+		{ .host = "he", .began = 1, .last = 90000000, .result = CDB_RUN_FAILED },
+		{ .host = "hf", .began = 1, .last = 90000000, .result = CDB_RUN_DRIFTED },
+		{ .host = "hg", .began = 1, .last = 90000000, .result = CDB_RUN_DRIFTED },
+	};
+	struct cdb_fleet of = { .now = 90000000, .hosts = hosts, .n_hosts = ARRAY_SIZE(hosts) };
+	char *text = page(&of), *at = strstr(text, "Hosts that are not consistent");
+
+	assert_null(strstr(text, ">ha<"));
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		at = at ? strstr(at, order[i]) : NULL;
+		if (!at)
+			fail_msg("%s is not where it belongs", order[i]);
+	}
+	free(text);
+}
+
 static char said[65536];
 static char conf[] = "/tmp/vpc-test-fleet.XXXXXX";
 
@@ -532,6 +557,7 @@ int main(void)
 		cmocka_unit_test(silence_is_a_state),
 		cmocka_unit_test(the_page_escapes_and_needs_nothing_else),
 		cmocka_unit_test(the_page_has_the_past),
+		cmocka_unit_test(the_page_has_the_worst_first),
 		cmocka_unit_test(the_command_shows_all_of_it),
 		cmocka_unit_test(a_watch_notifies_and_ends_in_order),
 		cmocka_unit_test(metrics_take_the_place_of_those_before),
