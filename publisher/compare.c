@@ -3,8 +3,8 @@
  * Comparing everything: every VPC and host once, as if all of them were in the outbox. That is asked for by a node,
  * /vpc/v1/compare, and not by anybody's memory: whoever begins to lead with a fence that is new makes it in the same
  * step (ZooKeeper was emptied), as does --all, also beside another one that leads; the leader watches it, and deletes
- * it when the last of the list is done, and the sweep has looked for what CDB does not have. So a comparison whose
- * leader ends in the middle is begun anew by the next.
+ * it when the last of the list is done, and a pass of the sweep is, too: for what is below the HEADs, and for what CDB
+ * does not have. So a comparison whose leader ends in the middle is begun anew by the next.
  *
  * Called by publisher/round.c, loop.c and fence.c.
  */
@@ -123,9 +123,9 @@ int pub_compare_finish(struct publisher *p, bool *ret_more, struct vpc_err *err)
 
 	if (!p->compare.under_way || p->compare.n)
 		return 0;
-	if (!p->compare.strays) {
-		p->compare.strays = true;
-		pub_sweep_strays(p);
+	if (!p->compare.swept) {
+		p->compare.swept = true;
+		pub_sweep_now(p);
 	}
 	if (p->sweep.asked) {
 		*ret_more = true;
@@ -135,7 +135,7 @@ int pub_compare_finish(struct publisher *p, bool *ret_more, struct vpc_err *err)
 	r = pub_multi(p, ops, ARRAY_SIZE(ops), NULL, err);
 	if (r && r != -ENOENT && (r != -EBADE || p->fenced))
 		return r;
-	p->compare.under_way = p->compare.strays = false;
+	p->compare.under_way = p->compare.swept = false;
 	if (r == -EBADE) {
 		/* Asked for once more, meanwhile. */
 		p->compare.look = *ret_more = true;

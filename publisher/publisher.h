@@ -54,7 +54,7 @@ struct publisher {
 		bool under_way;		/* it is */
 		bool requested;		/* by us, of another one */
 		int version;		/* of the node that asked for what is under way */
-		bool strays;		/* the rows are done, and the sweep has been asked for the rest */
+		bool swept;		/* the rows are done, and the sweep has been asked for the rest */
 		struct cdb_outbox *rows; /* still to be compared */
 		size_t n;
 	} compare;
@@ -73,7 +73,7 @@ struct publisher {
 		uint64_t begin_us, next_us; /* of the pass, of the step; CLOCK_MONOTONIC */
 		bool hosts;		/* the VPCs are done */
 		bool strays;		/* the hosts are, too: now what CDB does not have */
-		bool asked;		/* just that, for who compares everything: at once, whatever sweep_s says */
+		bool asked;		/* for who compares everything: at once, whatever sweep_s says */
 		unsigned int bucket;	/* where: VPCs' folders first, then hosts' */
 		uint32_t vni;		/* the last that was compared; */
 		char host[64];		/* behind it the step begins */
@@ -143,8 +143,8 @@ void pub_compare_forget(struct publisher *p);
 struct pub_sweep_step;
 /* We lead from now on. */
 void pub_sweep_begin(struct publisher *p);
-/* At once, for what CDB does not have; @p->sweep.asked until that is done. */
-void pub_sweep_strays(struct publisher *p);
+/* A pass at once, for who has published everything; @p->sweep.asked until that is done. */
+void pub_sweep_now(struct publisher *p);
 /* What the next step is to compare, as CDB has it, before the outbox is read. *ret_step NULL: it is not time. */
 int pub_sweep_read(struct publisher *p, struct pub_sweep_step **ret_step, struct vpc_err *err);
 /* The outbox names this one, and it is not among the rows of pub_sweep_compare(). */
@@ -212,6 +212,8 @@ struct pub_head {
 
 /* -EAGAIN: somebody changed HEAD meanwhile. -ESTALE: CDB and ZooKeeper tell different stories, a person must look. */
 int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err);
+/* The same by a snapshot, whatever HEAD says: what it names is not there. */
+int pub_vpc_whole(struct publisher *p, uint32_t vni, struct vpc_err *err);
 int pub_vpc_remove(struct publisher *p, uint32_t vni, struct vpc_err *err);
 /* 0: CDB answers that there is no such VPC. -EEXIST: there is. Anything else: it did not answer. */
 int pub_vpc_gone(struct publisher *p, uint32_t vni, struct vpc_err *err);

@@ -7,6 +7,9 @@
  * What is only on its way must not pass for lost: a step reads CDB before the round reads the outbox, and looks into
  * ZooKeeper after the round has published. What CDB had by then and ZooKeeper has not, the outbox would have named.
  *
+ * HEADs promise what is below them: that every chunk and delta which HEAD names is there is looked at as well, not what
+ * is in them. One that is missing is repaired by a snapshot.
+ *
  * A pass ends with what ZooKeeper has and CDB has not (strays.c), in the same order: ZooKeeper, CDB, the outbox, which
  * would name what CDB has let go of.
  *
@@ -30,7 +33,9 @@ struct sweep_item {
 	struct pub_sweep_step *step;
 	struct cdb_outbox key;
 	struct cdb_vpc vpc; /* VPC */
+	struct vpc_head head; /* VPC, as in ZooKeeper */
 	uint64_t revision; /* HOST */
+	bool broken; /* HEAD is as it should be, and what it names is not there */
 	char fault[120]; /* "": none */
 	bool named; /* in the outbox, and waiting for another try */
 };
@@ -128,11 +133,11 @@ void pub_sweep_begin(struct publisher *p)
 	p->sweep = (struct pub_sweep){ .begin_us = begin_us, .next_us = begin_us };
 }
 
-void pub_sweep_strays(struct publisher *p)
+void pub_sweep_now(struct publisher *p)
 {
 	uint64_t now = now_monotonic_us();
 
-	p->sweep = (struct pub_sweep){ .begin_us = now, .next_us = now, .hosts = true, .strays = true, .asked = true };
+	p->sweep = (struct pub_sweep){ .begin_us = now, .next_us = now, .asked = true };
 }
 
 static int item_cmp(const void *a, const void *b)
@@ -202,6 +207,83 @@ static void judge_head(struct sweep_item *item, const char *data, size_t len)
 		say(item, "HEAD has another digest than CDB");
 	else if (pub_head_conf(&head, vpc))
 		say(item, "HEAD has another quota or other flags than CDB");
+	else
+		item->head = head;
+}
+
+/* How many of @names are @letter and a number from @from to @to. None is there twice. */
+static uint64_t count_names(char *const *names, size_t n, char letter, uint64_t from, uint64_t to)
+{
+	uint64_t number, found = 0;
+	char *end;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (names[i][0] != letter || names[i][1] < '0' || names[i][1] > '9')
+			continue;
+		number = strtoull(names[i] + 1, &end, 10);
+		found += !*end && number >= from && number <= to;
+	}
+	return found;
+}
+
+static void judge_below(struct sweep_item *item, const char *what, uint64_t found, uint64_t named)
+{
+	if (found >= named || *item->fault)
+		return;
+	snprintf(item->fault, sizeof(item->fault), "%" PRIu64 " of the %" PRIu64 " %s that HEAD names are not there",
+		 named - found, named, what);
+	item->broken = true;
+}
+
+static void deltas_answer(int res, const char *path, char *const *names, size_t n, void *arg)
+{
+	struct sweep_item *item = arg;
+	const struct vpc_head *head = &item->head;
+	struct vpc_err err;
+
+	item->step->answers--;
+	if (res == -ENOENT)
+		say(item, "HEAD is not there");
+	else if (res)
+		item->step->res = pub_zk_failed(item->step->p, res, path, &err);
+	else
+		judge_below(item, "deltas", count_names(names, n, 'l', head->oldest, head->epoch),
+			    head->epoch + 1 - head->oldest);
+}
+
+static void chunks_answer(int res, const char *path, char *const *names, size_t n, void *arg)
+{
+	struct sweep_item *item = arg;
+	uint32_t chunks = item->head.chunks;
+	struct vpc_err err;
+
+	item->step->answers--;
+	if (res && res != -ENOENT)
+		item->step->res = pub_zk_failed(item->step->p, res, path, &err);
+	else
+		judge_below(item, "snapshot's chunks", res ? 0 : count_names(names, n, 'c', 0, chunks - 1), chunks);
+}
+
+/* Nobody else writes: HEAD is still the one that was read. */
+static void look_below(struct sweep_item *item)
+{
+	const struct vpc_head *head = &item->head;
+	struct publisher *p = item->step->p;
+	char path[VPC_ZNODE_PATH_MAX];
+	int r = 0;
+
+	if (head->oldest <= head->epoch) {
+		r = zk_children(p->zk, vpc_path_vpc(head->vni, path), false, p->timeout_ms, deltas_answer, item);
+		item->step->answers += !r;
+	}
+	if (!r && head->chunks) {
+		r = zk_children(p->zk, vpc_path_snapshot(head->vni, head->snapshot, path), false, p->timeout_ms,
+				chunks_answer, item);
+		item->step->answers += !r;
+	}
+	if (r)
+		item->step->res = r;
 }
 
 static void judge_ports(struct sweep_item *item, const char *data, size_t len)
@@ -232,7 +314,9 @@ static void answer(int res, const char *path, const char *data, size_t len, int 
 		item->step->res = pub_zk_failed(item->step->p, res, path, &err);
 	else if (vpc)
 		judge_head(item, data, len);
-	else
+	if (!res && vpc && !*item->fault)
+		look_below(item);
+	if (!res && !vpc)
 		judge_ports(item, data, len);
 }
 
@@ -323,12 +407,16 @@ static int repair(struct publisher *p, const struct sweep_item *item, struct vpc
 	int r;
 
 	name_of(key, name);
-	r = key->kind == CDB_OUTBOX_VPC ? pub_vpc(p, key->vni, err) : pub_host(p, key->host, err);
+	if (item->broken)
+		r = pub_vpc_whole(p, key->vni, err);
+	else
+		r = key->kind == CDB_OUTBOX_VPC ? pub_vpc(p, key->vni, err) : pub_host(p, key->host, err);
 	if (p->stop || p->fenced || p->zk_trouble || p->cdb_trouble)
 		return r;
 	if (!r) {
 		p->sweep.repaired++;
-		log_warn("%s: %s, and the outbox does not say so: the sweep has published it", name, item->fault);
+		log_warn("%s: %s%s: the sweep has published %s", name, item->fault,
+			 item->broken ? "" : ", and the outbox does not say so", item->broken ? "a snapshot" : "it");
 		pub_retry_done(p->retry, key);
 	} else if (r != -ENOENT && r != -EAGAIN) {
 		p->sweep.failed++;
@@ -397,7 +485,7 @@ int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows
 		if (!is_row(rows, n, &step->items[i]))
 			r = remove_stray(p, &step->items[i], err);
 	for (i = 0; i < step->n && !r; i++)
-		if (*step->items[i].fault && !is_row(rows, n, &step->items[i]))
+		if (*step->items[i].fault && (step->items[i].broken || !is_row(rows, n, &step->items[i])))
 			r = repair(p, &step->items[i], err);
 	if (!r)
 		go_on(p, step);

@@ -271,7 +271,7 @@ static int bring_forward(struct publisher *p, struct pub_head *head, const struc
 	return r;
 }
 
-int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
+static int publish(struct publisher *p, uint32_t vni, bool whole, struct vpc_err *err)
 {
 	struct pub_head head;
 	struct vpc_head was;
@@ -285,8 +285,8 @@ int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
 		return r;
 	was = head.head;
 	if (head.state == PUB_HEAD_GOOD)
-		r = bring_forward(p, &head, &vpc, err);
-	else
+		r = whole ? check_history(p, &head, &vpc, err) : bring_forward(p, &head, &vpc, err);
+	if (!r && (whole || head.state != PUB_HEAD_GOOD))
 		r = pub_snapshot(p, vni, &head, false, err);
 	if (r && pub_zk_lost(r))
 		pub_garbage_forget_vpc(p->garbage, vni);
@@ -296,6 +296,16 @@ int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
 	if (head.head.oldest <= head.head.epoch && pub_garbage_knows(p, vni))
 		return pub_garbage_past(p, &was, &head.head, err);
 	return pub_garbage_sweep(p, &head, head.head.snapshot != was.snapshot, err);
+}
+
+int pub_vpc(struct publisher *p, uint32_t vni, struct vpc_err *err)
+{
+	return publish(p, vni, false, err);
+}
+
+int pub_vpc_whole(struct publisher *p, uint32_t vni, struct vpc_err *err)
+{
+	return publish(p, vni, true, err);
 }
 
 int pub_vpc_gone(struct publisher *p, uint32_t vni, struct vpc_err *err)

@@ -240,6 +240,39 @@ not_asked_to_compare() { ! zkcat get /vpc/v1/compare 2> /dev/null; }
 	[[ $(grep -c "the sweep" "$LOG") = 0 ]]
 }
 
+@test "chunks and deltas that HEAD names and that are not there: --all and the sweep find them, a snapshot repairs it" {
+	local path round vni
+	vpcs 5630 3
+	once
+	for vni in 5630 5631 5632; do vpcctl route add 172.16.0.0/12 vpc v$vni via blackhole; done
+	once
+	for round in all sweep; do
+		[[ $round = all ]] || for vni in 5630 5631 5632; do vpcctl route add 172.32.0.0/12 vpc v$vni via blackhole; done
+		[[ $round = all ]] || once
+		path=$(head_path 5630)
+		zkcat rm "$path/s$(head_field 5630 snapshot)/c000"
+		path=$(head_path 5631)
+		zkcat rm "$path/l$(head_field 5631 epoch)"
+		: > "$LOG"
+		if [[ $round = all ]]; then
+			once --all
+		else
+			sed '/session_timeout_ms/a sweep_s = 1\nsweep_per_s = 2000' "$CONF" > "$BATS_TEST_TMPDIR/sweep.conf"
+			chmod 600 "$BATS_TEST_TMPDIR/sweep.conf"
+			publisher -c "$BATS_TEST_TMPDIR/sweep.conf"
+			wait_for logged "VPC 5631: .*the sweep"
+		fi
+		logged "VPC 5630: 1 of the 1 snapshot's chunks that HEAD names are not there: the sweep has published a snapshot"
+		logged "VPC 5631: 1 of the [12] deltas that HEAD names are not there: the sweep has published a snapshot"
+		[[ $(grep -c "the sweep has" "$LOG") = 2 ]]
+		for vni in 5630 5631 5632; do in_step $vni; done
+		[[ $(head_field 5631 snapshot) = "$(head_field 5631 epoch)" ]]
+		(($(head_field 5632 snapshot) < $(head_field 5632 epoch)))
+	done
+	wait_for swept_again
+	[[ $(grep -c "the sweep has" "$LOG") = 2 ]]
+}
+
 no_vpc() { ! zkcat get "$(head_path "$1")" 2> /dev/null; }
 no_host() { [[ -z $(host_path "$1") ]]; }
 
