@@ -5,6 +5,7 @@
 #include "recent.h"
 #include "datapath.h"
 
+#include <linux/cpu.h>
 #include <linux/workqueue.h>
 
 struct vpc_recents __percpu *vpc_recents;
@@ -26,16 +27,20 @@ static const struct vpc_nexthop *vpc_recent_way(const struct vpc_version *versio
 {
 	const struct vpc_nexthop *nh = NULL;
 	const struct vpc_table *table;
-	u32 id = entry->where >> 8;
+	const u8 *addr = (const u8 *)entry->addr;
+	u32 id = entry->where >> 8, addr4 = entry->addr[0];
 	u8 family = entry->where;
+
+	/* vpc_recent_key() widened it: its bytes are the last ones of a processor that begins with the highest. */
+	if (family == AF_INET)
+		addr = (const u8 *)&addr4;
 
 	/* A table, and the mapping. */
 	do {
 		table = vpc_version_table(version, nh ? 0 : id);
 		if (!table)
 			return NULL;
-		nh = vpc_nhset_lookup(version->nexthops, vpc_trie_lookup(vpc_table_trie(table, family),
-									  (const u8 *)entry->addr, NULL));
+		nh = vpc_nhset_lookup(version->nexthops, vpc_trie_lookup(vpc_table_trie(table, family), addr, NULL));
 	} while (nh && nh->wire.type == VPC_NEXTHOP_LOCAL && table->id);
 	return nh && vpc_nexthop_has_vtep(&nh->wire) ? nh : NULL;
 }
@@ -61,23 +66,27 @@ static long vpc_recent_check(void *arg)
 	return sound;
 }
 
+/* Perhaps being written: on that CPU nothing comes in between. One that is off writes none, and stays off meanwhile. */
+static bool vpc_recent_check_there(int cpu, struct vpc_recent_check *check)
+{
+	long sound;
+
+	cpus_read_lock();
+	sound = cpu_online(cpu) ? work_on_cpu(cpu, vpc_recent_check, check) : vpc_recent_check(check);
+	cpus_read_unlock();
+	return sound;
+}
+
 bool vpc_recent_sound(const struct vpc_version *version)
 {
 	struct vpc_recent_check check = { .version = version };
-	long sound;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		check.recents = per_cpu_ptr(vpc_recents, cpu);
-		if (vpc_recent_check(&check))
-			continue;
-		/* Perhaps being written: on that CPU nothing comes in between. One that is off writes none. */
-		sound = work_on_cpu_safe(cpu, vpc_recent_check, &check);
-		if (sound == -ENODEV)
-			sound = vpc_recent_check(&check);
-		if (sound != 1)
-			return false;
 		cond_resched();
+		check.recents = per_cpu_ptr(vpc_recents, cpu);
+		if (!vpc_recent_check(&check) && !vpc_recent_check_there(cpu, &check))
+			return false;
 	}
 	return true;
 }
