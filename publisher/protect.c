@@ -188,23 +188,42 @@ static int protect_below(struct publisher *p, const char *path, struct tally *ta
 	return r;
 }
 
+/* Whether @entry of an access list is one that we make: of either of our credentials, or that all may read. */
+static bool entry_ours(const struct publisher *p, const char *entry)
+{
+	const char *const ours[] = { p->credential, p->old_credential };
+	char id[ZK_ID_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		size_t len;
+
+		if (!*ours[i])
+			continue;
+		zk_credential_id(ours[i], id);
+		len = strlen(id);
+		if (!strncmp(entry, "digest:", 7) && !strncmp(entry + 7, id, len) && entry[7 + len] == ' ')
+			return true;
+	}
+	return !strcmp(entry, "world:anyone r");
+}
+
 /*
  * The node above ours, where a publisher with a credential has made it: its list names that credential. One that is
- * open, or somebody else's, is the administrator's.
+ * open, or that names anybody else, is the administrator's.
  */
 static int protect_above(struct publisher *p, struct vpc_err *err)
 {
 	char path[] = VPC_ZNODE_ROOT, **names = NULL;
-	bool open = false;
+	bool ours = true;
 	size_t n = 0;
 	int r;
 
 	*strrchr(path, '/') = '\0';
 	r = zk_access_wait(p->zk, path, p->timeout_ms, &names, &n);
 	for (size_t i = 0; i < n; i++)
-		open = open || (!strncmp(names[i], "world:", 6) && strcmp(names[i], "world:anyone r"));
+		ours = ours && entry_ours(p, names[i]);
 	zk_names_free(names, n);
-	if (!r && !open)
+	if (!r && ours)
 		r = zk_grant_wait(p->zk, path, NULL, false, p->timeout_ms);
 	return r && r != -EACCES && r != -ENOENT ? pub_zk_failed(p, r, path, err) : 0;
 }

@@ -432,9 +432,12 @@ static void end_pass(struct pub_sweep *sweep, uint64_t pass_us)
 
 	if (sweep->asked)
 		sweep->begin_us = now;
-
-	log_debug("sweep: %zu VPCs and hosts compared, %zu published or removed, %zu cannot be", sweep->compared,
-		  sweep->repaired, sweep->failed);
+	/* Who asked for it wants to know of strays, and compares nothing. */
+	if (sweep->asked)
+		log_debug("sweep: strays looked for, %zu removed, %zu cannot be", sweep->repaired, sweep->failed);
+	else
+		log_debug("sweep: %zu VPCs and hosts compared, %zu published or removed, %zu cannot be",
+			  sweep->compared, sweep->repaired, sweep->failed);
 	*sweep = (struct pub_sweep){ .begin_us = sweep->begin_us + pass_us };
 	if (sweep->begin_us < now)
 		sweep->begin_us = now;
