@@ -184,6 +184,25 @@ static int port_show(struct ctl *ctl, int argc, char **argv)
 	return 0;
 }
 
+/* Says what is wrong of what forwarding reads: the tables, what is derived from them, or both. */
+static int verify_failed(struct ctl *ctl, uint32_t vni, const struct kernel_vpc *vpc, const struct vpc_digest *found)
+{
+	char kept[VPC_DIGEST_STRLEN], text[VPC_DIGEST_STRLEN];
+
+	if (vpc_digest_equal(&vpc->digest, found))
+		vpc_err_set(&ctl->err, -EBADMSG, "VPC %u: the tables have their digest %s", vni,
+			    vpc_digest_format(found, text));
+	else
+		vpc_err_set(&ctl->err, -EBADMSG,
+			    "VPC %u: the tables that forwarding reads have digest %s, the kernel keeps %s", vni,
+			    vpc_digest_format(found, text), vpc_digest_format(&vpc->digest, kept));
+	for (unsigned int i = 0; i < 32; i++)
+		if (vpc->faults & 1U << i)
+			vpc_err_set(&ctl->err, -EBADMSG, "%s; wrong: %s, which forwarding reads", ctl->err.text,
+				    kernel_fault_name(i) ?: "something that is not known here");
+	return -EBADMSG;
+}
+
 static int cmd_verify(struct ctl *ctl, int argc, char **argv)
 {
 	_cleanup_(kernel_closep) struct kernel *k = NULL;
@@ -218,10 +237,7 @@ static int cmd_verify(struct ctl *ctl, int argc, char **argv)
 		printf("VPC %u epoch %" PRIu64 ": %" PRIu64 " routes and %u nexthops in the tables, digest %s: right\n",
 		       vni, vpc.epoch, vpc.n_routes, vpc.n_nexthops, kept);
 	}
-	return same ? 0
-		    : vpc_err_set(&ctl->err, -EBADMSG,
-				  "VPC %u: the tables that forwarding reads have digest %s, the kernel keeps %s", vni,
-				  found_text, kept);
+	return same ? 0 : verify_failed(ctl, vni, &vpc, &found);
 }
 
 /* "show" is the only verb of some objects. */

@@ -208,7 +208,7 @@ static int verify(struct swap *swap, struct vpc_err *err)
 			const struct vpc_state *want = &swap->spaces[i].ks.vpcs[j].state;
 
 			r = kernel_verify(swap->spaces[i].k, want->vni, &vpc, &found, err);
-			if (!r && (vpc.epoch != want->epoch || !vpc_digest_equal(&found, &want->digest)))
+			if (!r && (vpc.epoch != want->epoch || vpc.faults || !vpc_digest_equal(&found, &want->digest)))
 				r = vpc_err_set(err, -EBADMSG,
 						"network namespace %s: VPC %u did not come back as it was",
 						swap->spaces[i].ns->name, want->vni);

@@ -123,9 +123,11 @@ int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64
  * -ENOENT: no such VPC. -EUCLEAN: it has fewer or more than the kernel says that it holds.
  */
 int kernel_dump(struct kernel *k, uint32_t vni, struct vpc_state *ret_state, struct vpc_err *err);
-/* *ret_found is another one than ret_vpc->digest whenever there are faults, too: it is more by ret_vpc->faults. */
+/* *ret_found: of the tables alone. All is right where it is ret_vpc->digest, and ret_vpc->faults is 0. */
 int kernel_verify(struct kernel *k, uint32_t vni, struct kernel_vpc *ret_vpc, struct vpc_digest *ret_found,
 		  struct vpc_err *err);
+/* "index of a large table" ..., of the bit @bit of VPC_FAULT_*; NULL: not known. */
+const char *kernel_fault_name(unsigned int bit);
 int kernel_stats(struct kernel *k, struct kernel_stats **ret_stats, size_t *ret_n, struct vpc_err *err);
 int kernel_explain(struct kernel *k, const struct kernel_lookup *lookup, struct kernel_explain *ret,
 		   struct vpc_err *err);

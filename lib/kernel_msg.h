@@ -85,7 +85,7 @@ int kernel_parse_status(const struct nlmsghdr *nlh, int *ret_code, struct vpc_er
 
 int kernel_parse_host(const struct nlmsghdr *nlh, struct kernel_host *ret_host, struct vpc_err *err);
 int kernel_parse_vpc(const struct nlmsghdr *nlh, struct kernel_vpc *ret_vpc, struct vpc_err *err);
-/* The answer to VERIFY. Its memory, quota and ports may be absent (0). */
+/* The answer to VERIFY, see kernel_verify(). Its memory, quota and ports may be absent (0). */
 int kernel_parse_verify(const struct nlmsghdr *nlh, struct kernel_vpc *ret_vpc, struct vpc_digest *ret_found,
 			struct vpc_err *err);
 /* @ret_port: kernel_ports_free() or vpc_port_clear() frees its addresses. */

@@ -364,7 +364,7 @@ static void put_dump(struct fake_msg *msg, bool routes)
 /* A sound answer of each kind, with an attribute that this version does not know in front. */
 static void make(enum kind kind, struct fake_msg *msg)
 {
-	struct vpc_digest digest = { { 11, 12 } };
+	struct vpc_digest digest = { { 11, 12 } }, found = { { 11 + VPC_FAULT_GROUP, 12 } };
 
 	fake_answer(msg, kind == EVENT ? VPC_CMD_EVENT : VPC_CMD_VPC_GET, 0);
 	fake_attr(msg, 999, "xyz", 3);
@@ -379,7 +379,7 @@ static void make(enum kind kind, struct fake_msg *msg)
 	case VERIFY:
 		put_vpc(msg);
 		FAKE_NUMBER(msg, VPC_A_FAULTS, uint32_t, VPC_FAULT_GROUP);
-		fake_attr(msg, VPC_A_DIGEST_FOUND, &digest, sizeof(digest));
+		fake_attr(msg, VPC_A_DIGEST_FOUND, &found, sizeof(found));
 		break;
 	case PORT:
 		put_port(msg);

@@ -234,7 +234,7 @@ static void compare(const struct vpc_state *state, bool content)
 	struct vpc_err err;
 
 	nlcheck_must(kernel_verify(nlcheck_kernel, VNI, &vpc, &found, &err), &err, "verify");
-	nlcheck_true("digests", vpc_digest_equal(&vpc.digest, &want) && vpc_digest_equal(&found, &want));
+	nlcheck_true("digests", vpc_digest_equal(&vpc.digest, &want) && vpc_digest_equal(&found, &want) && !vpc.faults);
 	nlcheck_true("counts", vpc.epoch == state->epoch && vpc.n_routes == state->n_routes &&
 				       vpc.n_nexthops == state->n_nexthops && vpc.n_members == state->n_members);
 	if (!content)

@@ -27,7 +27,7 @@ static bool holds(const char *name, const struct vpc_state *want)
 	nlcheck_must(kernel_verify(nlcheck_watch, want->vni, &vpc, &found, &err), &err, name);
 	ok = nlcheck_true(name, nlcheck_state_equal(want, &have) && have.epoch == want->epoch &&
 					vpc_digest_equal(&have.digest, &computed) &&
-					vpc_digest_equal(&found, &computed) && vpc.epoch == want->epoch);
+					vpc_digest_equal(&found, &computed) && !vpc.faults && vpc.epoch == want->epoch);
 	vpc_state_clear(&have);
 	return ok;
 }

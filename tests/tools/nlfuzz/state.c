@@ -245,7 +245,7 @@ static void verify_vpc(const struct kernel_vpc *vpc)
 
 	if (kernel_verify(state_kernel, vpc->vni, &now, &found, &err))
 		die("VPC %u: verify: %s", vpc->vni, err.text);
-	if (!vpc_digest_equal(&found, &now.digest))
+	if (!vpc_digest_equal(&found, &now.digest) || now.faults)
 		die("VPC %u: its tables do not have its digest", vpc->vni);
 	if (kernel_dump(state_kernel, vpc->vni, &state, &err))
 		die("VPC %u: dump: %s", vpc->vni, err.text);
