@@ -767,6 +767,8 @@ says_status() {
 	[[ $status = 2 && $stderr = *'status of host r2: '* ]]
 }
 
+bursts_known() { (($(wc -l < "$BATS_TEST_TMPDIR/bursts") > 1)); }
+
 @test "trace asks many hosts at once, and each answer is its own host's" {
 	local i change
 	{
@@ -786,4 +788,13 @@ says_status() {
 	[[ $(sed -n 's/^  host \(c[0-9]*\) has it, but not when any more .not alive.$/\1/p' "$BATS_TEST_TMPDIR/trace" | xargs) = 'c101 c250 c399' ]]
 	sed -n 's/^  host \(c[0-9]*\) .*/\1/p' "$BATS_TEST_TMPDIR/trace" | sort -c
 	[[ $(vpcctl -j trace "$change" | jq -c '[.[0].hosts[] | select(.epoch > 0) | [.host, .epoch]]') = '[["c101",101],["c250",250],["c399",399]]' ]]
+	# Two questions a host, 600 in all: one after the other they would be as many bursts.
+	"$B/tools/slowpipe" 10 "${VPC_ZK_HOSTS##*:}" > "$BATS_TEST_TMPDIR/bursts" 3>&- 7>&- &
+	PIDS+=($!)
+	wait_for test -s "$BATS_TEST_TMPDIR/bursts"
+	sed "s/^hosts = .*/hosts = 127.0.0.1:$(head -n 1 "$BATS_TEST_TMPDIR/bursts")/" "$CONF" > "$BATS_TEST_TMPDIR/slow.conf"
+	chmod 600 "$BATS_TEST_TMPDIR/slow.conf"
+	"$B/vpcctl" -c "$BATS_TEST_TMPDIR/slow.conf" trace "$change" | cmp - "$BATS_TEST_TMPDIR/trace"
+	wait_for bursts_known
+	(($(sed -n 2p "$BATS_TEST_TMPDIR/bursts") < 100))
 }
