@@ -88,8 +88,9 @@ UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 simhost_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) tests/unit/agent_fake_kernel.c
 nlcheck_SRC := $(wildcard tests/tools/nlcheck/*.c)
-nlfuzz_SRC := $(wildcard tests/tools/nlfuzz/*.c)
-nlfail_SRC := $(nlfuzz_SRC)
+nlfuzz_SRC := $(wildcard tests/tools/nlfuzz/*.c) tests/tools/fuzzing/engine.c
+nlfail_SRC := $(wildcard tests/tools/nlfuzz/*.c)
+wirefuzz_SRC := tests/tools/nlfuzz/state.c tests/tools/fuzzing/engine.c $(wildcard tests/tools/wirefuzz/*.c)
 # Fuzz targets, and what a target wants besides the library.
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_batch_SRC := $(filter-out ctl/main.c ctl/batch.c,$(vpcctl_SRC))
@@ -181,12 +182,12 @@ valgrind: $(B)/unit/test_agent
 	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP valgrind -q --error-exitcode=9 --leak-check=full \
 	  --errors-for-leak-kinds=definite,indirect,possible --show-leak-kinds=definite,indirect,possible $<
 
-# -- fuzzing of user space: libFuzzer wants clang (scripts/deps.sh fuzz), the replay of what is kept does not ----------
+# -- fuzzing: libFuzzer wants clang (scripts/deps.sh fuzz), the replay of what is kept does not; the kernel's is in UML ---
 
-fuzz: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ))
+fuzz: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ)) user
 	$(Q)scripts/fuzz.sh run $(or $(MINUTES),10) $(TARGETS)
 
-fuzz-keep: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ))
+fuzz-keep: $(addprefix $(B)/fuzz/fuzz/,$(FUZZ)) user
 	$(Q)scripts/fuzz.sh keep $(TARGETS)
 
 fuzz-replay: $(addprefix $(B)/san/fuzz/,$(FUZZ))

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The fuzz targets of user space (tests/fuzz/fuzz_*.c), which "make fuzz" and "make fuzz-replay" have built. Ends with
-# "N passed, N failed", one a target.
+# The fuzz targets of user space (tests/fuzz/fuzz_*.c), which "make fuzz" and "make fuzz-replay" have built, and those of
+# the kernel (nlfuzz: netlink messages, wirefuzz: packets), which run in the kernel of "uml.sh --cover" and which
+# uml_debug.sh replays. Ends with "N passed, N failed", one a target.
 #
 #   scripts/fuzz.sh run MINUTES [TARGET...]     libFuzzer, MINUTES for all together, by turns: looks for new inputs
 #   scripts/fuzz.sh replay [TARGET...]          the inputs kept in tests/fuzz/corpus, without libFuzzer; some seconds
@@ -30,9 +31,13 @@ if [[ $# = 0 ]]; then
 		name=$(basename "$file" .c)
 		targets+=("${name#fuzz_}")
 	done
+	[[ $verb = replay ]] || targets+=(nlfuzz wirefuzz)
 fi
+# of_kernel TARGET: its script is known.
+declare -A scripts=([nlfuzz]=uml_fuzz.sh [wirefuzz]=uml_wire.sh)
+of_kernel() { [[ -n ${scripts[$1]:-} ]]; }
 for target in "${targets[@]}"; do
-	[[ -e tests/fuzz/fuzz_$target.c ]] || die "no target \"$target\": tests/fuzz/fuzz_$target.c is not there"
+	of_kernel "$target" || [[ -e tests/fuzz/fuzz_$target.c ]] || die "no target \"$target\": tests/fuzz/fuzz_$target.c is not there"
 done
 mkdir -p "$found" "$failures" "$logs"
 passed=0 failed=0
@@ -69,6 +74,20 @@ run() {
 	count "$target" "$status"
 }
 
+# kernel TARGET ARGUMENT...: its script in User Mode Linux; the last figures that it says
+kernel() {
+	local target=$1 status=0
+	timeout -k 10 3600 nice -n 15 scripts/uml.sh --cover --timeout 3500 --log "$logs/$target.console" -- \
+		"tests/e2e/${scripts[$target]}" "${@:2}" > "$logs/$target" 2>&1 < /dev/null || status=$?
+	printf '%-12s %s\n' "$target" "$(grep -aE '(^|: )[0-9]+ inputs, ' "$logs/$target" | tail -n 1)"
+	[[ $status = 0 ]] || cp "build/fuzz/$target/current" "$failures/$target-crash-$(date +%s)" 2> /dev/null || true
+	if [[ $status = 0 && $2 = keep ]]; then
+		rm -rf "${kept:?}/$target"
+		cp -r "build/fuzz/$target-kept" "$kept/$target"
+	fi
+	count "$target" "$status"
+}
+
 replay() {
 	local target=$1 status=0
 	timeout -k 5 60 "build/san/fuzz/$target" "$kept/$target" > "$logs/$target" 2>&1 < /dev/null || status=$?
@@ -97,11 +116,20 @@ keep() {
 case $verb in
 run)
 	for target in "${targets[@]}"; do
-		run "$target" $((minutes * 60 / ${#targets[@]} + 1))
+		seconds=$((minutes * 60 / ${#targets[@]} + 1))
+		if of_kernel "$target"; then
+			kernel "$target" run "$seconds" "${SEED:-$(date +%s)}"
+		else
+			run "$target" "$seconds"
+		fi
 	done ;;
 replay | keep)
 	for target in "${targets[@]}"; do
-		"$verb" "$target"
+		if of_kernel "$target"; then
+			kernel "$target" "$verb"
+		else
+			"$verb" "$target"
+		fi
 	done ;;
 *) die "run, replay or keep, not \"$verb\"" ;;
 esac

@@ -14,7 +14,7 @@ echo 1 > $gcov/reset
 bad=''
 begin "what is counted holds"
 tests/kunit/run.sh build/kmod/uml-cover-kunit/vpc_kunit.ko > "$VM_OUT/kunit.log" || bad+=" kunit"
-for name in uml_fail uml_fuzz vm_refusals uml_packets vm_datapath; do
+for name in uml_fail uml_fuzz uml_wire vm_refusals uml_packets vm_datapath; do
 	bash "tests/e2e/$name.sh" || bad+=" $name"
 done
 lab_module_loaded && lab_module_unload

@@ -66,7 +66,7 @@ traffic() {
 
 # Each looks for leaks of its own, and clears what was found before: so they are first.
 bad=''
-for name in uml_fuzz uml_fail; do
+for name in uml_fuzz uml_wire uml_fail; do
 	bash "tests/e2e/$name.sh" || bad+=" $name"
 done
 echo clear > $debug/kmemleak

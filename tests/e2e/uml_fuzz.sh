@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Netlink messages out of a grammar into the module, in a kernel with KASAN, lockdep and kmemleak (tests/tools/nlfuzz.c).
-# Without arguments the inputs that are kept in tests/fuzz/corpus/nlfuzz are replayed; with them, new ones are looked for:
+# Without arguments the inputs that are kept in tests/fuzz/corpus/nlfuzz are replayed. "run" looks for new ones, which --cover
+# guides by what of vpc.ko they come through; "keep" chooses the fewest that show all of it (scripts/fuzz.sh calls both):
 #
 #     scripts/uml.sh --debug -- tests/e2e/uml_fuzz.sh
-#     scripts/uml.sh --debug --timeout 1200 -- tests/e2e/uml_fuzz.sh SECONDS [SEED]
+#     scripts/uml.sh --cover --timeout 1200 -- tests/e2e/uml_fuzz.sh run SECONDS [SEED]
+#     scripts/uml.sh --cover --timeout 1200 -- tests/e2e/uml_fuzz.sh keep
 #
-# What is found comes to build/fuzz/netlink; what was at work when something failed is "current" there.
+# What is found comes to build/fuzz/nlfuzz; what was at work when something failed is "current" there.
 #
 . "$(dirname "$0")/lib.sh"
 
@@ -24,12 +26,17 @@ inside() {
 	unshare -n sh -ec 'for dev in d0 u0; do ip link add $dev type dummy; ip link set $dev up; done
 		ip address add 192.0.2.11/24 dev u0; exec "$@"' sh "$@"
 }
-if [[ $# -gt 0 ]]; then
-	mkdir -p build/fuzz/netlink
-	inside build/tools/nlfuzz run "$1" "${2:-1}" build/fuzz/netlink tests/fuzz/corpus/nlfuzz
-else
-	inside build/tools/nlfuzz replay tests/fuzz/corpus/nlfuzz | tail -n 1
-fi
+case ${1:-replay} in
+replay) inside build/tools/nlfuzz replay tests/fuzz/corpus/nlfuzz | tail -n 1 ;;
+run)
+	mkdir -p build/fuzz/nlfuzz
+	inside build/tools/nlfuzz run "$2" "${3:-1}" build/fuzz/nlfuzz tests/fuzz/corpus/nlfuzz ;;
+keep)
+	rm -rf build/fuzz/nlfuzz-kept
+	mkdir -p build/fuzz/nlfuzz build/fuzz/nlfuzz-kept
+	inside build/tools/nlfuzz keep build/fuzz/nlfuzz-kept tests/fuzz/corpus/nlfuzz build/fuzz/nlfuzz ;;
+*) lab_fail "replay, run or keep, not \"$1\"" ;;
+esac
 
 begin "nothing has leaked"
 rmmod vpc
