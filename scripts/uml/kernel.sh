@@ -5,7 +5,7 @@
 # objects that vpc.ko is built against in build/uml/FLAVOUR/obj. Silent and quick when it is there. The Makefile calls it
 # for KVER=uml-FLAVOUR; build/uml/FLAVOUR/key says what was built and is renewed by nothing else.
 #
-#   scripts/uml/kernel.sh normal|debug|cover
+#   scripts/uml/kernel.sh normal|debug|cover [--current]      with the latter builds nothing: exit status 1 when it would
 
 set -euo pipefail
 # shellcheck source=../lib.sh
@@ -70,6 +70,10 @@ build() {
 
 current() { [[ -x $dir/linux && $(cat "$dir/key" 2> /dev/null) = "$want" ]]; }
 
+if [[ ${2:-} = --current ]]; then
+	want=$(key) && current
+	exit
+fi
 [[ -n $(version) ]] || die "Debian's $package is not installed: run scripts/deps.sh uml"
 for tool in flex bison bc depmod xz; do
 	command -v "$tool" > /dev/null || die "$tool is missing: run scripts/deps.sh uml"
