@@ -108,6 +108,7 @@ link_mend() {
 	tc qdisc del dev "$other" root
 }
 
+fault_role() { echo -; }
 fault_begin() {
 	local i=${2//[a-z]/}
 	case $1 in
@@ -204,5 +205,8 @@ settle=$SECONDS
 for ((i = 1; i <= HOSTS; i++)); do wait_for 90 right $i; done
 say "every host has what CDB has, $((SECONDS - settle)) s after the last change"
 flows_stop
+# The last word of an audit is about the end.
+audit_right() { [[ $(tail -n 1 "$run/audit$1.log") = *'"result":"consistent"'* ]]; }
+for ((i = 1; i <= HOSTS; i++)); do wait_for 60 audit_right $i; done
 for ((i = 1; i <= HOSTS; i++)); do signal "audit$i" TERM; done
 for ((i = 1; i <= HOSTS; i++)); do wait_for 20 gone "audit$i"; done

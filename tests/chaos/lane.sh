@@ -54,21 +54,22 @@ killed() {
 }
 
 # lane NAME: does the faults of the plan, each by "fault_begin FAULT TARGET" and "fault_end FAULT TARGET", and writes down when
-# each really was: lines "BEGIN END FAULT TARGET" in $dir/faults.NAME. One that took longer delays the next.
+# each really was: lines "BEGIN END FAULT TARGET ROLE" in $dir/faults.NAME (fault_role). One that took longer delays the next.
 lane() {
-	local name=$1 start lane at lasts fault target begin wait_us
+	local name=$1 start lane at lasts fault target begin wait_us role
 	start=$(< "$dir/start")
 	while read -r lane at lasts fault target; do
 		[[ $lane = "$name" ]] || continue
 		wait_us=$((start + at * 1000 - $(now_us)))
 		((wait_us <= 0)) || pause_s "$(printf '%d.%06d' $((wait_us / 1000000)) $((wait_us % 1000000)))"
+		role=$(fault_role "$target")
 		begin=$(now_us)
-		say "$fault $target"
+		say "$fault $target ($role)"
 		fault_begin "$fault" "$target" || return
 		pause_s "$((lasts / 1000)).$(printf %03d $((lasts % 1000)))"
 		fault_end "$fault" "$target" || return
 		say "$fault $target ended"
-		echo "$begin $(now_us) $fault $target" >> "$dir/faults.$name"
+		echo "$begin $(now_us) $fault $target $role" >> "$dir/faults.$name"
 	done < "$dir/plan"
 	touch "$dir/done.$name"
 }

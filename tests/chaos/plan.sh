@@ -6,11 +6,13 @@
 #   plan.sh SEED SECONDS       prints "LANE BEGIN LASTS FAULT TARGET", times in milliseconds from the start
 #
 # Three lanes run side by side: ZooKeeper's servers, MariaDB and publishers, hosts. In each one fault follows the other, all
-# kinds in a new order each round, each before any comes again. A long run has longer faults among the short ones.
+# kinds in a new order each round, each before any comes again. A long run has longer faults among the short ones, and every three
+# minutes a pause in all lanes, "all BEGIN LASTS quiet -", in which everything has to come to rest.
 
 set -euo pipefail
 [[ $# = 2 && $1 =~ ^[0-9]+$ && $2 =~ ^[1-9][0-9]*$ ]] || { sed -n '/^#   plan/s/^#   //p' "$0" >&2; exit 2; }
 seconds=$2
+EVERY=180000 PAUSE=45000
 
 # A generator of our own: bash's may be another one in another version. below N: $REPLY is 0 to N-1.
 state=$((($1 * 2654435761 + 1013904223) & 0xffffffff))
@@ -21,7 +23,7 @@ below() {
 
 # lane NAME FAULT=TARGETS...: a fault is for one of the targets NAME1 to NAMEn, or for all ("name" alone).
 lane() {
-	local name=$1 kinds=() at=0 i lasts kind target
+	local name=$1 kinds=() at=0 i lasts kind target pause
 	shift
 	while :; do
 		[[ ${#kinds[@]} -gt 0 ]] || kinds=("$@")
@@ -41,6 +43,8 @@ lane() {
 		lasts=$((seconds > 120 && REPLY == 0 ? 12000 : 3000))
 		below $lasts
 		lasts=$((500 + REPLY))
+		pause=$((at / EVERY * EVERY + EVERY - PAUSE))
+		((seconds <= 120 || at + lasts <= pause)) || at=$((pause + PAUSE))
 		((at + lasts < seconds * 1000)) || break
 		echo "$name $at $lasts ${kind%%=*} $target"
 		at=$((at + lasts))
@@ -56,3 +60,6 @@ lane zk kill=zk3 pause=zk3 cut=zk3 slow=zk3
 lane cdb kill=cdb1 pause=cdb1 cut=cdb1 slow=cdb1 kill=pub2 pause=pub2 cut=pub2 slow=pub2
 lane hosts kill=agent5 pause=agent5 control-cut=host5 control-slow=host5 underlay-cut=host5 underlay-slow=host5 device=host5 \
 	reload=module
+((seconds <= 120)) || for ((i = EVERY; i <= seconds * 1000; i += EVERY)); do
+	echo "all $((i - PAUSE)) $PAUSE quiet -"
+done

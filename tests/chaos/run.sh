@@ -20,11 +20,24 @@ set -euo pipefail
 # shellcheck source=../../scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 [[ $# -ge 2 && $1 =~ ^[1-9][0-9]*$ && $2 =~ ^[0-9]+$ ]] || { sed -n '/^#   tests/s/^#   //p' "$0" >&2; exit 2; }
-# Namespaces and mounts that end with this process.
+# Namespaces, mounts and processes that end with this one, even by SIGKILL: unshare ends with us, and with it the first process
+# of the namespace and so all of them. unshare itself does not hand signals on.
 if [[ ${VPC_CHAOS_ALONE:-} != 1 ]]; then
 	user=()
 	[[ $(id -u) = 0 ]] || user=(--map-root-user)
-	VPC_CHAOS_ALONE=1 exec unshare "${user[@]}" --net --mount --propagation private "$0" "$@"
+	# shellcheck disable=SC2317  # called by the trap
+	hand_on() { kill -"$1" "$(tr -d " " < "/proc/$inner/task/$inner/children")" 2> /dev/null || true; }
+	VPC_CHAOS_ALONE=1 setpriv --pdeathsig KILL unshare "${user[@]}" --net --mount --propagation private --pid --fork --kill-child \
+		--mount-proc "$0" "$@" &
+	inner=$!
+	trap 'hand_on INT' INT
+	trap 'hand_on TERM' TERM HUP
+	status=0
+	while kill -0 $inner 2> /dev/null; do
+		status=0
+		wait $inner || status=$?
+	done
+	exit $status
 fi
 
 seconds=$1 seed=$2
@@ -78,6 +91,22 @@ link_fault() {
 }
 link_mend() { ip netns exec "$1" nft 'delete table inet fault'; }
 
+# What one of several is just then: follower or leader of the ZooKeepers, standby or leader of the publishers; "-" when it does
+# not say, and of what there is one of.
+fault_role() {
+	local role=-
+	case $1 in
+	zk*)
+		role=$(timeout 1 bash -c "exec {s}<> /dev/tcp/$SERVER.1${1#zk}/2181 && echo srvr >&\$s && sed -n 's/^Mode: //p' <&\$s" \
+			2> /dev/null) || role=- ;;
+	pub*)
+		# Each says so when it takes over.
+		role=standby
+		[[ $(grep -H ': publishing as ' "$run"/pub?.log | sed 's/^.*\(pub.\)\.log:/\1 /' | sort -k2,3 | tail -n 1) != "$1 "* ]] ||
+			role=leader ;;
+	esac
+	echo "${role:--}"
+}
 fault_begin() {
 	local pid
 	case $1 in
@@ -155,6 +184,7 @@ changes_by_ctl() {
 # What build/tools/changes does in CDB it does again from what CDB has, whenever CDB was away.
 changes_by_stream() {
 	until [[ -e $dir/enough ]]; do
+		# The verdict wants to see them in CDB.
 		timeout 60 changes "$run/writer.conf" $FIRST $STREAMED 20 20 >> "$run/stream.log" 2>&1 || true
 		pause_s 0.2
 	done
@@ -245,5 +275,6 @@ status=0
 wait $guest || status=$?
 [[ $status = 0 ]] || die "the hosts ended with $status"
 sql "SELECT change_id FROM change_log" | sort > "$dir/history"
+sql "SELECT vni, COUNT(*) FROM change_log GROUP BY vni" > "$dir/streamed"
 writer -j route show vpc red table 1 > "$dir/routes.json"
 "$top/tests/chaos/verdict.sh" "$dir"
