@@ -16,6 +16,7 @@
 #   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, uml-debug, uml-cover: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
+#   KVER=x86-kcsan: likewise the kernel of vm.sh --kernel x86-kcsan
 #   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
 
 MAKEFLAGS += --no-builtin-rules
@@ -202,13 +203,14 @@ coverage: $(addprefix $(B)/cov/unit/,$(UNIT)) user
 KMOD := $(CURDIR)/$(B)/kmod/$(KVER)
 KMOD_SRC := Kbuild VERSION $(wildcard kmod/*.[ch] kmod/*/*.[ch] proto/*.h)
 UML := $(patsubst uml-%,%,$(filter uml-%,$(KVER)))
-KDIR := $(if $(UML),$(CURDIR)/$(B)/uml/$(UML)/obj,/lib/modules/$(KVER)/build)
+X86 := $(patsubst x86-%,%,$(filter x86-%,$(KVER)))
+KDIR := $(if $(UML)$(X86),$(CURDIR)/$(B)/uml/$(UML)$(X86)/obj,/lib/modules/$(KVER)/build)
 # UML's UBSAN checks what asks for it.
 # For a kernel that scripts/kernel.sh fetched it runs in that one's root folder.
 KENTER := $(if $(wildcard $(B)/kernels/$(KVER)/complete),scripts/kernel.sh --in $(KVER))
 KMAKE = $(KENTER) $(MAKE) -C $(KDIR) $(if $(UML),ARCH=um UBSAN_SANITIZE=$(if $(filter debug cover,$(UML)),y,n)) M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
 
-module: $(if $(UML)$(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
+module: $(if $(UML)$(X86)$(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
 
 # Whose kernel build/vpc.ko is for can change without a newer file: compared, not dated.
 $(B)/vpc.ko: $(KMOD)/vpc.ko FORCE
@@ -218,7 +220,7 @@ $(B)/vpc.ko: $(KMOD)/vpc.ko FORCE
 $(B)/uml/%/key: FORCE
 	$(Q)scripts/uml/kernel.sh $*
 
-$(KMOD)/vpc.ko: $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
+$(KMOD)/vpc.ko: $(KMOD_SRC) $(patsubst %,$(B)/uml/%/key,$(UML) $(X86))
 	$(if $(KVER),,$(error no kernel headers found: install linux-headers-amd64, or name a kernel with KVER=))
 	$(call say,KBUILD,"vpc.ko for $(KVER)")
 	$(Q)for f in $(KMOD_SRC); do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
@@ -273,10 +275,10 @@ $(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UM
 units: all
 	$(Q)tests/e2e/units-run.sh
 
-# MINUTES= other than 5, SEED= other than the time, CPUS= other than 4
+# MINUTES= other than 5, SEED= other than the time, CPUS= other than 4, KERNEL=kcsan other than Debian's
 .PHONY: stress
 stress: all
-	$(Q)tests/stress/run.sh $(or $(MINUTES),5) $(or $(SEED),$(shell date +%s)) $(or $(CPUS),4)
+	$(Q)tests/stress/run.sh $(or $(MINUTES),5) $(or $(SEED),$(shell date +%s)) $(or $(CPUS),4) $(KERNEL)
 
 # N= other than 1000
 cycles: user

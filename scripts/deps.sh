@@ -5,7 +5,8 @@
 # is missing. Starts no service: the packages are those without one (stunnel4 has one that is off), and a policy-rc.d stands guard
 # meanwhile. Of packages with a daemon that would begin with the next boot one file is wanted, and they are only unpacked, below
 # build/. Without those of scenario "peers" (tshark, ovs-dpctl) it is skipped; all others are indispensable.
-# check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux is built from, a large package,
+# check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux and the kernel of "make stress KERNEL=kcsan"
+# are built from, a large package,
 # "deps.sh fuzz" clang with libFuzzer, "deps.sh units" the systemd that the machine of "make units" boots with.
 
 set -euo pipefail
@@ -28,7 +29,7 @@ packages=(
 )
 case ${1:-} in
 '') ;;
-uml) packages+=(linux-source-6.1 flex bison bc xz-utils) ;;
+uml) packages+=(linux-source-6.1 flex bison bc xz-utils libelf-dev) ;;
 fuzz) packages+=(clang libclang-rt-dev llvm) ;;
 units) packages+=(systemd) ;;
 *) die "unknown argument \"$1\": none, uml, fuzz or units" ;;

@@ -13,7 +13,8 @@ usage() {
 	usage: vm.sh [options] [--] COMMAND [ARG...]
 	  --smp N          virtual CPUs (default 2)
 	  --mem MB         memory (default 2048)
-	  --kernel KVER    an installed kernel, or one that scripts/kernel.sh fetched (default: the newest installed one)
+	  --kernel KVER    an installed kernel, or one that scripts/kernel.sh fetched (default: the newest installed one);
+	                   x86-kcsan: the one that scripts/uml/kernel.sh builds, vpc.ko for it too
 	  --timeout S      kill the machine after S seconds (default 300; with --tty none)
 	  --out DIR        the folder that is \$VM_OUT in the guest (default build/vm/out-PID, removed when empty)
 	  --log FILE       keep the kernel's console log there
@@ -64,9 +65,19 @@ if [[ -z $kver ]]; then
 	done
 	[[ -n $kver ]] || die "no kernel with modules in /boot: run scripts/deps.sh"
 fi
-kroot=''
+kroot='' vpc_ko=$top/build/kmod/$kver/vpc.ko
 [[ ! -e $top/build/kernels/$kver/complete ]] || kroot=$top/build/kernels/$kver
-[[ -r $kroot/boot/vmlinuz-$kver ]] || die "$kroot/boot/vmlinuz-$kver cannot be read"
+image=$kroot/boot/vmlinuz-$kver
+case $kver in
+x86-kcsan)
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+	"$top/scripts/uml/kernel.sh" "${kver#x86-}" || die "no kernel $kver"
+	nice make -s -C "$top" -j2 module KVER="$kver" >&2 || die "vpc.ko does not build for $kver"
+	kroot=$top/build/uml/${kver#x86-}
+	image=$kroot/bzImage kver=$(< "$kroot/obj/include/config/kernel.release")
+	kroot+=/modules ;;
+esac
+[[ -r $image ]] || die "$image cannot be read"
 [[ -f $kroot/lib/modules/$kver/modules.dep ]] || die "kernel $kver has no modules in $kroot/lib/modules"
 [[ $accel != kvm || -w /dev/kvm ]] || die "--kvm: /dev/kvm is missing or not writable"
 [[ $systemd = 0 || -x /lib/systemd/systemd ]] || die "--systemd: systemd is missing: run scripts/deps.sh"
@@ -120,6 +131,7 @@ build_initramfs() {
 	for applet in sh mount umount mkdir insmod switch_root grep poweroff; do
 		ln -s busybox "$root/bin/$applet"
 	done
+	: > "$root/modules/order"
 	for module in virtio_pci virtio_console virtio_net 9p 9pnet_virtio overlay; do
 		modprobe --show-depends -d "${kroot:-/}" -S "$kver" "$module" || die "kernel $kver has no module $module"
 	done | while read -r verb file _; do
@@ -145,7 +157,7 @@ done
 # -- the command -------------------------------------------------------------------------------------------------------
 
 cp "$top/scripts/vm-init" "$run/init"
-printf '%s\n' "$top" "$PWD" "$out" > "$run/tree"
+printf '%s\n' "$top" "$PWD" "$out" "$kroot" "$vpc_ko" > "$run/tree"
 machine_command "$tty" "$@" > "$run/cmd"
 
 kernel_args="console=ttyS0 quiet loglevel=5 panic=-1 oops=panic mitigations=off nokaslr net.ifnames=0"
@@ -162,7 +174,7 @@ comma() { printf '%s' "${1//,/,,}"; }
 # shellcheck disable=SC2054  # QEMU's options contain commas
 qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -vga none -monitor none
 	-machine pc -accel "$accel" -cpu "$cpu" -smp "$smp" -m "$mem"
-	-kernel "$kroot/boot/vmlinuz-$kver" -initrd "$initramfs"
+	-kernel "$image" -initrd "$initramfs"
 	-serial "file:$(comma "$run/console")"
 	-fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap
 	-device virtio-9p-pci,fsdev=root,mount_tag=root

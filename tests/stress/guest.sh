@@ -154,8 +154,10 @@ ip -n h2 neighbour replace 192.0.2.11 lladdr 02:55:c0:00:02:0b dev eth-u nud per
 for host in h1 h2; do lab_kernel restore "$lab_dir/$host.state" netns $host; done
 for to in 10.0.0.{6,7,8} 2001:db8:a::{6,7,8}; do wait_until "lab_ping a $to 1" $wait_s; done
 # The race detector, where the kernel has one, looks on from here.
-if mount -t debugfs debugfs /sys/kernel/debug 2> /dev/null && [[ -e /sys/kernel/debug/kcsan ]]; then
-	echo on > /sys/kernel/debug/kcsan
+kcsan=/sys/kernel/debug/kcsan
+if [[ $(uname -r) = *-kcsan ]]; then
+	mount -t debugfs debugfs /sys/kernel/debug
+	echo on > $kcsan
 fi
 
 begin "everything at once for $seconds seconds with seed $seed, and no datagram of an unchanged route is lost"
@@ -178,6 +180,12 @@ flows_stop
 cp "$lab_dir"/{windows,churn.log,flow-*.log} "${VM_OUT:-$lab_dir}/" 2> /dev/null || true
 same "$status" 0 "churn"
 flow judge "$lab_dir/windows" "$lab_dir"/flow-[abcd]{,6}.log
+
+if [[ -e $kcsan ]]; then
+	grep -E '^(enabled|setup_watchpoints|data_races):' $kcsan
+	(($(sed -n 's/^setup_watchpoints: //p' $kcsan) > 0)) || lab_fail "the race detector watched nothing"
+	echo off > $kcsan
+fi
 
 begin "VERIFY holds, and the hosts still reach each other"
 for host in h1 h2; do lab_kernel verify 100 netns "$host"; done
