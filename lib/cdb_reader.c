@@ -26,6 +26,7 @@ struct cdb_reader {
 	struct vpc_state got, like; /* both at the same epoch */
 	struct vpc_route at; /* the position: routes before it are in @got; family 0: the very beginning */
 	bool at_end; /* of a table's family */
+	uint64_t asked_us; /* the server for its load */
 	struct cdb_reader_counts counts;
 };
 
@@ -335,7 +336,7 @@ static int goes_on(const struct cdb_manners *manners, struct vpc_err *err)
 }
 
 /* Threads that the server runs, ours among them. */
-static int load_of(struct cdb *cdb, uint64_t *ret_load, struct vpc_err *err)
+static int load_of(struct cdb_reader *reader, struct cdb *cdb, uint64_t *ret_load, struct vpc_err *err)
 {
 	char name[64], text[24];
 	int r = cdb_get(cdb, err, "SHOW GLOBAL STATUS LIKE 'Threads_running'", ">ss", name, sizeof(name), text,
@@ -343,12 +344,13 @@ static int load_of(struct cdb *cdb, uint64_t *ret_load, struct vpc_err *err)
 
 	if (!r)
 		*ret_load = strtoull(text, NULL, 10);
+	reader->asked_us = now_monotonic_us();
+	reader->counts.loads++;
 	return r;
 }
 
 /* Outside of a snapshot, which would keep the server from forgetting what was before. */
-static int wait_for_calm(struct cdb_reader *reader, struct cdb *cdb, const struct cdb_manners *manners,
-			 struct vpc_err *err)
+int cdb_reader_wait(struct cdb_reader *reader, struct cdb *cdb, const struct cdb_manners *manners, struct vpc_err *err)
 {
 	uint64_t load;
 	int r;
@@ -356,7 +358,7 @@ static int wait_for_calm(struct cdb_reader *reader, struct cdb *cdb, const struc
 	for (;;) {
 		r = goes_on(manners, err);
 		if (!r && manners->max_load)
-			r = load_of(cdb, &load, err);
+			r = load_of(reader, cdb, &load, err);
 		if (r || !manners->max_load || load <= manners->max_load)
 			return r;
 		if (reader->counts.waited_ms >= manners->max_wait_ms)
@@ -384,8 +386,8 @@ static int read_pieces(struct cdb_reader *reader, struct cdb *cdb, const struct 
 		r = reader->has_like ? read_bucket(reader, cdb, max, err) : read_piece(reader, cdb, max, err);
 		if (!r)
 			r = goes_on(manners, err);
-		if (!r && manners->max_load)
-			r = load_of(cdb, &load, err);
+		if (!r && manners->max_load && now_monotonic_us() - reader->asked_us >= PAUSE_MS * 1000)
+			r = load_of(reader, cdb, &load, err);
 		if (!r && load > manners->max_load)
 			return 0;
 	}
@@ -401,7 +403,7 @@ int cdb_reader_run(struct cdb_reader *reader, struct cdb *cdb, const struct cdb_
 	int r, end;
 
 	do {
-		r = wait_for_calm(reader, cdb, manners, err);
+		r = manners->part ? 0 : cdb_reader_wait(reader, cdb, manners, err);
 		if (!r)
 			r = cdb_snapshot_begin(cdb, err);
 		if (r)
@@ -409,6 +411,7 @@ int cdb_reader_run(struct cdb_reader *reader, struct cdb *cdb, const struct cdb_
 		r = read_pieces(reader, cdb, manners, &done, err);
 		end = cdb_snapshot_end(cdb, r ? NULL : err);
 		r = r ?: end;
-	} while (!r && !done);
-	return r;
+	} while (!r && !done && !manners->part);
+	return r || done ? r : vpc_err_set(err, -EBUSY, "CDB is busy: more threads run than --max-load %u",
+					   manners->max_load);
 }

@@ -20,11 +20,13 @@ struct cdb_reader;
 
 /*
  * @max_load: above so many running threads of the server (Threads_running) it waits, for @max_wait_ms in all; 0: never.
- * @rows: of a piece; 0: the usual. @go_on: asked before each piece and while it waits; NULL: it does.
+ * @part: it does not wait at all, and ends with -EBUSY behind a piece when the server is busy. @rows: of a piece; 0:
+ * the usual. @go_on: asked before each piece and while it waits; NULL: it does.
  */
 struct cdb_manners {
 	unsigned int max_load;
 	unsigned int max_wait_ms;
+	bool part;
 	size_t rows;
 	bool (*go_on)(void *arg);
 	void *arg;
@@ -35,6 +37,7 @@ struct cdb_reader_counts {
 	size_t pieces; /* that came over as rows, whole */
 	size_t rows; /* of routes that came over */
 	size_t sums; /* checksums asked for */
+	size_t loads; /* the server was asked for its load, five times a second at most */
 	size_t snapshots; /* one, and one more for each pause and each lost connection */
 	uint64_t waited_ms;
 };
@@ -49,6 +52,8 @@ void cdb_reader_free(struct cdb_reader *reader);
  * too long; -ECANCELED: @go_on said so; -ERANGE: CDB is before the epoch, or its history does not reach there; -ENOENT.
  */
 int cdb_reader_run(struct cdb_reader *reader, struct cdb *cdb, const struct cdb_manners *manners, struct vpc_err *err);
+/* Waits alone, as cdb_reader_run() would; outside of any transaction. -EBUSY, -ECANCELED as there. */
+int cdb_reader_wait(struct cdb_reader *reader, struct cdb *cdb, const struct cdb_manners *manners, struct vpc_err *err);
 /* What was read, once, after a run that returned 0. */
 void cdb_reader_take(struct cdb_reader *reader, struct vpc_state *ret_state);
 struct cdb_reader_counts cdb_reader_counts(const struct cdb_reader *reader);

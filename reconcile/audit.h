@@ -22,6 +22,7 @@ struct legs;
 /* What a round may take, what the ones before know, and whether it goes on. */
 struct pace {
 	uint64_t slots_ms;		/* left for waiting for cdb_read_slot_take(), of all VPCs together */
+	uint64_t busy_ms;		/* the same while CDB is busier than max_load */
 	bool (*go_on)(void *arg);	/* asked between VPCs; NULL: it does */
 	void *arg;
 	/* blame.c: causes that were looked up for VPCs that go on to differ, round after round. */
@@ -34,7 +35,8 @@ struct pace {
 	} known[BLAME_KNOWN];
 	unsigned int next;
 };
-#define PACE_SLOTS_MS 15000 /* of a round */
+#define PACE_SLOTS_MS 15000 /* of a round, both */
+#define PACE_BUSY_MS  15000
 
 struct audit {
 	struct cdb *cdb;

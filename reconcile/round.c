@@ -98,6 +98,7 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 	if (ret)
 		return ret;
 	round->pace.slots_ms = PACE_SLOTS_MS;
+	round->pace.busy_ms = PACE_BUSY_MS;
 	audit.cdb = round->cdb;
 	audit.kernel = round->kernel;
 	ret = audit_run(&audit, report);

@@ -21,7 +21,6 @@
 #define RESUME_MS    15000 /* to try to connect again; the last try may take longer */
 #define RESUME_US    500000
 #define VAIN_MAX     3 /* connections lost without anything read in between */
-#define WAIT_MS	     15000 /* for a busy CDB, a VPC */
 
 /* What the kernel is compared with must be sound itself: a digest that is not its rows' is refused by every kernel. */
 static int check_want(const struct vpc_state *want, struct vpc_err *err)
@@ -75,31 +74,59 @@ static size_t parts_read(const struct cdb_reader *reader)
 	return counts.pieces + counts.sums;
 }
 
-/* Until all of it is read, or there is no going on. */
-static int read_all(const struct audit *audit, struct report_vpc *vpc, struct cdb_reader *reader, struct vpc_err *err)
+/* Until CDB is not busy any more, for as long as the round has time to wait; nobody else's turn is taken meanwhile. */
+static int wait_for_calm(const struct audit *audit, struct cdb_reader *reader, struct cdb_manners manners,
+			 struct vpc_err *err)
+{
+	uint64_t before = cdb_reader_counts(reader).waited_ms, waited_ms;
+	struct pace *pace = audit->pace;
+	int ret;
+
+	manners.max_wait_ms = before + (pace ? pace->busy_ms : PACE_BUSY_MS);
+	ret = cdb_reader_wait(reader, audit->cdb, &manners, err);
+	waited_ms = cdb_reader_counts(reader).waited_ms - before;
+	if (pace)
+		pace->busy_ms -= waited_ms < pace->busy_ms ? waited_ms : pace->busy_ms;
+	return ret;
+}
+
+/* In this audit's turn. @ret_unread: it was not its turn, or CDB was busy all the time. */
+static int read_some(const struct audit *audit, struct cdb_reader *reader, bool *ret_unread, struct vpc_err *err)
 {
 	const struct cdb_manners manners = {
 		.max_load = audit->max_load,
-		.max_wait_ms = WAIT_MS,
+		.part = true,
 		.go_on = audit->pace ? audit->pace->go_on : NULL,
 		.arg = audit->pace ? audit->pace->arg : NULL,
 	};
-	unsigned int slot, vain = 0;
+	unsigned int slot;
+	int ret;
+
+	do {
+		ret = wait_for_calm(audit, reader, manners, err);
+		*ret_unread = ret == -EBUSY;
+		if (ret)
+			return ret == -EBUSY ? -EAGAIN : ret;
+		ret = audit_slot_take(audit, &slot, err);
+		*ret_unread = ret == -EAGAIN;
+		if (ret)
+			return ret;
+		ret = cdb_reader_run(reader, audit->cdb, &manners, err);
+		cdb_read_slot_give(audit->cdb, slot);
+	} while (ret == -EBUSY);
+	return ret;
+}
+
+/* Until all of it is read, or there is no going on. */
+static int read_all(const struct audit *audit, struct report_vpc *vpc, struct cdb_reader *reader, struct vpc_err *err)
+{
+	unsigned int vain = 0;
 	size_t before;
 	int ret;
 
 	do {
 		before = parts_read(reader);
-		ret = audit_slot_take(audit, &slot, err);
-		vpc->no_slot = ret == -EAGAIN;
-		if (ret)
-			return ret;
-		ret = cdb_reader_run(reader, audit->cdb, &manners, err);
-		cdb_read_slot_give(audit->cdb, slot);
-		if (ret == -EBUSY) {
-			vpc->no_slot = true;
-			return -EAGAIN;
-		}
+		ret = read_some(audit, reader, &vpc->no_slot, err);
 		vain = parts_read(reader) == before ? vain + 1 : 0;
 		if (ret != -ECONNRESET || !audit->config || vain > VAIN_MAX)
 			return ret;

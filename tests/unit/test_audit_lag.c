@@ -3,6 +3,7 @@
  * What an audit takes for lag and what not, what a round may cost, and what a repair may touch; the world is that of
  * test_audit.c.
  */
+#include <sys/wait.h>
 #include "audit_world.h"
 #include "../../lib/cdb_fleet.h"
 #include "../../lib/cdb_stmt.h"
@@ -120,6 +121,68 @@ static void a_round_is_bounded(void **state)
 	assert_int_equal(audit_run(&audit, &report), -ECANCELED);
 	assert_int_equal(asked, 1);
 	report_clear(&report);
+}
+
+/* Somebody else's statement runs until it is killed: *ret_id is its connection's. */
+static pid_t keep_busy(uint64_t *ret_id)
+{
+	pid_t pid = fork();
+	int r = -ENOENT;
+
+	if (!pid) {
+		struct cdb *own;
+
+		_exit(cdb_open(&rig_config, &own, NULL) || cdb_command(own, "DO SLEEP(30)", NULL));
+	}
+	for (int i = 0; i < 1000 && r == -ENOENT; i++) {
+		r = cdb_get(rig_cdb, NULL, "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO = 'DO SLEEP(30)'",
+			    ">U", ret_id);
+		usleep(10000);
+	}
+	assert_int_equal(r, 0);
+	return pid;
+}
+
+static void kill_connection(uint64_t id)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "KILL CONNECTION %llu", (unsigned long long)id);
+	ok(cdb_command(rig_cdb, sql, &err));
+}
+
+/* A busy CDB is waited for in a round for as long as that may, whatever its VPCs; and nobody's turn is taken for it. */
+static void a_busy_cdb_is_waited_for_once(void **state)
+{
+	struct audit audit = audit_of((struct how){ 0 });
+	struct pace pace = { .slots_ms = 1000, .busy_ms = 300 };
+	struct cdb *other = NULL;
+	uint64_t id;
+	pid_t pid;
+
+	make_world();
+	arrive();
+	kernel_route("172.16.7.0/24")->nexthop = 8;
+	kernel_seal();
+	ok(cdb_open(&rig_config, &other, &err));
+	all_slots_taken(other);
+	pid = keep_busy(&id);
+	audit.pace = &pace;
+	audit.max_load = 1;
+	for (int i = 0; i < 2; i++) {
+		report_clear(&report);
+		report_init(&report, HOST, 100);
+		ok(audit_run(&audit, &report));
+		assert_true(has_finding(FINDING_DIFFERENT, "content (entries not read)", LEG_AGENT_KERNEL));
+		assert_int_equal(pace.busy_ms, 0);
+		assert_int_equal(pace.slots_ms, 1000);
+	}
+	assert_true(report.duration_us < 300000);
+	kill_connection(id);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	cdb_close(other);
+	pace_clear(&pace);
+	arrive();
 }
 
 /* Statements of this connection, without this one. */
@@ -519,6 +582,7 @@ int main(void)
 		cmocka_unit_test(a_peer_is_needed_since_the_port),
 		cmocka_unit_test(a_vpc_without_content_yet),
 		cmocka_unit_test(a_round_is_bounded),
+		cmocka_unit_test(a_busy_cdb_is_waited_for_once),
 		cmocka_unit_test(faults_are_cheap),
 		cmocka_unit_test(repairs_touch_what_was_counted),
 		cmocka_unit_test(what_waits_excuses_its_own_object),
