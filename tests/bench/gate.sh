@@ -23,6 +23,9 @@ fi
 [[ $# -le 2 ]] || nothing "one file of results, and one of reference"
 results=${1:-$top/build/bench/results.json} reference=${2:-$top/tests/bench/reference.json}
 jq -e 'any(.[]; .ratio)' "$results" > /dev/null 2>&1 || nothing "$results has no results: make bench"
+commits=${results%.json}.commits
+[[ ! -e $commits || $(wc -l < "$commits") = 1 ]] ||
+	nothing "$results is of several commits ($(paste -sd ' ' "$commits")): make bench"
 if [[ $keep = 1 ]]; then
 	jq --arg note "$note" '{ $note, ratios: ([.[] | select(.ratio) | { (.name): (.ratio * 1000 | round / 1000) }] | add) }' \
 		"$results" > "$reference.new"

@@ -23,4 +23,7 @@ jq -r '.[] | (.ratio // .ours) as $got |
 	  (if .ratio then (.ratio * 100 | round / 100) else "" end), (if .op == "ge" then ">=" else "<=" end), .goal,
 	  (if (.op == "ge" and $got >= .goal) or (.op == "le" and $got <= .goal) then "reached" else "MISSED" end) ] | @tsv' \
 	"$folder/results.json" | column -t -s $'\t' -N "name,ours,unit,peer,peer is,ratio,must,be, "
+# gate.sh refuses figures of several commits.
+for part in "$@"; do cat "$folder/$part.commit" 2> /dev/null || echo "unknown ($part)"; done | sort -u > "$folder/results.commits"
+[[ $(wc -l < "$folder/results.commits") = 1 ]] || echo "results.sh: these are of several commits: $(paste -sd ' ' "$folder/results.commits")" >&2
 [[ ${#missing[@]} = 0 ]] || die "results.json is not whole, there is no result of ${missing[*]}: make bench PARTS=\"${missing[*]}\""

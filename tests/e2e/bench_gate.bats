@@ -67,3 +67,18 @@ gate() { tests/bench/gate.sh "$R" "$K"; }
 	run -1 tests/bench/results.sh "$folder" one two
 	[[ $output = *'no result of two'* ]]
 }
+
+@test "results of several commits are refused, and named" {
+	local folder=$BATS_TEST_TMPDIR
+	mkdir "$folder/parts"
+	jq '.[:1]' "$R" > "$folder/parts/x.json"
+	jq '.[1:]' "$R" > "$folder/parts/y.json"
+	echo one > "$folder/parts/x.commit"
+	echo one > "$folder/parts/y.commit"
+	tests/bench/results.sh "$folder/parts" x y
+	tests/bench/gate.sh "$folder/parts/results.json" "$K"
+	echo two > "$folder/parts/y.commit"
+	tests/bench/results.sh "$folder/parts" x y
+	run -2 tests/bench/gate.sh "$folder/parts/results.json" "$K"
+	[[ $output = *'several commits (one two)'* ]]
+}
