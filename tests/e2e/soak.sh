@@ -15,7 +15,8 @@
 #
 # A report with drift or "could not compare" that names what is broken is the fault found; any other, and any at a time
 # when nothing is broken, is a false alarm. In the end: rounds, their results, faults injected and found, time to find,
-# false alarms, probes that could not be asked for. Exit status 1 with a false alarm or a fault that was not found.
+# false alarms, probes that could not be asked for. Exit status 1 with a false alarm, a fault that was not found, a kind of which
+# none was, or a lag of more than MAX_LAG seconds (environment; 60). SEED (environment) is printed and draws the same faults again.
 
 # shellcheck source=../bench/guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../bench/guest.sh"
@@ -65,9 +66,10 @@ seed() {
 }
 
 on_machine() {
-	local minutes=${1:-10} rate=${2:-1000} vpcs=${3:-100} status=0
+	local minutes=${1:-10} rate=${2:-1000} vpcs=${3:-100} status=0 seed=${SEED:-$(date +%s)}
 	guest_alone "${BASH_SOURCE[0]}" "$@"
 	pids=()
+	echo "seed $seed"
 	# shellcheck disable=SC2317  # called by the trap
 	end() {
 		[[ ${#pids[@]} = 0 ]] || kill "${pids[@]}" 2> /dev/null || true
@@ -92,7 +94,7 @@ on_machine() {
 	load "$rate" "$vpcs" &
 	pids+=($!)
 	scripts/uml.sh --no-module --mem 2000 --timeout $((minutes * 60 + 600)) \
-		--arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- tests/e2e/soak.sh guest "$minutes" "$vpcs" || status=$?
+		--arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- tests/e2e/soak.sh guest "$minutes" "$vpcs" "$seed" "${MAX_LAG:-60}" || status=$?
 	touch "$dir/enough"
 	wait "${pids[-1]}" || true
 	echo "load: $(< "$dir/load.txt")"
@@ -148,11 +150,13 @@ found_at() {
 
 # Begun and ended before and after, so that what a round saw of the half of it is not counted as a false alarm.
 one_fault() {
-	local kind=$1 vni=$2 begun found='' end
+	local kind=$1 vni=$2 begun found='' end lines
+	lines=$(wc -l < /run/agent.log)
 	begun=$(ms)
 	if ! break_it "$kind" "$vni"; then
 		# The VPC went on in that moment.
 		echo "$begun $(ms) $vni $kind -" >> /run/faults
+		again=1
 		return
 	fi
 	end=$((SECONDS + 120))
@@ -160,9 +164,11 @@ one_fault() {
 		((SECONDS < end)) || break
 		sleep 0.3
 	done
-	# An agent that is far behind reads a snapshot and writes the VPC anew: then there is nothing left to be found.
-	if [[ -z $found && $kind = @(flip|vtep) ]] && vpcctl kernel verify "$vni" netns h1 > /dev/null 2>&1; then
+	# An agent that is far behind reads a snapshot and writes the VPC anew, as its log says: then there is nothing left to be found.
+	if [[ -z $found && $kind = @(flip|vtep) ]] && vpcctl kernel verify "$vni" netns h1 > /dev/null 2>&1 &&
+		tail -n "+$((lines + 1))" /run/agent.log | grep -q "VPC $vni: .*(snapshot, "; then
 		echo "$begun $(ms) $vni $kind -" >> /run/faults
+		again=1
 		echo "fault: $kind in VPC $vni: gone before it was found"
 		return
 	fi
@@ -176,7 +182,8 @@ one_fault() {
 }
 
 in_guest() {
-	local minutes=$1 vpcs=$2 vni end kinds=(nexthop-set nexthop-del flip vtep digest port flip) n=0 kind watch
+	local minutes=$1 vpcs=$2 max_lag_s=$4 vni end kinds=(nexthop-set nexthop-del flip vtep digest port flip) n=0 kind watch
+	RANDOM=$3
 	PATH=$dir/bin:$top/build/tools:$PATH
 	ip address add 10.77.0.2/24 dev vec0
 	ip link set vec0 up
@@ -205,16 +212,19 @@ in_guest() {
 		nexthop-* | digest) vni=$((QUIET + RANDOM % 5)) ;;
 		*) ((n % 2)) && vni=$((QUIET + RANDOM % 5)) || vni=$((FIRST + RANDOM % vpcs)) ;;
 		esac
+		again=0
 		one_fault "$kind" "$vni"
+		# The same kind once more, elsewhere.
+		n=$((n - again))
 	done
 	touch "$dir/enough"
 	kill "$watch"
 	wait "$watch" || true
-	judge
+	judge "$max_lag_s"
 }
 
 # Rounds against faults. A round counts as of its VPC's fault when any of it was between the fault's begin and its end, and
-# one round more.
+# one round more. judge MAX_LAG_S
 judge() {
 	jq -c '{t: .time_ms, us: .duration_us, result, reason, lag: ([.vpcs[].lag_ms] | max),
 		probes: ([.vpcs[].probes] | add), unprobed: ([.vpcs[] | select(.unprobed)] | length),
@@ -222,7 +232,7 @@ judge() {
 		/run/watch.json > /run/rounds
 	jq -Rn '[inputs | split(" ") | {from: (.[0] | tonumber), to: (.[1] | tonumber), vni: (.[2] | tonumber), kind: .[3], ms: .[4]}]' \
 		/run/faults > /run/faults.json
-	jq -rn --slurpfile r /run/rounds --slurpfile f /run/faults.json '
+	jq -rn --argjson max_lag_ms $(($1 * 1000)) --slurpfile r /run/rounds --slurpfile f /run/faults.json '
 		($f[0]) as $faults | [$r[] | . as $round | ($round.bad[] | {t: $round.t, vni, reason, f}
 			| select(. as $b | any($faults[]; .vni == $b.vni and .from <= $round.t + $round.us / 1000 and $round.t <= .to + 5000) | not)),
 			(select(.reason) | {t, reason})] as $false
@@ -236,7 +246,10 @@ judge() {
 		"time_to_find_ms least \($times[0]), median \($times[length / 2 | floor] // $times[0]), greatest \($times[-1])",
 		($done | group_by(.kind)[] | "  \(.[0].kind): \(length), ms \(map(.ms) | join(" "))"),
 		"false alarms \($false | length)", ($false[:20][] | "  \(tojson)"),
-		(if ($false | length) == 0 and ($done | length) == ($times | length) and ($done | length) > 0 then "soak ok" else "soak FAILED" end)' \
+		([$done[] | select(.ms != "" and .ms != null) | .kind] | unique) as $kinds
+		| (["nexthop-set", "nexthop-del", "flip", "vtep", "digest", "port"] - $kinds) as $none
+		| "kinds of which none was found: \($none | join(" "))",
+		(if ($false | length) == 0 and ($done | length) == ($times | length) and $none == [] and ([$r[].lag] | max) <= $max_lag_ms then "soak ok" else "soak FAILED" end)' \
 		| tee /run/verdict
 	cp /run/verdict /run/rounds /run/faults.json "$dir/"
 	grep -q '^soak ok' /run/verdict
