@@ -26,6 +26,11 @@ struct cdb_reader {
 	struct vpc_state got, like; /* both at the same epoch */
 	struct vpc_route at; /* the position: routes before it are in @got; family 0: the very beginning */
 	bool at_end; /* of a table's family */
+	/* A range of addresses with many more routes than should be there is read in pieces, up to here. */
+	bool in_range;
+	uint8_t range_end[ADDR_END_LEN];
+	size_t range_end_len;
+	bool range_last; /* of its part */
 	uint64_t asked_us; /* the server for its load */
 	struct cdb_reader_counts counts;
 };
@@ -221,7 +226,20 @@ static int take_rows(struct cdb_reader *reader, struct cdb_rows *rows, struct cd
 	return r;
 }
 
-/* The next rows of the part, as many as make a piece. */
+/* All of the range at hand is read. */
+static void end_range(struct cdb_reader *reader)
+{
+	if (!reader->in_range || reader->range_last) {
+		end_part(reader);
+	} else {
+		memset(&reader->at.prefix.bytes, 0, sizeof(reader->at.prefix.bytes));
+		memcpy(reader->at.prefix.bytes, reader->range_end, reader->range_end_len);
+		reader->at.prefix.plen = 0;
+	}
+	reader->in_range = false;
+}
+
+/* The next rows of the part, or of the range of it that is at hand, as many as make a piece. */
 static int read_piece(struct cdb_reader *reader, struct cdb *cdb, size_t max, struct vpc_err *err)
 {
 	_cleanup_(cdb_rows_freep) struct cdb_rows *rows = NULL;
@@ -234,20 +252,28 @@ static int read_piece(struct cdb_reader *reader, struct cdb *cdb, size_t max, st
 	size_t len = first ? 0 : addr_len(&last->prefix), n;
 	uint32_t from_plen = first ? 0 : last->prefix.plen;
 	const void *from = first ? "" : (const void *)last->prefix.bytes;
+	uint8_t end[ADDR_END_LEN];
+	size_t end_len = sizeof(end);
 	struct cdb_bin addr;
 	int r;
 
+	memset(end, 0xff, sizeof(end));
+	if (reader->in_range) {
+		end_len = reader->range_end_len;
+		memcpy(end, reader->range_end, end_len);
+	}
 	r = cdb_stream(cdb, &rows, err,
 		       "SELECT addr, plen, nexthop FROM route FORCE INDEX (PRIMARY) WHERE vni = ? AND table_id = ? "
-		       "AND family = ? AND (addr > ? OR (addr = ? AND plen > ?)) ORDER BY addr, plen LIMIT ?",
-		       "uuubbuU>buu", reader->vni, reader->at.table, family, from, len, from, len, from_plen,
-		       (uint64_t)max, &addr, &plen, &nexthop);
+		       "AND family = ? AND (addr > ? OR (addr = ? AND plen > ?)) AND addr < ? "
+		       "ORDER BY addr, plen LIMIT ?",
+		       "uuubbubU>buu", reader->vni, reader->at.table, family, from, len, from, len, from_plen, end,
+		       end_len, (uint64_t)max, &addr, &plen, &nexthop);
 	if (!r)
 		r = take_rows(reader, rows, &addr, &plen, &nexthop, &n, err);
 	if (r)
 		return r;
 	if (n < max) {
-		end_part(reader);
+		end_range(reader);
 	} else {
 		/* Just behind the last one. */
 		reader->at.prefix = reader->got.routes[reader->got.n_routes - 1].prefix;
@@ -308,6 +334,12 @@ static int read_bucket(struct cdb_reader *reader, struct cdb *cdb, size_t max, s
 	if (n == hi - lo && sum == sum_of(like + lo, hi - lo)) {
 		copy_routes(&reader->got, like + lo, hi - lo, &r);
 		r = r ? vpc_err_set(err, -ENOMEM, "out of memory") : 0;
+	} else if (n > 2 * (hi - lo) + max) {
+		reader->in_range = true;
+		reader->range_last = last;
+		reader->range_end_len = end_len;
+		memcpy(reader->range_end, end, end_len);
+		return 0;
 	} else {
 		r = cdb_stream(cdb, &rows, err,
 			       "SELECT addr, plen, nexthop FROM route FORCE INDEX (PRIMARY) WHERE vni = ? AND "
@@ -373,7 +405,6 @@ int cdb_reader_wait(struct cdb_reader *reader, struct cdb *cdb, const struct cdb
 static int read_pieces(struct cdb_reader *reader, struct cdb *cdb, const struct cdb_manners *manners, bool *ret_done,
 		       struct vpc_err *err)
 {
-	size_t max = manners->rows ?: reader->has_like ? SUM_ROWS : ROWS;
 	uint64_t load = 0;
 	bool any = true;
 	int r = begin(reader, cdb, err);
@@ -383,7 +414,10 @@ static int read_pieces(struct cdb_reader *reader, struct cdb *cdb, const struct 
 			r = next_part(reader, cdb, &any, err);
 		if (r || !any)
 			break;
-		r = reader->has_like ? read_bucket(reader, cdb, max, err) : read_piece(reader, cdb, max, err);
+		if (reader->has_like && !reader->in_range)
+			r = read_bucket(reader, cdb, manners->rows ?: SUM_ROWS, err);
+		else
+			r = read_piece(reader, cdb, manners->rows ?: ROWS, err);
 		if (!r)
 			r = goes_on(manners, err);
 		if (!r && manners->max_load && now_monotonic_us() - reader->asked_us >= PAUSE_MS * 1000)

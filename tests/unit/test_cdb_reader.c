@@ -243,7 +243,23 @@ static void only_what_differs(void **state)
 	like.n_routes = 0;
 	counts = read_and_compare(&like, 20, &runs);
 	assert_in_range(counts.rows, N / 2, 2 * N);
+	assert_true(counts.pieces > counts.rows / 20);
 	vpc_state_clear(&like);
+	/* A few far from each other: what is between them comes in pieces, changes and lost connections or not. */
+	for (int i = 0; i < 4; i++) {
+		size_t n = 0;
+
+		rig_load(VNI, &like);
+		for (size_t j = 0; j < like.n_routes; j++)
+			if (j < 5 || j % 400 < 3 || j > like.n_routes - 5)
+				like.routes[n++] = like.routes[j];
+		like.n_routes = n;
+		meanwhile.changes = i & 1 ? 3 : 0;
+		meanwhile.kills = i & 2 ? 7 : 0;
+		counts = read_and_compare(&like, 3, &runs);
+		assert_true(counts.pieces > counts.rows / 10);
+		vpc_state_clear(&like);
+	}
 	for (unsigned int n = 1; n < 200; n *= 3) {
 		expect(n, &like);
 		meanwhile.changes = n % 2 ? 3 : 0;
