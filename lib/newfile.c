@@ -10,7 +10,8 @@
 #include <string.h>
 #include "util.h"
 
-int newfile_write(int dir_fd, const char *name, mode_t mode, int (*write)(int fd, void *arg), void *arg)
+/* Without a sync of the folder the old file or the new one is there after a power cut. */
+static int replace(int dir_fd, const char *name, mode_t mode, bool sync, int (*write)(int fd, void *arg), void *arg)
 {
 	char temporary[NAME_MAX + 1];
 	int fd, res;
@@ -21,7 +22,7 @@ int newfile_write(int dir_fd, const char *name, mode_t mode, int (*write)(int fd
 	if (fd < 0)
 		return -errno;
 	res = write(fd, arg);
-	if (!res && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+	if (!res && (fchmod(fd, mode) < 0 || (sync && fsync(fd) < 0)))
 		res = -errno;
 	if (close(fd) < 0 && !res)
 		res = -errno;
@@ -32,6 +33,15 @@ int newfile_write(int dir_fd, const char *name, mode_t mode, int (*write)(int fd
 		unlinkat(dir_fd, temporary, 0);
 		return res;
 	}
+	return 0;
+}
+
+int newfile_write(int dir_fd, const char *name, mode_t mode, int (*write)(int fd, void *arg), void *arg)
+{
+	int res = replace(dir_fd, name, mode, true, write, arg);
+
+	if (res)
+		return res;
 	return fsync(dir_fd) < 0 ? -errno : 0;
 }
 
@@ -64,21 +74,30 @@ static int print_to(int fd, void *arg)
 	return res;
 }
 
-int newfile_print(const char *path, mode_t mode, int (*print)(FILE *to, void *arg), void *arg, struct vpc_err *err)
+int newfile_print(const char *path, mode_t mode, bool durable, int (*print)(FILE *to, void *arg), void *arg,
+		  struct vpc_err *err)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	_cleanup_free_ char *dir = slash ? strndup(path, slash - path + 1) : strdup(".");
 	struct printing printing = { print, arg };
 	_cleanup_close_ int dir_fd = -1;
+	bool readable = true;
 	int res = 0;
 
 	if (!dir)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0 && errno == EACCES) {
+		/* Enough for a file in it, and not to sync it. */
+		readable = false;
+		dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
 	if (dir_fd < 0)
 		res = -errno;
 	else if (!*name)
 		res = -EISDIR;
+	else if (!durable || !readable)
+		res = replace(dir_fd, name, mode, durable, print_to, &printing);
 	else
 		res = newfile_write(dir_fd, name, mode, print_to, &printing);
 	return res ? vpc_err_set(err, res, "%.300s: %s", path, strerror(-res)) : 0;

@@ -6,6 +6,7 @@
 #ifndef VPC_NEWFILE_H
 #define VPC_NEWFILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include "err.h"
@@ -19,7 +20,12 @@
  */
 int newfile_write(int dir_fd, const char *name, mode_t mode, int (*write)(int fd, void *arg), void *arg);
 
-/* The same by a path, for text. A @print that could not write need not say so: the stream's error is looked at. */
-int newfile_print(const char *path, mode_t mode, int (*print)(FILE *to, void *arg), void *arg, struct vpc_err *err);
+/*
+ * The same by a path, for text. A @print that could not write need not say so: the stream's error is looked at.
+ * !@durable: of what is soon written again; nobody reads half of it, but a power cut may leave nothing. A folder that
+ * may be written and not read is not synced.
+ */
+int newfile_print(const char *path, mode_t mode, bool durable, int (*print)(FILE *to, void *arg), void *arg,
+		  struct vpc_err *err);
 
 #endif

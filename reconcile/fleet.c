@@ -308,7 +308,7 @@ static int write_html(const struct cdb_fleet *fleet, uint64_t silent_ms, const c
 	mode_t mask = umask(0);
 
 	umask(mask);
-	return newfile_print(path, 0666 & ~mask, print_page, &page, err);
+	return newfile_print(path, 0666 & ~mask, true, print_page, &page, err);
 }
 
 int fleet_main(int argc, char **argv)

@@ -108,5 +108,5 @@ int reconcile_metrics_write(const char *path, const struct report *report, const
 	struct round_said said = { report, totals };
 
 	/* The collector takes files that end in .prom, which the unfinished one does not. */
-	return newfile_print(path, 0644, print_said, &said, err);
+	return newfile_print(path, 0644, false, print_said, &said, err);
 }

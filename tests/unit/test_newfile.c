@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/newfile.h"
@@ -77,9 +78,9 @@ static void it_replaces_whatever_the_umask(void **state)
 	struct stat st;
 	mode_t mask = umask(077);
 
-	assert_int_equal(newfile_print(path, 0644, print_text, "one", &err), 0);
+	assert_int_equal(newfile_print(path, 0644, true, print_text, "one", &err), 0);
 	assert_only("one");
-	assert_int_equal(newfile_print(path, 0644, print_text, "two", &err), 0);
+	assert_int_equal(newfile_print(path, 0644, false, print_text, "two", &err), 0);
 	assert_only("two");
 	umask(mask);
 	assert_int_equal(stat(path, &st), 0);
@@ -91,10 +92,31 @@ static void in_the_folder_where_we_are(void **state)
 	int was = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	assert_int_equal(chdir(dir), 0);
-	assert_int_equal(newfile_print("file", 0600, print_text, "here", &err), 0);
+	assert_int_equal(newfile_print("file", 0600, true, print_text, "here", &err), 0);
 	assert_int_equal(fchdir(was), 0);
 	close(was);
 	assert_only("here");
+}
+
+/* Who may put files into a folder need not be one who may list it. */
+static void in_a_folder_that_cannot_be_read(void **state)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid())
+		skip();
+	assert_int_equal(newfile_print(path, 0644, true, print_text, "old", &err), 0);
+	assert_int_equal(chown(dir, 65534, 0), 0);
+	assert_int_equal(chmod(dir, 0300), 0);
+	pid = fork();
+	if (!pid)
+		_exit(setuid(65534) || newfile_print(path, 0644, true, print_text, "new", &err));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(chown(dir, 0, 0), 0);
+	assert_int_equal(chmod(dir, 0700), 0);
+	assert_int_equal(status, 0);
+	assert_only("new");
 }
 
 static void what_fails_leaves_the_old_one(void **state)
@@ -106,14 +128,14 @@ static void what_fails_leaves_the_old_one(void **state)
 	struct rlimit old, limit;
 	int res;
 
-	assert_int_equal(newfile_print(path, 0644, print_text, "old", &err), 0);
+	assert_int_equal(newfile_print(path, 0644, true, print_text, "old", &err), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		limit = (struct rlimit){ LIMIT, old.rlim_max };
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 		err.text[0] = '\0';
-		res = newfile_print(path, 0644, cases[i].print, NULL, &err);
+		res = newfile_print(path, 0644, true, cases[i].print, NULL, &err);
 		assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 		if (cases[i].res == -EIO)
 			assert_true(res < 0);
@@ -130,15 +152,15 @@ static void places_where_no_file_can_be(void **state)
 	char name[400], elsewhere[400];
 
 	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", dir);
-	assert_int_equal(newfile_print(path, 0644, print_text, "old", &err), 0);
-	assert_int_equal(newfile_print("/nonexistent/file", 0644, print_text, "x", &err), -ENOENT);
-	assert_int_equal(newfile_print("/tmp/", 0644, print_text, "x", &err), -EISDIR);
+	assert_int_equal(newfile_print(path, 0644, true, print_text, "old", &err), 0);
+	assert_int_equal(newfile_print("/nonexistent/file", 0644, true, print_text, "x", &err), -ENOENT);
+	assert_int_equal(newfile_print("/tmp/", 0644, true, print_text, "x", &err), -EISDIR);
 	snprintf(name, sizeof(name), "%s/%0300d", dir, 7);
-	assert_int_equal(newfile_print(name, 0644, print_text, "x", &err), -ENAMETOOLONG);
+	assert_int_equal(newfile_print(name, 0644, true, print_text, "x", &err), -ENAMETOOLONG);
 	/* A name that somebody else has made lead elsewhere. */
 	snprintf(name, sizeof(name), "%s" NEWFILE_SUFFIX, path);
 	assert_int_equal(symlink(elsewhere, name), 0);
-	assert_int_equal(newfile_print(path, 0644, print_text, "x", &err), -ELOOP);
+	assert_int_equal(newfile_print(path, 0644, true, print_text, "x", &err), -ELOOP);
 	assert_int_equal(unlink(name), 0);
 	assert_int_equal(access(elsewhere, F_OK), -1);
 	assert_only("old");
@@ -163,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_replaces_whatever_the_umask),
 		cmocka_unit_test(in_the_folder_where_we_are),
+		cmocka_unit_test(in_a_folder_that_cannot_be_read),
 		cmocka_unit_test(what_fails_leaves_the_old_one),
 		cmocka_unit_test(places_where_no_file_can_be),
 	};
