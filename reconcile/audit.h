@@ -51,6 +51,7 @@ struct audit {
 	unsigned int probes;		/* ways asked for, a VPC */
 	unsigned int settle_ms;
 	unsigned int max_load;		/* of CDB, above which reading whole VPCs waits; 0: it does not */
+	size_t sums_from;		/* routes of a VPC of which only what differs is read; 0: the usual */
 	const struct vpc_config *config;	/* to connect anew in the middle of a VPC; NULL: it is not tried */
 	uint64_t max_lag_ms;		/* a change that is younger may still be on its way */
 	struct legs *legs;		/* NULL: no leg is named */

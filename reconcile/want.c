@@ -17,7 +17,7 @@
 #include "../lib/util.h"
 
 #define SLOT_S	     5 /* to wait until fewer hosts read whole VPCs */
-#define DESCEND_FROM 5000 /* routes; fewer are as quickly read as added up */
+#define SUMS_FROM    5000 /* routes; fewer are as quickly read as added up */
 #define RESUME_MS    15000 /* to try to connect again; the last try may take longer */
 #define RESUME_US    500000
 #define VAIN_MAX     3 /* connections lost without anything read in between */
@@ -166,7 +166,7 @@ int audit_load_want(const struct audit *audit, const struct report *report, stru
 	if (ret)
 		return ret;
 	audit_take_epoch(report, vpc, epoch, &found);
-	if (audit->full || !like || like->n_routes < DESCEND_FROM)
+	if (audit->full || !like || like->n_routes < (audit->sums_from ?: SUMS_FROM))
 		return load(audit, vpc, epoch, NULL, ret_want, err);
 	ret = load(audit, vpc, epoch, like, ret_want, err);
 	return ret == -EBADMSG ? load(audit, vpc, epoch, NULL, ret_want, err) : ret;

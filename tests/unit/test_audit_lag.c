@@ -4,6 +4,7 @@
  * test_audit.c.
  */
 #include <sys/wait.h>
+#include <zlib.h>
 #include "audit_world.h"
 #include "../../lib/cdb_fleet.h"
 #include "../../lib/cdb_stmt.h"
@@ -564,6 +565,63 @@ static void what_the_server_refuses_is_not_asked_for_again(void **state)
 	arrive();
 }
 
+/* As CDB adds it up, of 172.16.0.0 with other bits. */
+static uint64_t sum_of(uint32_t nexthop, uint32_t bits)
+{
+	uint8_t text[] = { '3', '2', ',', '0' + nexthop, ',', 172, 16 ^ bits >> 16, bits >> 8, bits };
+
+	return crc32(0, text, sizeof(text));
+}
+
+/* Two routes that have changed nexthops in the kernel, and the same sum of checksums: the digest is not deceived. */
+static void checksums_that_agree_by_chance(void **state)
+{
+	struct audit audit = audit_of((struct how){ .max_lag_s = DAY_S });
+	const struct vpc_prefix one = rig_prefix("172.16.0.0/32");
+	struct vpc_prefix two = one;
+	char text[VPC_PREFIX_STRLEN];
+	struct cdb_reader_counts counts;
+	struct vpc_state want, got;
+	struct cdb_reader *reader;
+	uint32_t bits = 1;
+
+	make_world();
+	while (bits < 1U << 20 && sum_of(7, 0) + sum_of(8, bits) != sum_of(8, 0) + sum_of(7, bits))
+		bits++;
+	assert_in_range(bits, 1, (1U << 20) - 1);
+	two.bytes[1] ^= bits >> 16;
+	two.bytes[2] ^= bits >> 8;
+	two.bytes[3] ^= bits;
+	route_put(vpc_prefix_format(&one, text), 7);
+	route_put(vpc_prefix_format(&two, text), 8);
+	arrive();
+	kernel_route(vpc_prefix_format(&one, text))->nexthop = 8;
+	kernel_route(vpc_prefix_format(&two, text))->nexthop = 7;
+	kernel_seal();
+	/* It is deceived without. */
+	vpc_state_init(&want, VNI);
+	rig_load(VNI, &want);
+	reader = cdb_reader_new(VNI, want.epoch, fake_kernel_vpc(VNI));
+	ok(cdb_reader_run(reader, rig_cdb, &(struct cdb_manners){ 0 }, &err));
+	counts = cdb_reader_counts(reader);
+	cdb_reader_take(reader, &got);
+	cdb_reader_free(reader);
+	assert_int_equal(counts.rows, 0);
+	assert_int_equal(vpc_state_find_route(&got, 1, &one)->nexthop, 8);
+	vpc_state_clear(&got);
+	vpc_state_clear(&want);
+	audit.sums_from = 1;
+	report_clear(&report);
+	report_init(&report, HOST, 100);
+	ok(audit_run(&audit, &report));
+	assert_int_equal(report_result(&report), RESULT_DRIFT);
+	assert_int_equal(report.vpcs[0].counts[FINDING_DIFFERENT], 2);
+	assert_string_equal(report.vpcs[0].reason, "");
+	route_del(vpc_prefix_format(&one, text));
+	route_del(vpc_prefix_format(&two, text));
+	arrive();
+}
+
 /* The publisher's fault, and no agent's. */
 static void zookeeper_has_another_vtep(void **state)
 {
@@ -593,6 +651,7 @@ int main(void)
 		cmocka_unit_test(it_ends_in_the_middle_of_a_vpc),
 		cmocka_unit_test(a_connection_that_is_lost_in_the_middle),
 		cmocka_unit_test(what_the_server_refuses_is_not_asked_for_again),
+		cmocka_unit_test(checksums_that_agree_by_chance),
 		cmocka_unit_test(zookeeper_has_another_vtep),
 	};
 
