@@ -90,7 +90,7 @@ expect 0 'change .* VPC 200 ' lab_ctl trace "$id"
 expect 0 'published \+[0-9]+ ms' lab_ctl trace "$id"
 same "$(lab_ctl -j trace "$id" | jq -c '[.[] | [.vni, .is_published, (.hosts[] | [.host, .alive, .seen <= .applied])]]')" \
 	'[[100,true,["h1",true,true],["h2",true,true]],[200,true,["h1",true,true],["h2",true,true]]]' "the trace"
-grep -q "kernel committed epoch .*, change $id" "$lab_dir/agent-h1.log"
+grep -q "VPC 100: epoch .* -> .*, change $id" "$lab_dir/agent-h1.log"
 
 begin "back to the epoch before: the peering ends, the group stays"
 epoch=$(($(lab_cdb_epoch red) - 1))
