@@ -27,7 +27,7 @@ commits=${results%.json}.commits
 [[ ! -e $commits || $(wc -l < "$commits") = 1 ]] ||
 	nothing "$results is of several commits ($(paste -sd ' ' "$commits")): make bench"
 if [[ $keep = 1 ]]; then
-	jq --arg note "$note" '{ $note, ratios: ([.[] | select(.ratio) | { (.name): (.ratio * 1000 | round / 1000) }] | add) }' \
+	jq --arg note "$note" '{ license: "SPDX-License-Identifier: Apache-2.0", $note, ratios: ([.[] | select(.ratio) | { (.name): (.ratio * 1000 | round / 1000) }] | add) }' \
 		"$results" > "$reference.new"
 	mv "$reference.new" "$reference"
 	exit
