@@ -275,7 +275,7 @@ static int parts_init(struct agent *a, struct vpc_err *err)
 	a->status = status_new(a);
 	if (!a->follows || !a->hostports || !a->status)
 		return vpc_err_set(err, -ENOMEM, "out of memory, or no /proc/sys/kernel/random/boot_id");
-	res = scrape_new(a, &a->scrape, err);
+	res = agent_scrape_new(a, &a->scrape, err);
 	if (!res)
 		res = cache_new(a, &a->cache, err);
 	if (!res)
@@ -286,6 +286,11 @@ static int parts_init(struct agent *a, struct vpc_err *err)
 		return res;
 	log_info("connecting to ZooKeeper at %s as host %s", a->config.zk_hosts, a->config.host);
 	return 0;
+}
+
+void agent_complain(const char *name, const char *text)
+{
+	log_warn("%s: %s", name, text);
 }
 
 int agent_new(struct vpc_config *config, const char *config_path, const char *netns, struct agent **ret_agent,

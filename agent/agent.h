@@ -71,6 +71,9 @@ struct agent {
 	struct gate snapshots, catchups;
 };
 
+/* For lib/acceptor.h: a warning in the log. */
+void agent_complain(const char *name, const char *text);
+
 /*
  * Reads the kernel's state and starts following ZooKeeper. @config is moved into the agent; @netns and @config_path
  * may be NULL and must outlive it. -ENOENT: the kernel has no family "vpc".

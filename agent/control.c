@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include "../lib/acceptor.h"
 #include "../lib/log.h"
 #include "../lib/util.h"
-#include "acceptor.h"
 #include "report.h"
 #include "timer.h"
 
@@ -144,7 +144,7 @@ static int control_listen(struct control *c, const char *dir)
 	c->bound = true;
 	if (listen(c->fd, CLIENTS_MAX) < 0)
 		return -errno;
-	return acceptor_new(c->agent->event, c->fd, c->address.sun_path, client_new, c, &c->acceptor);
+	return acceptor_new(c->agent->event, c->fd, c->address.sun_path, agent_complain, client_new, c, &c->acceptor);
 }
 
 int control_new(struct agent *a, struct control **ret_control, struct vpc_err *err)

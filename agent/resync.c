@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include "../lib/acceptor.h"
 #include "../lib/log.h"
 #include "../lib/util.h"
-#include "acceptor.h"
 #include "follow.h"
 #include "hostports.h"
 #include "timer.h"
@@ -145,7 +145,7 @@ static int resync_listen(struct resync *r)
 	r->bound = true;
 	if (listen(r->fd, QUEUE) < 0)
 		return -errno;
-	return acceptor_new(r->agent->event, r->fd, r->address.sun_path, client_new, r, &r->acceptor);
+	return acceptor_new(r->agent->event, r->fd, r->address.sun_path, agent_complain, client_new, r, &r->acceptor);
 }
 
 int resync_new(struct agent *a, struct resync **ret_resync, struct vpc_err *err)

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One-shot timers on the event loop, and the random numbers that spread them.
+ * One-shot timers on the event loop (lib/timer.h), and the random numbers that spread them.
  */
 #ifndef AGENT_TIMER_H
 #define AGENT_TIMER_H
 
-#include <stdint.h>
-#include <systemd/sd-event.h>
+#include "../lib/timer.h"
 
-/* Arms *@source (made when NULL) to call @fn once, in @delay_us. */
-int timer_arm(sd_event *event, sd_event_source **source, uint64_t delay_us, sd_event_time_handler_t fn, void *arg);
-void timer_stop(sd_event_source *source); /* NULL is fine */
 uint32_t timer_random(void);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The whole agent's metrics over HTTP: what they say, that it is Prometheus' format to the letter, and clients that
- * misbehave.
+ * The whole agent's metrics over HTTP: what they say, and that it is Prometheus' format to the letter. Clients that
+ * misbehave are in test_scrape.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,12 +10,12 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "../../agent/metrics.h"
 #include "agent_rig.h"
+#include "prom_format.h"
 
 #define GET "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -110,111 +110,6 @@ static double sum(const char *begin, const char *part)
 
 #define APPLY "{caller=\"follow\",callee=\"kernel\",call=\"apply\","
 
-/* -- the format ---------------------------------------------------------------------------------------------------- */
-
-#define SERIES_MAX 4096
-
-/* HELP and TYPE once before a metric's first line, nothing of another between its lines, no series twice. */
-struct format {
-	char family[128], type[16];
-	char *families[256], *series[SERIES_MAX];
-	size_t n_families, n_series;
-	regex_t sample;
-	double bucket; /* the one before, of a histogram */
-	char labels[256]; /* of the histogram's series, without le */
-};
-
-static void add_once(char **list, size_t *n, size_t max, const char *text)
-{
-	for (size_t i = 0; i < *n; i++)
-		if (!strcmp(list[i], text))
-			fail_msg("twice: %s", text);
-	assert_true(*n < max);
-	list[(*n)++] = strdup(text);
-}
-
-static void check_histogram(struct format *f, const char *name, const char *labels, double number)
-{
-	const char *le = strstr(labels, "le=\"");
-	size_t len = le ? (size_t)(le - labels) : 0;
-
-	if (!le)
-		return; /* sum and count */
-	if (len != strlen(f->labels) || strncmp(labels, f->labels, len)) {
-		snprintf(f->labels, sizeof(f->labels), "%.*s", (int)len, labels);
-		f->bucket = 0;
-	}
-	if (number < f->bucket)
-		fail_msg("%s%s: %g is less than the bucket before", name, labels, number);
-	f->bucket = number;
-	if (!strncmp(le, "le=\"+Inf\"", 9))
-		f->labels[0] = '\0';
-}
-
-static void check_sample(struct format *f, const char *line)
-{
-	char name[128] = "", labels[512] = "", id[768];
-	const char *brace = strchr(line, '{'), *blank = strrchr(line, ' ');
-	size_t family = strlen(f->family);
-
-	if (regexec(&f->sample, line, 0, NULL, 0))
-		fail_msg("not a sample: %s", line);
-	snprintf(id, sizeof(id), "%.*s", (int)(blank - line), line);
-	add_once(f->series, &f->n_series, SERIES_MAX, id);
-	snprintf(name, sizeof(name), "%.*s", (int)((brace ?: blank) - line), line);
-	if (brace)
-		snprintf(labels, sizeof(labels), "%.*s", (int)(blank - brace), brace);
-	if (strncmp(name, f->family, family) ||
-	    (name[family] && (strcmp(f->type, "histogram") ||
-			      (strcmp(name + family, "_bucket") && strcmp(name + family, "_sum") &&
-			       strcmp(name + family, "_count")))))
-		fail_msg("%s stands below %s, a %s", name, f->family, f->type);
-	if (!strcmp(f->type, "counter"))
-		assert_string_equal(name + family - 6, "_total");
-	if (!strcmp(name + family, "_bucket"))
-		check_histogram(f, name, labels, strtod(blank, NULL));
-}
-
-static void check_line(struct format *f, const char *line)
-{
-	char name[128], type[16];
-
-	if (sscanf(line, "# HELP %127s", name) == 1) {
-		add_once(f->families, &f->n_families, 256, name);
-		snprintf(f->family, sizeof(f->family), "%s", name);
-		f->type[0] = '\0';
-	} else if (sscanf(line, "# TYPE %127s %15s", name, type) == 2) {
-		assert_string_equal(name, f->family);
-		assert_true(!strcmp(type, "counter") || !strcmp(type, "gauge") || !strcmp(type, "histogram"));
-		strcpy(f->type, type);
-	} else {
-		check_sample(f, line);
-	}
-}
-
-static void check_format(void)
-{
-	static struct format f;
-	_cleanup_free_ char *copy = strdup(body);
-	char *save = NULL;
-
-	f = (struct format){ 0 };
-	assert_int_equal(regcomp(&f.sample,
-				 "^[a-z_]+(\\{[a-z]+=\"[^\"\\]*\"(,[a-z]+=\"[^\"\\]*\")*\\})? "
-				 "[0-9]+(\\.[0-9]+)?(e[+-][0-9]+)?$",
-				 REG_EXTENDED | REG_NOSUB),
-			 0);
-	assert_int_equal(body[strlen(body) - 1], '\n');
-	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		check_line(&f, line);
-	assert_true(f.n_families > 15);
-	while (f.n_families)
-		free(f.families[--f.n_families]);
-	while (f.n_series)
-		free(f.series[--f.n_series]);
-	regfree(&f.sample);
-}
-
 /* -- tests --------------------------------------------------------------------------------------------------------- */
 
 static void test_live(void **state)
@@ -224,7 +119,7 @@ static void test_live(void **state)
 
 	run_idle(a);
 	scrape(a);
-	check_format();
+	check_format(body, 16);
 	assert_true(value("vpc_agent_state{state=\"live\"}") == 1);
 	assert_true(value("vpc_agent_state{state=\"isolated\"}") == 0);
 	assert_true(value("vpc_agent_transitions_total{state=\"syncing\"}") == 1);
@@ -251,7 +146,7 @@ static void test_behind(void **state)
 	pub_change(&p, 20);
 	run_until(a, fake_log_count("stays at epoch 1"));
 	scrape(a);
-	check_format();
+	check_format(body, 16);
 	assert_true(value("vpc_agent_vpcs_failing") == 1);
 	assert_true(value("vpc_agent_vpc_lag_epochs{vni=\"100\"}") == 1);
 	assert_true(value("vpc_agent_vpc_head_epoch{vni=\"100\"}") == 2);
@@ -264,7 +159,7 @@ static void test_behind(void **state)
 	fake_zk_disconnect();
 	run_until(a, a->state == AGENT_ISOLATED);
 	scrape(a);
-	check_format();
+	check_format(body, 16);
 	assert_true(value("vpc_agent_state{state=\"isolated\"}") == 1);
 	assert_true(value("vpc_agent_vpc_lag_epochs{vni=\"100\"}") == 0);
 	assert_true(value("vpc_agent_netlink_events_lost_total") == 1);
@@ -281,46 +176,13 @@ static void test_many_results(void **state)
 		metrics_call("follow", "kernel", "apply", -i, 1);
 	metrics_call("follow", "kernel", "apply", -99999, 10000000000);
 	scrape(a);
-	check_format();
+	check_format(body, 16);
 	assert_true(sum("vpc_agent_calls_total", "call=\"apply\"") == 101);
 	assert_true(value("vpc_agent_calls_total" APPLY "result=\"ok\"}") == 1);
 	assert_true(value("vpc_agent_calls_total" APPLY "result=\"other\"}") ==
 		    90);
 	assert_true(sum("vpc_agent_netlink_errors_total", "") == 100);
 	assert_true(value("vpc_agent_call_duration_seconds_bucket" APPLY "le=\"30\"}") == 100);
-	agent_free(a);
-}
-
-static void test_http(void **state)
-{
-	static const struct {
-		const char *text;
-		int status;
-	} requests[] = {
-		{ "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404 },
-		{ "GET /metrics/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404 },
-		{ "HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200 },
-		{ "DELETE /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405 },
-		{ "POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", 405 },
-		{ "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", 200 },
-		{ "GET /metrics HTTP/1.0\r\n\r\n", 200 },
-		{ "nonsense\r\n\r\n", 0 },
-	};
-	struct agent *a = agent_start();
-	int idle[4];
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(idle); i++)
-		idle[i] = dial();
-	for (i = 0; i < ARRAY_SIZE(requests); i++) {
-		int status = request(a, requests[i].text);
-
-		if (status != requests[i].status)
-			fail_msg("%d to %s", status, requests[i].text);
-	}
-	for (i = 0; i < ARRAY_SIZE(idle); i++)
-		close(idle[i]);
-	scrape(a);
 	agent_free(a);
 }
 
@@ -360,25 +222,6 @@ static void test_shared(void **state)
 	agent_free(a);
 }
 
-/* Who is slow, a byte now and then, is closed all the same, and makes room. */
-static void test_slow(void **state)
-{
-	struct agent *a = agent_start();
-	uint64_t end = now_monotonic_us() + WAIT_US;
-	int fds[16];
-
-	a->client_us = 300000;
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		fds[i] = dial();
-	while (send(fds[0], "G", 1, MSG_NOSIGNAL) == 1 && now_monotonic_us() < end)
-		assert_true(sd_event_run(a->event, 50000) >= 0);
-	assert_true(now_monotonic_us() < end);
-	scrape(a);
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		close(fds[i]);
-	agent_free(a);
-}
-
 /* The port is somebody else's: the host is served all the same. */
 static void test_port_taken(void **state)
 {
@@ -404,8 +247,8 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_live), TEST(test_behind), TEST(test_many_results), TEST(test_http), TEST(test_port_taken),
-		TEST(test_shared), TEST(test_slow),
+		TEST(test_live), TEST(test_behind), TEST(test_many_results), TEST(test_port_taken),
+		TEST(test_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

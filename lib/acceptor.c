@@ -5,11 +5,11 @@
 #include "acceptor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include "../lib/log.h"
-#include "../lib/util.h"
+#include "util.h"
 #include "timer.h"
 
 #define REST_US 200000 /* without descriptors */
@@ -17,6 +17,7 @@
 struct acceptor {
 	sd_event *event;
 	const char *name;
+	complain_fn complain;
 	acceptor_fn fn;
 	void *arg;
 	bool full, resting, said;
@@ -40,12 +41,17 @@ static int rest_over(sd_event_source *source, uint64_t usec, void *arg)
 
 static void acceptor_rest(struct acceptor *c, int res)
 {
-	if (!c->said)
-		log_warn("%s: a client must wait: %s", c->name, strerror(-res));
+	char text[80];
+
+	if (!c->said) {
+		snprintf(text, sizeof(text), "a client must wait: %s", strerror(-res));
+		c->complain(c->name, text);
+	}
 	c->said = true;
 	res = timer_arm(c->event, &c->timer, REST_US, rest_over, c);
 	if (res < 0) {
-		log_err("%s: timer: %s", c->name, strerror(-res));
+		snprintf(text, sizeof(text), "timer: %s", strerror(-res));
+		c->complain(c->name, text);
 		return;
 	}
 	c->resting = true;
@@ -74,14 +80,15 @@ void acceptor_room(struct acceptor *c, bool room)
 	acceptor_listen(c);
 }
 
-int acceptor_new(sd_event *event, int fd, const char *name, acceptor_fn fn, void *arg, struct acceptor **ret_acceptor)
+int acceptor_new(sd_event *event, int fd, const char *name, complain_fn complain, acceptor_fn fn, void *arg,
+		 struct acceptor **ret_acceptor)
 {
 	struct acceptor *c = calloc(1, sizeof(*c));
 	int res;
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct acceptor){ .event = event, .name = name, .fn = fn, .arg = arg };
+	*c = (struct acceptor){ .event = event, .name = name, .complain = complain, .fn = fn, .arg = arg };
 	res = sd_event_add_io(event, &c->io, fd, EPOLLIN, acceptor_io, c);
 	if (res < 0) {
 		free(c);
