@@ -90,10 +90,14 @@ int acceptor_new(sd_event *event, int fd, const char *name, complain_fn complain
 		return -ENOMEM;
 	*c = (struct acceptor){ .event = event, .name = name, .complain = complain, .fn = fn, .arg = arg };
 	res = sd_event_add_io(event, &c->io, fd, EPOLLIN, acceptor_io, c);
+	/* The loop's first timer takes a descriptor, which is not there when one is wanted. */
+	if (res >= 0)
+		res = timer_arm(event, &c->timer, REST_US, rest_over, c);
 	if (res < 0) {
-		free(c);
+		acceptor_free(c);
 		return res;
 	}
+	timer_stop(c->timer);
 	*ret_acceptor = c;
 	return 0;
 }

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include "../../lib/scrape.h"
 #include "../../lib/util.h"
@@ -233,6 +235,29 @@ static void test_slow(void **state)
 		close(fds[i]);
 }
 
+/* Without a descriptor for him a client waits, is not lost, and one line says so. */
+static void test_no_descriptors(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t end = now_monotonic_us() + WAIT_US;
+	struct rlimit before, tight;
+	int fd = dial(rig), fds[1024], n = 0;
+
+	ask(fd, GET);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	tight = (struct rlimit){ .rlim_cur = 64, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	while ((fds[n] = open("/dev/null", O_RDONLY)) >= 0)
+		n++;
+	while (!complaints)
+		run_once(rig, end);
+	while (n)
+		close(fds[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(answered(rig, fd), 200);
+	assert_int_equal(complaints, 1);
+}
+
 static void test_port_taken(void **state)
 {
 	struct rig *rig = *state;
@@ -272,8 +297,8 @@ static void test_loopback_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_http),       TEST(test_no_text),	  TEST(test_shared), TEST(test_slow),
-		TEST(test_port_taken), TEST(test_loopback_alone),
+		TEST(test_http), TEST(test_no_text),	    TEST(test_shared),	   TEST(test_slow),
+		TEST(test_port_taken), TEST(test_no_descriptors), TEST(test_loopback_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
