@@ -59,6 +59,7 @@ test_reconcile_SRC := $(filter-out reconcile/main.c,$(vpc_reconcile_SRC))
 # The whole audit against a real CDB, and a kernel, ZooKeeper and agent in memory.
 test_audit_SRC := $(test_reconcile_SRC) tests/unit/cdb_rig.c tests/unit/agent_fake_kernel.c
 test_audit_lag_SRC := $(test_audit_SRC)
+test_reconcile_metrics_SRC := $(test_reconcile_SRC)
 test_fleet_SRC := $(test_reconcile_SRC) tests/unit/cdb_rig.c
 test_agent_sync_SRC := agent/sync.c
 test_agent_cachefile_SRC := agent/cachefile.c

@@ -69,6 +69,7 @@ static const struct config_key keys[] = {
 	KEY_UINT("publisher", "cdb_timeout_s", publisher_cdb_timeout_s, 1, 3600, "6"),
 	KEY_UINT("publisher", "sweep_s", sweep_s, 0, 604800, "600"),
 	KEY_UINT("publisher", "sweep_per_s", sweep_per_s, 1, 100000, "500"),
+	KEY_UINT("reconcile", "metrics_port", reconcile_metrics_port, 0, 65535, "0"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),
 };
 /* clang-format on */
@@ -279,7 +280,8 @@ static char *config_reader(char *buf, int size, void *stream)
 	load->commented = has_comment(buf);
 	if (*buf == '[' && !section_known(buf)) {
 		load->err_line = load->line;
-		vpc_err_set(load->err, -EINVAL, "%.*s: unknown section (known: zookeeper, cdb, agent, publisher, log)",
+		vpc_err_set(load->err, -EINVAL, "%.*s: unknown section (known: zookeeper, cdb, agent, publisher, "
+			    "reconcile, log)",
 			    (int)strcspn(buf, "]") + 1, buf);
 		return NULL;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration file of all commands, INI (libinih): sections [zookeeper], [cdb], [agent], [log]. One table of
- * known keys with their types; an unknown section or key, a value that does not parse: one error naming file, line
- * and key.
+ * The configuration file of all commands, INI (libinih): sections [zookeeper], [cdb], [agent], [publisher],
+ * [reconcile], [log]. One table of known keys with their types; an unknown section or key, a value that does not parse:
+ * one error naming file, line and key.
  */
 #ifndef VPC_CONFIG_H
 #define VPC_CONFIG_H
@@ -39,6 +39,8 @@ struct vpc_config {
 	unsigned int publisher_cdb_timeout_s; /* cdb_timeout_s = 6: in place of a longer one of [cdb] */
 	unsigned int sweep_s; /* sweep_s = 600: from one comparison of everything to the next; 0: none */
 	unsigned int sweep_per_s; /* sweep_per_s = 500: VPCs and hosts a second at most */
+	/* [reconcile] */
+	unsigned int reconcile_metrics_port; /* metrics_port = 0 on loopback, of a watch; 0: none */
 	/* [log] */
 	int log_level; /* level = info */
 };

@@ -5,6 +5,7 @@
 #include "metrics.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include "../lib/newfile.h"
 
@@ -89,24 +90,30 @@ void reconcile_metrics_print(FILE *to, const struct report *report, const struct
 	gauge(to, "last_round_timestamp_seconds", "When the last round began.", report->time_ms / 1e3);
 }
 
-struct round_said {
-	const struct report *report;
-	const struct totals *totals;
-};
-
-static int print_said(FILE *to, void *arg)
+char *reconcile_metrics_text(const struct report *report, const struct totals *totals)
 {
-	const struct round_said *said = arg;
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
 
-	reconcile_metrics_print(to, said->report, said->totals);
+	if (!to)
+		return NULL;
+	reconcile_metrics_print(to, report, totals);
+	if (fclose(to)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int print_text(FILE *to, void *arg)
+{
+	fputs(arg, to);
 	return 0;
 }
 
-int reconcile_metrics_write(const char *path, const struct report *report, const struct totals *totals,
-			    struct vpc_err *err)
+int reconcile_metrics_write(const char *path, const char *text, struct vpc_err *err)
 {
-	struct round_said said = { report, totals };
-
 	/* The collector takes files that end in .prom, which the unfinished one does not. */
-	return newfile_print(path, 0644, false, print_said, &said, err);
+	return newfile_print(path, 0644, false, print_text, (void *)text, err);
 }

@@ -36,6 +36,7 @@ enum {
 	OPT_MAX_REPAIRS,
 	OPT_RECORD,
 	OPT_METRICS,
+	OPT_METRICS_PORT,
 	OPT_MAX_LOAD,
 	OPT_SILENT,
 	OPT_HTML,
@@ -55,6 +56,7 @@ static const struct option longs[] = {
 	{ "max-repairs", required_argument, NULL, OPT_MAX_REPAIRS },
 	{ "max-load", required_argument, NULL, OPT_MAX_LOAD },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
+	{ "metrics-port", required_argument, NULL, OPT_METRICS_PORT },
 	{ "record", no_argument, NULL, OPT_RECORD },
 	{ "watch", optional_argument, NULL, OPT_WATCH },
 	{ "settle", required_argument, NULL, OPT_SETTLE },
@@ -89,6 +91,8 @@ static void usage(FILE *out)
 		     "      --watch[=SECONDS]  go on, a round every so often (default 10)\n"
 		     "      --record           write what was found into CDB, for \"fleet\"\n"
 		     "      --metrics FILE     write the round's metrics for Prometheus' node_exporter (FILE.prom)\n"
+		     "      --metrics-port N   of a watch: they are at http://127.0.0.1:N/metrics, too (default: the\n"
+		     "                         configuration's; 0: no)\n"
 		     "      --settle MS        how long a port or VPC must differ before it counts (default 3000)\n"
 		     "      --max-lag SECONDS  how long a change may be on its way (default 60)\n"
 		     "      --max-load N       read no whole VPC while CDB runs more threads (default 25; 0: read)\n"
@@ -168,6 +172,9 @@ static int take_number(int c, const char *arg, struct options *o)
 		return number("max-repairs", arg, 0, NUMBER_MAX, &o->max_repairs);
 	case OPT_MAX_LOAD:
 		return number("max-load", arg, 0, NUMBER_MAX, &o->max_load);
+	case OPT_METRICS_PORT:
+		o->has_metrics_port = true;
+		return number("metrics-port", arg, 0, 65535, &o->metrics_port);
 	case OPT_WATCH:
 		o->watch_s = DEFAULT_WATCH_S;
 		return arg ? number("watch", arg, 1, 86400, &o->watch_s) : 0;
@@ -248,6 +255,10 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	/* The agent puts all of a VPC right: what was filtered away was not counted against --max-repairs. */
 	if (!ret && o.repair && (o.has_table || o.since_ms)) {
 		fprintf(stderr, "vpc_reconcile: --repair goes with neither --table nor --since\n");
+		ret = -EINVAL;
+	}
+	if (!ret && o.metrics_port && !o.watch_s) {
+		fprintf(stderr, "vpc_reconcile: --metrics-port goes with --watch: nobody answers behind one audit\n");
 		ret = -EINVAL;
 	}
 	*ret_options = o;

@@ -18,6 +18,8 @@ struct options {
 	unsigned int table;
 	uint64_t since_ms;		/* wall clock; 0: whenever */
 	unsigned int watch_s;		/* 0: one audit */
+	bool has_metrics_port;		/* else the configuration's */
+	unsigned int metrics_port;	/* of a watch; 0: none */
 	unsigned int probes;		/* a VPC */
 	unsigned int max_repairs;
 };

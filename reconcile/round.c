@@ -129,6 +129,22 @@ static void record_round(struct round *round, const struct report *report)
 		fprintf(stderr, "vpc_reconcile: the result could not be recorded: %s\n", err.text);
 }
 
+/* To whoever wants them; that they cannot be had is said, and the audit is none the worse for it. */
+static void tell_metrics(struct round *round, const struct report *report)
+{
+	const char *file = round->options->metrics;
+	_cleanup_free_ char *text = NULL;
+	struct vpc_err err = { "out of memory" };
+
+	if (!file && !round->endpoint)
+		return;
+	text = reconcile_metrics_text(report, &round->totals);
+	if (text && round->endpoint)
+		endpoint_tell(round->endpoint, text);
+	if (!text || (file && reconcile_metrics_write(file, text, &err)))
+		fprintf(stderr, "vpc_reconcile: the metrics could not be written: %s\n", err.text);
+}
+
 int round_run(struct round *round, struct report *ret_report)
 {
 	struct vpc_err err = { "" };
@@ -141,9 +157,7 @@ int round_run(struct round *round, struct report *ret_report)
 	if (ret)
 		snprintf(ret_report->reason, sizeof(ret_report->reason), "%s%s", err.text, failure_advice(ret));
 	totals_add(&round->totals, ret_report);
-	if (round->options->metrics &&
-	    reconcile_metrics_write(round->options->metrics, ret_report, &round->totals, &err))
-		fprintf(stderr, "vpc_reconcile: the metrics could not be written: %s\n", err.text);
+	tell_metrics(round, ret_report);
 	if (round->options->record)
 		record_round(round, ret_report);
 	/* What failed may have left a connection that is of no use any more. */

@@ -7,6 +7,7 @@
 #define VPC_RECONCILE_ROUND_H
 
 #include "audit.h"
+#include "endpoint.h"
 #include "legs.h"
 #include "metrics.h"
 #include "options.h"
@@ -21,6 +22,7 @@ struct round {
 	struct legs *legs;
 	struct record record;
 	struct totals totals;
+	struct endpoint *endpoint; /* NULL: none, or its port cannot be had yet */
 	struct pace pace;
 	unsigned int vain; /* repairs in a row after which something drifted */
 	uint64_t repair_us; /* monotonic: none before */

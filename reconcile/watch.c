@@ -25,6 +25,7 @@ struct watch {
 	sd_event_source *timer;
 	struct seen seen;
 	bool any; /* round before */
+	bool no_endpoint; /* which was said */
 	uint64_t signature; /* of it */
 };
 
@@ -100,13 +101,35 @@ static bool round_goes_on(void *arg)
 	return !sigismember(&pending, SIGTERM) && !sigismember(&pending, SIGINT);
 }
 
+/* A port that is somebody else's is said once, and tried again with every round: the audit is worth more. */
+static void endpoint_have(struct watch *w)
+{
+	const struct options *o = w->round->options;
+	unsigned int port = o->has_metrics_port ? o->metrics_port : w->round->config->reconcile_metrics_port;
+	struct vpc_err err = { "" };
+
+	if (!port || w->round->endpoint)
+		return;
+	if (!endpoint_new(port, &w->round->endpoint, &err)) {
+		if (w->no_endpoint)
+			fprintf(stderr, "vpc_reconcile: metrics: 127.0.0.1:%u: they are there now\n", port);
+		w->no_endpoint = false;
+	} else if (!w->no_endpoint) {
+		fprintf(stderr, "vpc_reconcile: %s; there are none until it can be had (%s)\n", err.text,
+			o->has_metrics_port ? "--metrics-port" : "[reconcile] metrics_port");
+		w->no_endpoint = true;
+	}
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *arg)
 {
 	uint64_t delay = watch_delay_us(1000000ULL * ((struct watch *)arg)->round->options->watch_s, random_u32());
 	struct watch *w = arg;
 	struct report report;
-	int ret = round_run(w->round, &report);
+	int ret;
 
+	endpoint_have(w);
+	ret = round_run(w->round, &report);
 	if (!ret)
 		ret = seen_update(&w->seen, &report);
 	if (!ret)
@@ -163,10 +186,13 @@ int watch_run(struct round *round)
 	mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
 
 	if (!ret) {
+		endpoint_have(&w);
 		sd_notify(0, "READY=1");
 		ret = sd_event_loop(w.event);
 		sd_notify(0, "STOPPING=1");
 	}
+	endpoint_free(round->endpoint);
+	round->endpoint = NULL;
 	seen_clear(&w.seen);
 	sd_event_source_disable_unref(w.timer);
 	sd_event_unref(w.event);

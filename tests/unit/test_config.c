@@ -70,6 +70,7 @@ static void test_defaults(void **arg)
 		assert_int_equal(config.publisher_cdb_timeout_s, 6);
 		assert_int_equal(config.sweep_s, 600);
 		assert_int_equal(config.sweep_per_s, 500);
+		assert_int_equal(config.reconcile_metrics_port, 0);
 		assert_int_equal(config.log_level, LOG_INFO);
 		vpc_config_clear(&config);
 	}
@@ -83,7 +84,8 @@ static void test_all_keys(void **arg)
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
 				   "run_dir = /run/other\nmetrics_port = 0\ncache = no\nstate_dir = /s\n"
 				   "[publisher]\npoll_ms = 60000\nsession_timeout_ms = 2000\n"
-				   "cdb_timeout_s = 4\nsweep_s = 0\nsweep_per_s = 7\n[log]\nlevel = debug";
+				   "cdb_timeout_s = 4\nsweep_s = 0\nsweep_per_s = 7\n"
+				   "[reconcile]\nmetrics_port = 9470\n[log]\nlevel = debug";
 	struct vpc_config config;
 
 	assert_int_equal(load(text, sizeof(text) - 1, &config, NULL), 0);
@@ -107,6 +109,7 @@ static void test_all_keys(void **arg)
 	assert_int_equal(config.publisher_cdb_timeout_s, 4);
 	assert_int_equal(config.sweep_s, 0);
 	assert_int_equal(config.sweep_per_s, 7);
+	assert_int_equal(config.reconcile_metrics_port, 9470);
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	vpc_config_clear(&config);
 }
@@ -136,6 +139,7 @@ static void test_wrong(void **arg)
 		{ "[agent]\nrun_dir = run/vpc\n", ":2: [agent] run_dir: 'run/vpc' is not an absolute path" },
 		{ "[agent]\nrun_dir =\n", ":2: [agent] run_dir: '' is not an absolute path" },
 		{ "[agent]\nmetrics_port = 65536\n", "[agent] metrics_port: '65536' is not a number from 0 to 65535" },
+		{ "[reconcile]\nmetrics_port = -1\n", "[reconcile] metrics_port: '-1' is not a number from 0 to" },
 		{ "[cdb]\nport =\n", ":2: [cdb] port: '' is not a number from 1 to 65535" },
 		{ "[cdb]\nport = 0\n", "[cdb] port: '0' is not a number from 1 to 65535" },
 		{ "[cdb]\nport = 65536\n", "[cdb] port: '65536' is not" },
