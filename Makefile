@@ -205,10 +205,10 @@ KMOD := $(CURDIR)/$(B)/kmod/$(KVER)
 KMOD_SRC := Kbuild VERSION $(wildcard kmod/*.[ch] kmod/*/*.[ch] proto/*.h)
 UML := $(patsubst uml-%,%,$(filter uml-%,$(KVER)))
 X86 := $(patsubst x86-%,%,$(filter x86-%,$(KVER)))
-KDIR := $(if $(UML)$(X86),$(CURDIR)/$(B)/uml/$(UML)$(X86)/obj,/lib/modules/$(KVER)/build)
+KDIR := $(if $(UML)$(X86),$(shell scripts/uml/kernel.sh $(UML)$(X86) --where)/obj,/lib/modules/$(KVER)/build)
 # UML's UBSAN checks what asks for it.
 # For a kernel that scripts/kernel.sh fetched it runs in that one's root folder.
-KENTER := $(if $(wildcard $(B)/kernels/$(KVER)/complete),scripts/kernel.sh --in $(KVER))
+KENTER := $(if $(UML)$(X86)$(wildcard $(KDIR)),,$(if $(KVER),$(if $(shell scripts/kernel.sh --where $(KVER)),scripts/kernel.sh --in $(KVER))))
 KMAKE = $(KENTER) $(MAKE) -C $(KDIR) $(if $(UML),ARCH=um UBSAN_SANITIZE=$(if $(filter debug cover,$(UML)),y,n)) M=$(KMOD) $(if $(Q),--no-print-directory -s) $(if $(WERROR),KCFLAGS=-Werror)
 
 module: $(if $(UML)$(X86)$(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
@@ -217,11 +217,13 @@ module: $(if $(UML)$(X86)$(KENTER),$(KMOD)/vpc.ko,$(B)/vpc.ko)
 $(B)/vpc.ko: $(KMOD)/vpc.ko FORCE
 	$(Q)cmp -s $< $@ || cp $< $@
 
-# Renewed only when the kernel was built anew, which the script decides.
-$(B)/uml/%/key: FORCE
-	$(Q)scripts/uml/kernel.sh $*
+# Renewed when the kernel is another than the last time.
+$(B)/uml/%.key: FORCE
+	$(Q)scripts/uml/kernel.sh $* > /dev/null
+	@mkdir -p $(@D)
+	$(Q)cmp -s $(KDIR:obj=key) $@ || cp $(KDIR:obj=key) $@
 
-$(KMOD)/vpc.ko: $(KMOD_SRC) $(patsubst %,$(B)/uml/%/key,$(UML) $(X86))
+$(KMOD)/vpc.ko: $(KMOD_SRC) $(patsubst %,$(B)/uml/%.key,$(UML) $(X86))
 	$(if $(KVER),,$(error no kernel headers found: install linux-headers-amd64, or name a kernel with KVER=))
 	$(call say,KBUILD,"vpc.ko for $(KVER)")
 	$(Q)for f in $(KMOD_SRC); do mkdir -p $(KMOD)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KMOD)/$$f; done
@@ -238,7 +240,7 @@ kunit:
 
 kunit-module: $(KUNIT)/vpc_kunit.ko
 
-$(KUNIT)/vpc_kunit.ko: tests/kunit/Kbuild tests/data/digest-vectors.txt $(KUNIT_SRC) $(UML:%=$(B)/uml/%/key)
+$(KUNIT)/vpc_kunit.ko: tests/kunit/Kbuild tests/data/digest-vectors.txt $(KUNIT_SRC) $(UML:%=$(B)/uml/%.key)
 	$(call say,KBUILD,"vpc_kunit.ko for $(KVER)")
 	$(Q)for f in $(KUNIT_SRC); do mkdir -p $(KUNIT)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(KUNIT)/$$f; done
 	$(Q)ln -sf $(CURDIR)/tests/kunit/Kbuild $(KUNIT)/Kbuild
@@ -266,7 +268,7 @@ report-screenshot: user
 
 corrupt-module: $(CORRUPT)/vpc.ko
 
-$(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UML:%=$(B)/uml/%/key)
+$(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UML:%=$(B)/uml/%.key)
 	$(call say,KBUILD,"vpc.ko that can be corrupted for $(KVER)")
 	$(Q)for f in $(filter-out Kbuild,$(KMOD_SRC)) tests/corrupt/corrupt.c; do mkdir -p $(CORRUPT)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(CORRUPT)/$$f; done
 	$(Q)ln -sf $(CURDIR)/tests/corrupt/Kbuild $(CORRUPT)/Kbuild
@@ -305,7 +307,7 @@ bench-gate:
 
 bench-module: $(BENCH)/vpc_bench.ko
 
-$(BENCH)/vpc_bench.ko: tests/bench/tables/Kbuild $(BENCH_SRC) $(UML:%=$(B)/uml/%/key)
+$(BENCH)/vpc_bench.ko: tests/bench/tables/Kbuild $(BENCH_SRC) $(UML:%=$(B)/uml/%.key)
 	$(call say,KBUILD,"vpc_bench.ko for $(KVER)")
 	$(Q)for f in $(BENCH_SRC); do mkdir -p $(BENCH)/$$(dirname $$f) && ln -sf $(CURDIR)/$$f $(BENCH)/$$f; done
 	$(Q)ln -sf $(CURDIR)/tests/bench/tables/Kbuild $(BENCH)/Kbuild

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Another Debian release's kernel beside this machine's: build/kernels/KVER is a root folder with its image, modules and
-# headers and the compiler that they want, unpacked and never installed. Fetched once, from the mirror that this machine's
+# Another Debian release's kernel beside this machine's: CACHE/debian/KVER is a root folder with its image, modules and
+# headers and the compiler that they want, unpacked and never installed. CACHE is $VPC_KERNEL_CACHE, or vpc/kernels in
+# $XDG_CACHE_HOME or ~/.cache; a folder there may be removed when nothing uses it. Fetched once, from the mirror that this machine's
 # apt uses, by a private apt that checks signatures and knows nothing of the machine's packages. The Makefile compiles
 # in there (KVER=), vm.sh boots it (--kernel), check.sh does both (part kernels).
 #
 #   scripts/kernel.sh 6.12                   prints KVER
 #   scripts/kernel.sh --update 6.12          the same; looks for a newer one first
+#   scripts/kernel.sh --where KVER           prints its root folder; exit status 1 when there is none
 #   scripts/kernel.sh --in KVER COMMAND...   runs a command in the root folder; this tree is at its own path
 
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-kernels=$top/build/kernels
+kernels=$(kernel_cache)/debian
 declare -A suites=([6.12]=trixie)
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 log=$kernels/log
@@ -168,6 +170,10 @@ case ${1:-} in
 --update)
 	[[ $# = 2 ]] || { usage >&2; exit 2; }
 	get 1 "$2" ;;
+--where)
+	[[ $# = 2 ]] || { usage >&2; exit 2; }
+	[[ -e $kernels/$2/complete ]] || exit 1
+	echo "$kernels/$2" ;;
 -h | --help) usage ;;
 -* | '') usage >&2; exit 2 ;;
 *)

@@ -32,6 +32,27 @@ bootable_kernel() {
 	[[ -n $found ]] && echo "$found"
 }
 
+# Where kernels are kept, which take minutes to build or to fetch and belong to no clone: another process, another clone and
+# the next "make" after "make clean" find them. Without a home folder, or with one that cannot be written to, it is the clone's.
+kernel_cache() {
+	local home=${HOME:-} dir=${VPC_KERNEL_CACHE:-}
+	if [[ -n $dir ]]; then
+		mkdir -p "$dir" || die "VPC_KERNEL_CACHE: $dir cannot be made"
+		(cd "$dir" && pwd -P)
+		return
+	fi
+	[[ $home = /* ]] || home=$(getent passwd "$(id -u)" | cut -d: -f6) || true
+	# A relative path counts for nothing, says the standard that has named the variable.
+	dir=${XDG_CACHE_HOME:-}
+	[[ $dir = /* ]] || dir=${home:-/nonexistent}/.cache
+	dir+=/vpc/kernels
+	if ! mkdir -p "$dir" 2> /dev/null || [[ ! -w $dir ]]; then
+		dir=$top/build/kernels
+		mkdir -p "$dir"
+	fi
+	(cd "$dir" && pwd -P)
+}
+
 # Where Debian's tor-geoipdb is: installed, or unpacked by deps.sh.
 geoip_dir() {
 	local dir

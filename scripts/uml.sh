@@ -66,7 +66,10 @@ done
 # A make that calls us has nothing to say in here.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 die_status=1
-"$top/scripts/uml/kernel.sh" "$flavour" || die "no $flavour kernel"
+kernel=$("$top/scripts/uml/kernel.sh" "$flavour") || die "no $flavour kernel"
+# scripts/uml/kernel.sh --prune leaves it alone while this, which the machine inherits, is open.
+exec {kernel_use}< "$kernel/key"
+flock -s "$kernel_use"
 if [[ $module = 1 ]]; then
 	nice make -s -C "$top" -j2 module KVER="uml-$flavour" >&2 || die "vpc.ko does not build for the $flavour kernel"
 fi
@@ -83,6 +86,7 @@ fi
 # -- the run's folder --------------------------------------------------------------------------------------------------
 
 cache=$top/build/uml
+mkdir -p "$cache"
 run=$(mktemp -d "$cache/run-XXXXXX")
 [[ -n $out ]] || { out=$cache/out-$$; out_default=1; }
 mkdir -p "$out"
@@ -124,12 +128,12 @@ trap 'exit 143' TERM HUP
 cp "$top/scripts/uml/init" "$top/scripts/lib.sh" "$run/"
 {
 	printf 'uml_top=%q uml_out=%q uml_tty=%q\n' "$top" "$out" "$tty"
-	printf 'uml_modules=%q uml_vpc_ko=%q\n' "$cache/$flavour/modules/lib/modules" \
+	printf 'uml_modules=%q uml_vpc_ko=%q\n' "$kernel/modules/lib/modules" \
 		"$([[ $module = 0 ]] || echo "$top/build/kmod/uml-$flavour/vpc.ko")"
 } > "$run/env"
 machine_command "$tty" "$@" > "$run/cmd"
 
-uml=("$cache/$flavour/linux" "mem=${mem}M" root=/dev/root rootfstype=hostfs rootflags=/ ro "init=\"$run/init\""
+uml=("$kernel/linux" "mem=${mem}M" root=/dev/root rootfstype=hostfs rootflags=/ ro "init=\"$run/init\""
 	panic=-1 oops=panic quiet loglevel=5 log_buf_len=4M kunit.enable=1 con=null ssl=null "uml_dir=$run" umid=machine "${args[@]}")
 
 # A kernel that panics aborts.

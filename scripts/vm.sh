@@ -66,14 +66,17 @@ if [[ -z $kver ]]; then
 	[[ -n $kver ]] || die "no kernel with modules in /boot: run scripts/deps.sh"
 fi
 kroot='' vpc_ko=$top/build/kmod/$kver/vpc.ko
-[[ ! -e $top/build/kernels/$kver/complete ]] || kroot=$top/build/kernels/$kver
+fetched=$(kernel_cache)/debian/$kver
+[[ ! -e $fetched/complete ]] || kroot=$fetched
 image=$kroot/boot/vmlinuz-$kver
 case $kver in
 x86-kcsan)
 	unset MAKEFLAGS MFLAGS MAKELEVEL
-	"$top/scripts/uml/kernel.sh" "${kver#x86-}" || die "no kernel $kver"
+	kroot=$("$top/scripts/uml/kernel.sh" "${kver#x86-}") || die "no kernel $kver"
+	# scripts/uml/kernel.sh --prune leaves it alone while this, which the machine inherits, is open.
+	exec {kernel_use}< "$kroot/key"
+	flock -s "$kernel_use"
 	nice make -s -C "$top" -j2 module KVER="$kver" >&2 || die "vpc.ko does not build for $kver"
-	kroot=$top/build/uml/${kver#x86-}
 	image=$kroot/bzImage kver=$(< "$kroot/obj/include/config/kernel.release")
 	kroot+=/modules ;;
 esac
