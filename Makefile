@@ -255,16 +255,16 @@ CORRUPT := $(KMOD)-corrupt
 # What audits find in tables that were corrupted.
 corrupt: user
 	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-normal corrupt-module
-	$(Q)tests/e2e/corrupt.sh
+	$(Q)tests/audit/corrupt.sh
 
 # MINUTES= other than 10: the audit beside 1,000 changes a second, with faults at moments that are known.
 soak: user
 	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-normal corrupt-module
-	$(Q)tests/e2e/soak.sh $(MINUTES)
+	$(Q)tests/audit/soak.sh $(MINUTES)
 
 # The fleet's page in a real browser: build/report/*.png, to be looked at.
 report-screenshot: user
-	$(Q)tests/e2e/page.sh
+	$(Q)tests/audit/page.sh
 
 corrupt-module: $(CORRUPT)/vpc.ko
 
@@ -276,7 +276,7 @@ $(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UM
 	+$(Q)$(subst M=$(KMOD),M=$(CORRUPT),$(KMAKE)) modules
 
 units: all
-	$(Q)tests/e2e/units-run.sh
+	$(Q)tests/systemd/run.sh
 
 # MINUTES= other than 5, SEED= other than the time, CPUS= other than 4, KERNEL=kcsan other than Debian's
 .PHONY: stress

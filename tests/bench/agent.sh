@@ -3,7 +3,7 @@
 #
 # A host with one VPC of 1,000,000 routes: how long its agent takes from its start to "live" with an empty kernel and how
 # much memory it has had when its disk cache is written, too (the peak), and how long, and at what price, it takes over a kernel that has them all.
-# ZooKeeper runs on this machine, vpc_agent and vpc.ko in User Mode Linux (guest.sh). Called by tests/bench/run.sh.
+# ZooKeeper runs on this machine, vpc_agent and vpc.ko in User Mode Linux (tests/guest.sh). Called by tests/bench/run.sh.
 #
 #   agent.sh [ROUTES [ROUNDS]]      1000000 and 5 by default
 #
@@ -13,8 +13,8 @@
 #
 # Prints "NAME N -": medians of the seconds, the greatest of the memory, the sum of what was lost.
 
-# shellcheck source=guest.sh
-. "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
+# shellcheck source=../guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
 
 dir=$top/build/bench/agent
 

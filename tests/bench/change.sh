@@ -3,7 +3,7 @@
 #
 # How long a change takes from CDB's commit to the kernel's, through publisher, ZooKeeper and agent: on an idle system, and
 # while 1,000 other changes a second go to 100 VPCs that this host has as well. Servers and publisher run on this machine,
-# who makes the measured changes (tests/tools/latency.c), vpc_agent and vpc.ko in User Mode Linux (guest.sh), by one clock.
+# who makes the measured changes (tests/tools/latency.c), vpc_agent and vpc.ko in User Mode Linux (tests/guest.sh), by one clock.
 # Called by tests/bench/run.sh.
 #
 #   change.sh [CHANGES [RATE]]      300 measured changes each, and 1000 others a second, by default
@@ -16,8 +16,8 @@
 # is that of the others (the agent reads what changes much at a slower pace), from just before their transaction in CDB, by
 # CDB's clock; change_load_per_s, how many of those there really were.
 
-# shellcheck source=guest.sh
-. "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
+# shellcheck source=../guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
 
 FIRST=6000 VPCS=100
 dir=$top/build/bench/change

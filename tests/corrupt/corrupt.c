@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Corrupts the tables of this network namespace as broken memory or a bug would, so that tests/e2e/corrupt.sh sees
+ * Corrupts the tables of this network namespace as broken memory or a bug would, so that tests/audit/corrupt.sh sees
  * which audit finds it. Only in the module that "make corrupt-module" builds (tests/corrupt/Kbuild), never in vpc.ko.
  * IPv4 only.
  *

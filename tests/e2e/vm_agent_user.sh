@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The agent as the user that its unit gives it, with CAP_NET_ADMIN and nothing else, for the machine's own namespace.
-# Metrics, status, cache, SIGHUP and a restart work like that. The unit's other walls are systemd's: tests/e2e/units.sh.
+# Metrics, status, cache, SIGHUP and a restart work like that. The unit's other walls are systemd's: tests/systemd/units.sh.
 #
 #      h9, this machine's own namespace: agent as nobody ─▶ vpc.ko, the same one that h1 has
 #      h1 192.0.2.11 ── a 10.0.0.5

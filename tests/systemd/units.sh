@@ -10,7 +10,7 @@
 #
 # Conditions are wait_until's to expand.
 # shellcheck disable=SC2016
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../e2e/lib.sh"
 
 # prop UNIT PROPERTY
 prop() { systemctl show -P "$2" "$1"; }

@@ -3,15 +3,15 @@
 #
 # The kernel's own tables are corrupted, by a module that is built for this alone (tests/corrupt, "make corrupt"), and each
 # way of auditing must find what it can, name it and its leg, and find nothing where nothing is. CDB, ZooKeeper and
-# publisher on this machine, agent and module in User Mode Linux (tests/bench/guest.sh).
+# publisher on this machine, agent and module in User Mode Linux (tests/guest.sh).
 #
 #   vm1 10.0.0.5 ── p1 [h1 192.0.2.1: red 100, its peer blue 200] ═══ [h2 192.0.2.2, without a module's state]
 #
 # Prints a row a fault: what digest, --full, --verify and --probe found of it (class, leg), and after how many
 # milliseconds, from the audit's start to its end; "-": nothing, as it must be.
 
-# shellcheck source=../bench/guest.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../bench/guest.sh"
+# shellcheck source=../guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
 
 dir=$top/build/corrupt
 module=build/kmod/uml-normal-corrupt/vpc.ko
@@ -80,7 +80,7 @@ on_machine() {
 	build/vpc_publisher -c "$dir/publisher.conf" 2> "$dir/publisher.log" &
 	pids+=($!)
 	scripts/uml.sh --no-module --timeout 300 --arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- \
-		tests/e2e/corrupt.sh guest
+		tests/audit/corrupt.sh guest
 }
 
 # -- in the guest ------------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@
 #      servers, publisher  10.77.0.1 tap0 ─── vec0 10.77.0.2  User Mode Linux: vpc.ko, vpc_agent
 
 set -euo pipefail
-# shellcheck source=../../scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+# shellcheck source=../scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 cd "$top"
 SERVER=10.77.0.1
 

@@ -14,4 +14,4 @@ set -a
 # shellcheck source=/dev/null
 . "$services/env"
 set +a
-scripts/vm.sh --systemd --timeout 1500 --log build/units/console --out build/units -- bash -c 'tests/e2e/units.sh 2>&1'
+scripts/vm.sh --systemd --timeout 1500 --log build/units/console --out build/units -- bash -c 'tests/systemd/units.sh 2>&1'

@@ -4,7 +4,7 @@
 # No false alarm and no fault missed: vpc_reconcile --watch audits a host while 1,000 changes a second go to 100 of its
 # VPCs, and now and then something is broken behind the agent's back, at moments that are known. "make soak MINUTES=n".
 # Servers and publisher on this machine; agent, audit and vpc.ko (the one that can be corrupted) in User Mode Linux
-# (tests/bench/guest.sh).
+# (tests/guest.sh).
 #
 #   soak.sh [MINUTES [RATE [VPCS]]]      10, 1000 and 100 by default
 #
@@ -18,8 +18,8 @@
 # false alarms, probes that could not be asked for. Exit status 1 with a false alarm, a fault that was not found, a kind of which
 # none was, or a lag of more than MAX_LAG seconds (environment; 60). SEED (environment) is printed and draws the same faults again.
 
-# shellcheck source=../bench/guest.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../bench/guest.sh"
+# shellcheck source=../guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
 
 FIRST=6000 QUIET=5900
 dir=$top/build/soak
@@ -94,7 +94,7 @@ on_machine() {
 	load "$rate" "$vpcs" &
 	pids+=($!)
 	scripts/uml.sh --no-module --mem 2000 --timeout $((minutes * 60 + 600)) \
-		--arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- tests/e2e/soak.sh guest "$minutes" "$vpcs" "$seed" "${MAX_LAG:-60}" || status=$?
+		--arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- tests/audit/soak.sh guest "$minutes" "$vpcs" "$seed" "${MAX_LAG:-60}" || status=$?
 	touch "$dir/enough"
 	wait "${pids[-1]}" || true
 	echo "load: $(< "$dir/load.txt")"
