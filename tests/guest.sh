@@ -1,29 +1,59 @@
 # shellcheck shell=bash disable=SC2034  # what is set here is used by who reads it in
 # SPDX-License-Identifier: Apache-2.0
 #
-# What benchmarks share that need servers on this machine and the module in User Mode Linux. agent.sh and change.sh are
-# run twice: on the machine, where guest_bench starts servers and the guest, and there with "guest".
+# What has servers on this machine and agent and module in User Mode Linux: tests/audit/{corrupt,soak}.sh,
+# tests/bench/{agent,change}.sh. Such a script runs twice, both times by its last line, both_sides "$@": on the machine, where
+# its on_machine starts servers (servers.sh) and the guest (guest_run), and again in there, as its in_guest.
 #
 #      servers, publisher  10.77.0.1 tap0 ─── vec0 10.77.0.2  User Mode Linux: vpc.ko, vpc_agent
+#
+# tests/bench/upgrade.sh has of this the hosts only.
 
-set -euo pipefail
-# shellcheck source=../scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
-cd "$top"
+script=$(realpath "$0")
+# shellcheck source=servers.sh
+. "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
 SERVER=10.77.0.1
+# What is inserted. A script that builds another one says so.
+module=build/vpc.ko
 
-# The script again in a network namespace of its own, where nobody else's ports and addresses are.
-guest_alone() {
-	[[ ${VPC_BENCH_ALONE:-} = 1 ]] || VPC_BENCH_ALONE=1 exec unshare -n "$@"
+# both_sides ARGUMENT...: on_machine ARGUMENT..., in a network namespace of its own, where nobody else's ports and addresses are;
+# in_guest with what guest_run was given.
+both_sides() {
+	if [[ ${1:-} = guest ]]; then
+		in_guest "${@:2}"
+		return
+	fi
+	[[ ${VPC_GUEST_ALONE:-} = 1 ]] || VPC_GUEST_ALONE=1 exec unshare -n "$script" "$@"
 	ip link set lo up
 	ip tuntap add mode tap tap0
 	ip address add $SERVER/24 dev tap0
 	ip link set tap0 up
+	export VPC_SERVICES_BIND=0.0.0.0
+	on_machine "$@"
 }
 
-# guest_run MEGABYTES SECONDS COMMAND...
+# An empty CDB with its accounts, and configurations: $dir/admin.conf and publisher.conf for here, writer.conf and host.conf
+# (agent and audit of host h1) for the guest.
+guest_cdb() {
+	export VPC_WRITER_PASSWORD=w VPC_PUBLISHER_PASSWORD=p VPC_AUDITOR_PASSWORD=a
+	conf "$dir/admin.conf" "$VPC_CDB_USER" "$VPC_CDB_PASSWORD"
+	conf "$dir/publisher.conf" vpc_publisher p
+	conf "$dir/writer.conf" vpc_writer w $SERVER
+	host_conf vpc_auditor a
+	build/vpcctl -c "$dir/admin.conf" db init --accounts > /dev/null
+}
+# host_conf [USER PASSWORD]
+host_conf() {
+	conf "$dir/host.conf" "${1:-}" "${2:-}" $SERVER '[agent]' 'name = h1' 'metrics_port = 9469' 'state_dir = /run/vpc-cache' \
+		'run_dir = /run/vpc'
+}
+
+# guest_run MEGABYTES SECONDS [ARGUMENT...]: in_guest with these
 guest_run() {
-	scripts/uml.sh --mem "$1" --timeout "$2" --arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- "${@:3}"
+	local options=()
+	[[ $module = build/vpc.ko ]] || options=(--no-module)
+	scripts/uml.sh "${options[@]}" --mem "$1" --timeout "$2" --arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- \
+		"$script" guest "${@:3}"
 }
 
 # -- in the guest ------------------------------------------------------------------------------------------------------
@@ -33,7 +63,7 @@ guest_up() {
 	ip address add 10.77.0.2/24 dev vec0
 	ip link set vec0 up
 	modprobe -a udp_tunnel ip6_udp_tunnel
-	insmod build/vpc.ko
+	insmod "$module"
 }
 
 # Two hosts and their guests; h1's port is the agent's.
@@ -67,20 +97,8 @@ median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
 agent() {
 	local log=$1
 	BEGUN=$(ms)
-	vpc_agent -c /run/agent.conf --netns h1 > "$log" 2>&1 &
+	vpc_agent -c "$dir/host.conf" --netns h1 > "$log" 2>&1 &
 	AGENT=$!
-}
-
-agent_conf() {
-	cat > /run/agent.conf <<-END
-		[zookeeper]
-		hosts = $1
-		[agent]
-		name = h1
-		metrics_port = 9469
-		state_dir = /run/vpc-cache
-		run_dir = /run/vpc
-	END
 }
 
 # Until $1, a pattern, is in the log $2, or the agent has ended; *when* it was written, in milliseconds, is $AT.

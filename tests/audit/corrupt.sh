@@ -16,27 +16,8 @@
 dir=$top/build/corrupt
 module=build/kmod/uml-normal-corrupt/vpc.ko
 
-conf() {
-	(umask 077; cat > "$1" <<-END
-		[zookeeper]
-		hosts = $2:$ZK_PORT
-		[cdb]
-		host = $2
-		port = $VPC_CDB_PORT
-		user = $3
-		password = $4
-		[agent]
-		name = h1
-		run_dir = /run/vpc
-		[log]
-		level = info
-	END
-	)
-}
-
 seed() {
 	local i
-	build/vpcctl -c "$dir/admin.conf" db init --accounts > /dev/null
 	for ((i = 0; i < 200; i++)); do echo "172.16.$i.0/24 7"; done > "$dir/routes"
 	cat > "$dir/batch" <<-END
 		host add h1 vtep 192.0.2.1
@@ -58,29 +39,11 @@ seed() {
 }
 
 on_machine() {
-	guest_alone "${BASH_SOURCE[0]}" "$@"
-	pids=()
-	# shellcheck disable=SC2317  # called by the trap
-	end() {
-		[[ ${#pids[@]} = 0 ]] || kill "${pids[@]}" 2> /dev/null || true
-		scripts/services.sh stop "$dir/svc"
-	}
-	trap end EXIT
-	rm -rf "$dir"
-	mkdir -p "$dir"
-	VPC_SERVICES_BIND=0.0.0.0 scripts/services.sh start "$dir/svc"
-	# shellcheck disable=SC1091
-	. "$dir/svc/env"
-	ZK_PORT=${VPC_ZK_HOSTS##*:}
-	export VPC_WRITER_PASSWORD=w VPC_PUBLISHER_PASSWORD=p VPC_AUDITOR_PASSWORD=a
-	conf "$dir/admin.conf" 127.0.0.1 "$VPC_CDB_USER" "$VPC_CDB_PASSWORD"
-	conf "$dir/publisher.conf" 127.0.0.1 vpc_publisher p
-	conf "$dir/auditor.conf" "$SERVER" vpc_auditor a
+	servers
+	guest_cdb
 	seed
-	build/vpc_publisher -c "$dir/publisher.conf" 2> "$dir/publisher.log" &
-	pids+=($!)
-	scripts/uml.sh --no-module --timeout 300 --arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- \
-		tests/audit/corrupt.sh guest
+	publisher "$dir/publisher.conf"
+	guest_run 1024 300
 }
 
 # -- in the guest ------------------------------------------------------------------------------------------------------
@@ -94,16 +57,15 @@ anew() {
 		wait "$AGENT" || true
 		ip netns exec h1 tamper port del p1
 		rmmod vpc
+		insmod "$module"
 	fi
 	rm -rf /run/vpc-cache
-	insmod $module
-	vpc_agent -c "$dir/auditor.conf" --netns h1 > /run/agent.log 2>&1 &
-	AGENT=$!
+	agent /run/agent.log
 	agent_says ' live: ' /run/agent.log
 	consistent
 }
 
-reconcile() { vpc_reconcile -c "$dir/auditor.conf" --netns h1 --host h1 --settle 100 "$@"; }
+reconcile() { vpc_reconcile -c "$dir/host.conf" --netns h1 --host h1 --settle 100 "$@"; }
 consistent() { reconcile --full --verify --probe 200 > /run/report || { cat /run/report >&2; fail "not consistent to begin with"; }; }
 corrupt() { ip netns exec h1 tee /sys/module/vpc/parameters/corrupt <<< "$*" > /dev/null; }
 
@@ -145,10 +107,7 @@ fault() {
 }
 
 in_guest() {
-	PATH=$top/build:$top/build/tools:$PATH
-	ip address add 10.77.0.2/24 dev vec0
-	ip link set vec0 up
-	modprobe -a udp_tunnel ip6_udp_tunnel
+	guest_up
 	guest_hosts
 	ip -n vm1 route add default via 10.0.0.1
 	anew
@@ -177,8 +136,4 @@ in_guest() {
 	wait "$AGENT" || true
 }
 
-if [[ ${1:-} = guest ]]; then
-	in_guest
-else
-	on_machine "$@"
-fi
+both_sides "$@"

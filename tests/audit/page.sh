@@ -7,24 +7,16 @@
 # that was asked of the network, no script, nothing wider than the window); the pictures are for you to look at:
 # build/report/{light,dark,narrow}.png.
 
-set -euo pipefail
-# shellcheck source=../../scripts/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
-cd "$top"
+# shellcheck source=../servers.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../servers.sh"
 browser=$(command -v chromium || command -v chromium-browser) || { echo "page.sh: no browser: apt-get install chromium" >&2; exit 1; }
 dir=$top/build/report
 fail() { echo "page.sh: $*" >&2; exit 1; }
 
-rm -rf "$dir"
-mkdir -p "$dir"
-trap 'scripts/services.sh stop "$dir/svc" mariadb; rm -rf "$dir/svc" "$dir/profile"' EXIT
-scripts/services.sh start "$dir/svc" mariadb
-# shellcheck disable=SC1091
-. "$dir/svc/env"
-(umask 077; printf '[cdb]\nhost = %s\nport = %s\nuser = %s\npassword = %s\n' "$VPC_CDB_HOST" "$VPC_CDB_PORT" "$VPC_CDB_USER" \
-	"$VPC_CDB_PASSWORD" > "$dir/svc/conf")
+servers mariadb
+trap 'servers_end; rm -rf "$dir/svc" "$dir/profile"' EXIT
+conf "$dir/svc/conf" "$VPC_CDB_USER" "$VPC_CDB_PASSWORD"
 build/vpcctl -c "$dir/svc/conf" db init > /dev/null
-sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h "$VPC_CDB_HOST" -P "$VPC_CDB_PORT" -u "$VPC_CDB_USER" vpc; }
 
 # -- a day ---------------------------------------------------------------------------------------------------------------
 
@@ -69,7 +61,7 @@ diff() { echo "INSERT INTO reconcile_diff VALUES ('$1', $2, $3, '$4', '$5', '$6'
 		fi
 	done
 } > "$dir/svc/day.sql"
-sql < "$dir/svc/day.sql"
+sql "source $dir/svc/day.sql"
 status=0
 build/vpc_reconcile fleet -c "$dir/svc/conf" --html "$dir/fleet.html" > "$dir/fleet.txt" || status=$?
 [[ $status = 1 ]] || fail "the fleet's status is $status, with drift it should be 1"

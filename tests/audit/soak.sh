@@ -25,24 +25,6 @@ FIRST=6000 QUIET=5900
 dir=$top/build/soak
 module=build/kmod/uml-normal-corrupt/vpc.ko
 
-conf() {
-	(umask 077; cat > "$1" <<-END
-		[zookeeper]
-		hosts = $2:$ZK_PORT
-		[cdb]
-		host = $2
-		port = $VPC_CDB_PORT
-		user = $3
-		password = $4
-		[agent]
-		name = h1
-		run_dir = /run/vpc
-		state_dir = /run/vpc-cache
-		metrics_port = 9469
-	END
-	)
-}
-
 # VPC NAME VNI: two gateways, a blackhole and a prohibit, 200 routes in table 1, and a port on h1.
 seed_vpc() {
 	printf 'vpc add %s vni %d range 10.0.0.0/8\nsubnet add s vpc %s prefix 10.1.0.0/16\n' "$1" "$2" "$1"
@@ -55,7 +37,6 @@ seed_vpc() {
 
 seed() {
 	local vni i
-	build/vpcctl -c "$dir/admin.conf" db init --accounts > /dev/null
 	for ((i = 0; i < 200; i++)); do echo "172.16.$i.0/24 $((7 + i % 2))"; done > "$dir/routes"
 	{
 		echo "host add h1 vtep 192.0.2.1"
@@ -67,34 +48,17 @@ seed() {
 
 on_machine() {
 	local minutes=${1:-10} rate=${2:-1000} vpcs=${3:-100} status=0 seed=${SEED:-$(date +%s)}
-	guest_alone "${BASH_SOURCE[0]}" "$@"
-	pids=()
 	echo "seed $seed"
-	# shellcheck disable=SC2317  # called by the trap
-	end() {
-		[[ ${#pids[@]} = 0 ]] || kill "${pids[@]}" 2> /dev/null || true
-		scripts/services.sh stop "$dir/svc"
-	}
-	trap end EXIT
-	rm -rf "$dir"
-	mkdir -p "$dir/bin"
+	servers
+	mkdir "$dir/bin"
 	# What runs for so long is not to be what is built meanwhile.
 	cp build/{vpcctl,vpc_agent,vpc_publisher,vpc_reconcile} build/tools/{changes,tamper} $module "$dir/bin/"
-	VPC_SERVICES_BIND=0.0.0.0 scripts/services.sh start "$dir/svc"
-	# shellcheck disable=SC1091
-	. "$dir/svc/env"
-	ZK_PORT=${VPC_ZK_HOSTS##*:}
-	export VPC_WRITER_PASSWORD=w VPC_PUBLISHER_PASSWORD=p VPC_AUDITOR_PASSWORD=a
-	conf "$dir/admin.conf" 127.0.0.1 "$VPC_CDB_USER" "$VPC_CDB_PASSWORD"
-	conf "$dir/publisher.conf" 127.0.0.1 vpc_publisher p
-	conf "$dir/auditor.conf" "$SERVER" vpc_auditor a
+	guest_cdb
 	seed "$vpcs"
-	"$dir/bin/vpc_publisher" -c "$dir/publisher.conf" 2> "$dir/publisher.log" &
-	pids+=($!)
+	publisher "$dir/publisher.conf" "$dir/bin/vpc_publisher"
 	load "$rate" "$vpcs" &
 	pids+=($!)
-	scripts/uml.sh --no-module --mem 2000 --timeout $((minutes * 60 + 600)) \
-		--arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- tests/audit/soak.sh guest "$minutes" "$vpcs" "$seed" "${MAX_LAG:-60}" || status=$?
+	guest_run 2000 $((minutes * 60 + 600)) "$minutes" "$vpcs" "$seed" "${MAX_LAG:-60}" || status=$?
 	touch "$dir/enough"
 	wait "${pids[-1]}" || true
 	echo "load: $(< "$dir/load.txt")"
@@ -116,7 +80,7 @@ load() {
 
 in_host() { ip netns exec h1 "$@"; }
 corrupt() { in_host tee /sys/module/vpc/parameters/corrupt <<< "$*" > /dev/null; }
-resync() { vpc_reconcile -c "$dir/auditor.conf" --netns h1 --host h1 --settle 500 --repair > /run/repair 2>&1 || true; }
+resync() { vpc_reconcile -c "$dir/host.conf" --netns h1 --host h1 --settle 500 --repair > /run/repair 2>&1 || true; }
 
 # break KIND VNI and mend KIND VNI; $WANT is what the report must have: "CLASS OBJECT".
 break_it() {
@@ -184,23 +148,20 @@ one_fault() {
 in_guest() {
 	local minutes=$1 vpcs=$2 max_lag_s=$4 vni end kinds=(nexthop-set nexthop-del flip vtep digest port flip) n=0 kind watch
 	RANDOM=$3
-	PATH=$dir/bin:$top/build/tools:$PATH
-	ip address add 10.77.0.2/24 dev vec0
-	ip link set vec0 up
-	modprobe -a udp_tunnel ip6_udp_tunnel
-	insmod "$dir/bin/vpc.ko"
+	module=$dir/bin/vpc.ko
+	guest_up
+	PATH=$dir/bin:$PATH
 	guest_hosts
 	for vni in $(seq $QUIET $((QUIET + 4))) $(seq $FIRST $((FIRST + vpcs - 1))); do
 		echo "link add p$vni type dummy"
 		echo "link set p$vni up"
 	done | ip -n h1 -batch -
 	trap 'cp /run/agent.log /run/watch.json /run/watch.err /run/faults "$dir/" 2> /dev/null || true' EXIT
-	vpc_agent -c "$dir/auditor.conf" --netns h1 > /run/agent.log 2>&1 &
-	AGENT=$!
+	agent /run/agent.log
 	agent_says ' live: ' /run/agent.log
 	: > /run/faults
 	touch "$dir/load"
-	vpc_reconcile -c "$dir/auditor.conf" --netns h1 --host h1 --watch=2 --verify --probe 2 --record -j \
+	vpc_reconcile -c "$dir/host.conf" --netns h1 --host h1 --watch=2 --verify --probe 2 --record -j \
 		> /run/watch.json 2> /run/watch.err &
 	watch=$!
 	end=$((SECONDS + minutes * 60))
@@ -255,8 +216,4 @@ judge() {
 	grep -q '^soak ok' /run/verdict
 }
 
-if [[ ${1:-} = guest ]]; then
-	in_guest "${@:2}"
-else
-	on_machine "$@"
-fi
+both_sides "$@"

@@ -19,16 +19,10 @@
 dir=$top/build/bench/agent
 
 on_machine() {
-	guest_alone "${BASH_SOURCE[0]}" "$@"
-	mkdir -p "$dir"
-	trap 'scripts/services.sh stop "$dir/svc"' EXIT
-	rm -rf "$dir/svc"
-	VPC_SERVICES_BIND=0.0.0.0 scripts/services.sh start "$dir/svc" zookeeper
-	# shellcheck disable=SC1091
-	. "$dir/svc/env"
-	export VPC_ZK_HOSTS
+	servers zookeeper
+	host_conf
 	build/tools/zkfill h1 100 "${1:-1000000}" >&2
-	guest_run 3000 900 tests/bench/agent.sh guest "$SERVER:${VPC_ZK_HOSTS##*:}" "${2:-5}"
+	guest_run 3000 900 "${2:-5}"
 }
 
 # The other host, which has no agent.
@@ -109,8 +103,7 @@ restart() {
 in_guest() {
 	local round
 	guest_up
-	agent_conf "$1"
-	for ((round = 1; round <= $2; round++)); do
+	for ((round = 1; round <= $1; round++)); do
 		cold_start "$round"
 		restart "$round"
 	done
@@ -120,8 +113,4 @@ in_guest() {
 	echo "agent_restart_lost $(awk '{ n += $1 } END { print n }' /run/restart_lost) -"
 }
 
-if [[ ${1:-} = guest ]]; then
-	in_guest "${@:2}"
-else
-	on_machine "$@"
-fi
+both_sides "$@"

@@ -22,23 +22,9 @@
 FIRST=6000 VPCS=100
 dir=$top/build/bench/change
 
-conf() {
-	(umask 077; cat > "$1" <<-END
-		[zookeeper]
-		hosts = $2:$ZK_PORT
-		[cdb]
-		host = $2
-		port = $VPC_CDB_PORT
-		user = $3
-		password = $4
-	END
-	)
-}
-
 # The loaded VPCs, and "probe"; h1 has a port in each.
 seed() {
 	local vni name
-	build/vpcctl -c "$dir/admin.conf" db init --accounts > /dev/null
 	{
 		echo "host add h1 vtep 192.0.2.1"
 		for ((vni = FIRST; vni <= FIRST + VPCS; vni++)); do
@@ -67,31 +53,13 @@ load() {
 
 on_machine() {
 	local changes=${1:-300} rate=${2:-1000}
-	guest_alone "${BASH_SOURCE[0]}" "$@"
-	pids=()
-	# shellcheck disable=SC2317  # called by the trap
-	end() {
-		[[ ${#pids[@]} = 0 ]] || kill "${pids[@]}" 2> /dev/null || true
-		scripts/services.sh stop "$dir/svc"
-	}
-	trap end EXIT
-	rm -rf "$dir"
-	mkdir -p "$dir"
-	VPC_SERVICES_DURABLE=${VPC_SERVICES_DURABLE:-1} VPC_SERVICES_BIND=0.0.0.0 scripts/services.sh start "$dir/svc"
-	# shellcheck disable=SC1091
-	. "$dir/svc/env"
-	ZK_PORT=${VPC_ZK_HOSTS##*:}
-	export VPC_WRITER_PASSWORD=w VPC_PUBLISHER_PASSWORD=p VPC_AUDITOR_PASSWORD=a
-	conf "$dir/admin.conf" 127.0.0.1 "$VPC_CDB_USER" "$VPC_CDB_PASSWORD"
-	conf "$dir/publisher.conf" 127.0.0.1 vpc_publisher p
-	conf "$dir/writer.conf" $SERVER vpc_writer w
-	conf "$dir/auditor.conf" $SERVER vpc_auditor a
+	VPC_SERVICES_DURABLE=${VPC_SERVICES_DURABLE:-1} servers
+	guest_cdb
 	seed
-	build/vpc_publisher -c "$dir/publisher.conf" 2> "$dir/publisher.log" &
-	pids+=($!)
+	publisher "$dir/publisher.conf"
 	load "$rate" &
 	pids+=($!)
-	guest_run 1500 600 tests/bench/change.sh guest "$SERVER:$ZK_PORT" "$changes"
+	guest_run 1500 600 "$changes"
 	wait "${pids[-1]}"
 	loaded
 	awk '{ printf "change_load_per_s %.0f -\n", $1 * 1000 / $4 }' "$dir/load.txt"
@@ -100,8 +68,7 @@ on_machine() {
 # Each of the others' changes came with the first commit at its epoch or a later one. What was before a VPC's first commit
 # that was seen is not counted.
 loaded() {
-	MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h 127.0.0.1 -P "$VPC_CDB_PORT" -u "$VPC_CDB_USER" -N -B vpc \
-		-e "SELECT vni, epoch, created FROM change_log WHERE vni >= $FIRST AND vni < $((FIRST + VPCS))" > "$dir/created"
+	sql "SELECT vni, epoch, created FROM change_log WHERE vni >= $FIRST AND vni < $((FIRST + VPCS))" > "$dir/created"
 	awk 'NR == FNR { created[$1, $2] = $3; next }
 		$1 in at { for (e = at[$1] + 1; e <= $2; e++) if (($1, e) in created) printf "%.0f\n", $3 - created[$1, e] * 1000 }
 		{ at[$1] = $2 }' "$dir/created" "$dir/commits" | sort -n > "$dir/loaded.us"
@@ -121,23 +88,22 @@ part() {
 in_guest() {
 	local onlooker end
 	guest_up
-	agent_conf "$1"
 	guest_hosts
 	trap 'cp /run/agent.log "$dir/"' EXIT
 	agent /run/agent.log
 	agent_says ' live: ' /run/agent.log
-	part change_idle "$2"
+	part change_idle "$1"
 	touch "$dir/load"
 	sleep 5
 	latency "$dir/writer.conf" h1 $FIRST $VPCS > "$dir/commits" &
 	onlooker=$!
-	part change_load "$2" | grep p99
+	part change_load "$1" | grep p99
 	touch "$dir/enough"
 	until [[ -e $dir/loaded ]]; do sleep 0.1; done
 	# The onlooker sees the last of it, too, and no audit takes the processor away from it.
 	sleep 5
 	end=$((SECONDS + 60))
-	until vpc_reconcile -c "$dir/auditor.conf" --netns h1 --host h1 > /run/reconcile; do
+	until vpc_reconcile -c "$dir/host.conf" --netns h1 --host h1 > /run/reconcile; do
 		((SECONDS < end)) || { cat /run/reconcile >&2; exit 1; }
 		sleep 1
 	done
@@ -145,8 +111,4 @@ in_guest() {
 	wait "$onlooker"
 }
 
-if [[ ${1:-} = guest ]]; then
-	in_guest "${@:2}"
-else
-	on_machine "$@"
-fi
+both_sides "$@"

@@ -12,41 +12,17 @@
 #
 # Prints "fleet_200_last_s MILLISECONDS -", the median.
 
-set -euo pipefail
-# shellcheck source=../../scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
-cd "$top"
+# shellcheck source=../servers.sh
+. "$(dirname "$0")/../servers.sh"
 
 hosts=${1:-200} changes=${2:-21}
 dir=$top/build/bench/fleet
 conf=$dir/vpc.conf
-pids=()
-
-# shellcheck disable=SC2317  # called by the trap
-end() {
-	[[ ${#pids[@]} = 0 ]] || { kill "${pids[@]}" && wait "${pids[@]}"; } 2> /dev/null || true
-	scripts/services.sh stop "$dir/svc"
-}
-trap end EXIT
 vpcctl() { build/vpcctl -c "$conf" "$@"; }
 fail() { echo "fleet.sh: $*" >&2; exit 1; }
 
-[[ ! -d $dir/svc ]] || scripts/services.sh stop "$dir/svc"
-rm -rf "$dir"
-mkdir -p "$dir"
-scripts/services.sh start "$dir/svc"
-# shellcheck disable=SC1091
-. "$dir/svc/env"
-(umask 077; cat > "$conf" <<-END
-	[zookeeper]
-	hosts = $VPC_ZK_HOSTS
-	[cdb]
-	host = $VPC_CDB_HOST
-	port = $VPC_CDB_PORT
-	user = $VPC_CDB_USER
-	password = $VPC_CDB_PASSWORD
-	END
-)
+servers
+conf "$conf" "$VPC_CDB_USER" "$VPC_CDB_PASSWORD"
 vpcctl db init > /dev/null
 {
 	printf 'vpc add red vni 100 range 10.0.0.0/8\nsubnet add s vpc red prefix 10.1.0.0/16\n'
@@ -58,8 +34,7 @@ vpcctl db init > /dev/null
 	echo "route add 100.64.0.0/16 vpc red via nexthop 1"
 } > "$dir/batch"
 vpcctl -b "$dir/batch" > /dev/null
-build/vpc_publisher -c "$conf" 2> "$dir/publisher.log" &
-pids+=($!)
+publisher "$conf"
 build/tools/simhost -c "$conf" -n "$hosts" h 2> "$dir/hosts.log" &
 pids+=($!)
 for ((end_s = SECONDS + 120; $(grep -c ' live: ' "$dir/hosts.log" || true) < hosts; )); do

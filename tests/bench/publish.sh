@@ -26,23 +26,13 @@
 # Prints "publish_per_s N -": the smaller of the two medians; on standard error all figures, and what CPU time each process
 # took, which a busy machine leaves as it is.
 
-set -euo pipefail
-# shellcheck source=../../scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
-cd "$top"
+# shellcheck source=../servers.sh
+. "$(dirname "$0")/../servers.sh"
 
 changes=${1:-50000} vpcs=${2:-100} rounds=${3:-5} seconds=${4:-6} first=6000 backlog=10000
 dir=$top/build/bench/publish
-conf=$dir/vpc.conf log=$dir/log
-pub=''
+conf=$dir/vpc.conf log=$dir/publisher.log
 
-end() {
-	[[ -z $pub ]] || kill "$pub" 2> /dev/null || true
-	scripts/services.sh stop "$dir/svc"
-}
-trap end EXIT
-
-sql() { MYSQL_PWD=$VPC_CDB_PASSWORD mariadb --no-defaults -h "$VPC_CDB_HOST" -P "$VPC_CDB_PORT" -u "$VPC_CDB_USER" -N -B vpc -e "$1"; }
 fail() { echo "publish.sh: $*" >&2; tail -n 20 "$log" >&2; exit 1; }
 
 # $1: seconds; the rest: a command that must come true meanwhile.
@@ -58,11 +48,16 @@ wait_until() {
 outbox_is_empty() { [[ $(sql 'SELECT COUNT(*) FROM (SELECT 1 FROM outbox LIMIT 1) o') = 0 ]]; }
 leads() { grep -q "publishing as" "$log"; }
 
-publisher() {
+publisher_start() {
 	: > "$log"
-	build/vpc_publisher -c "$conf" --garbage-delay 1 2>> "$log" &
-	pub=$!
+	publisher "$conf" build/vpc_publisher --garbage-delay 1
+	pub=${pids[-1]}
 	wait_until 30 leads
+}
+publisher_stop() {
+	kill "$pub"
+	wait "$pub"
+	pids=()
 }
 
 # Milliseconds of CPU that a process has taken.
@@ -83,34 +78,17 @@ compare() {
 }
 last() { sort -k1,1n -k2,2n "$1" | awk '{ last[$1] = $0 } END { for (v in last) print last[v] }' | sort; }
 
-[[ ! -d $dir/svc ]] || scripts/services.sh stop "$dir/svc"
-rm -rf "$dir"
-mkdir -p "$dir"
-scripts/services.sh start "$dir/svc"
-set -a
-# shellcheck disable=SC1091
-. "$dir/svc/env"
-set +a
-(umask 077; cat > "$conf" <<-END
-	[zookeeper]
-	hosts = $VPC_ZK_HOSTS
-	[cdb]
-	host = $VPC_CDB_HOST
-	port = $VPC_CDB_PORT
-	user = $VPC_CDB_USER
-	password = $VPC_CDB_PASSWORD
-	END
-)
+servers
+conf "$conf" "$VPC_CDB_USER" "$VPC_CDB_PASSWORD"
 build/vpcctl -c "$conf" db init > /dev/null
 for ((vni = first; vni < first + vpcs; vni++)); do
 	printf 'vpc add v%d vni %d range 10.0.0.0/8\nsubnet add s vpc v%d prefix 10.1.0.0/16\n' $vni $vni $vni
 	printf 'nexthop add vpc v%d id 1 type blackhole\nnexthop add vpc v%d id 2 type prohibit\n' $vni $vni
 done > "$dir/vpcs"
 build/vpcctl -c "$conf" -b "$dir/vpcs" > /dev/null
-publisher
+publisher_start
 wait_until 120 outbox_is_empty
-kill "$pub"
-wait "$pub"
+publisher_stop
 
 db=$(< "$dir/svc/mariadb/pid") zk=$(< "$dir/svc/zookeeper/pid")
 # What was measured: its name, changes, microseconds, rows that still waited at the end.
@@ -126,7 +104,7 @@ drained() {
 	build/tools/changes "$conf" $first "$vpcs" 0 600 "$changes" "$changes" > "$dir/made"
 	[[ $(sql 'SELECT COUNT(*) FROM outbox') = "$changes" ]] || fail "the outbox is not full"
 	db_ms=$(cpu_ms "$db") zk_ms=$(cpu_ms "$zk")
-	publisher
+	publisher_start
 	start=${EPOCHREALTIME/./}
 	wait_until 600 outbox_is_empty
 	figure drained "$changes" $((${EPOCHREALTIME/./} - start)) 0
@@ -149,9 +127,7 @@ median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }
 for ((round = 0; round < rounds; round++)); do
 	drained
 	sustained
-	kill "$pub"
-	wait "$pub"
-	pub=''
+	publisher_stop
 	grep "published" "$log" | tail -n 1 >&2 || true
 done
 compare

@@ -9,9 +9,9 @@
 #
 #   upgrade.sh [ROUTES]     in all of both hosts (default 100000)
 
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-PATH=$PWD/build:$PATH
+# shellcheck source=../guest.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
+PATH=$top/build:$PATH
 routes=${1:-100000}
 work=/run/bench-upgrade
 folder=build/bench
@@ -20,19 +20,8 @@ goal=300
 
 modprobe -a udp_tunnel ip6_udp_tunnel
 [[ -d /sys/module/vpc ]] || insmod build/vpc.ko
-for ns in h1 h2 vm1 vm2; do
-	ip netns add "$ns"
-	ip -n "$ns" link set lo up
-done
-ip link add eth-u netns h1 type veth peer name eth-u netns h2
+guest_hosts
 for i in 1 2; do
-	ip -n "h$i" address add "192.0.2.$i/24" dev eth-u
-	ip -n "h$i" link set eth-u up
-	ip link add eth0 netns "vm$i" type veth peer name "p$i" netns "h$i"
-	ip -n "vm$i" link set eth0 address "02:00:00:00:00:0$i"
-	ip -n "vm$i" address add "10.0.0.$((4 + i))/24" dev eth0
-	ip -n "vm$i" link set eth0 mtu 1400 up
-	ip -n "h$i" link set "p$i" up
 	{
 		echo "host vtep4 192.0.2.$i"
 		printf 'vpc 100 epoch 7\nnexthop 100 1 host 192.0.2.1\nnexthop 100 2 host 192.0.2.2\nnexthop 100 3 local\n'
