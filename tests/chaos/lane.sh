@@ -17,6 +17,7 @@ fail() { say "FAILED: $*"; return 1; }
 # A pipe that nobody writes to: to wait for it costs no process.
 exec {never}<> <(:)
 pause_s() { read -rt "$1" -u "$never" || true; }
+pause_ms() { pause_s "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
 
 # wait_for SECONDS COMMAND...
 wait_for() {
@@ -54,22 +55,43 @@ killed() {
 }
 
 # lane NAME: does the faults of the plan, each by "fault_begin FAULT TARGET" and "fault_end FAULT TARGET", and writes down when
-# each really was: lines "BEGIN END FAULT TARGET ROLE" in $dir/faults.NAME (fault_role). One that took longer delays the next.
+# each really was: lines "BEGIN END FAULT TARGET ROLE" in $dir/faults.NAME (fault_role). One that took longer delays the next, up
+# to the next pause, which begins when all lanes are there.
 lane() {
 	local name=$1 start lane at lasts fault target begin wait_us role
 	start=$(< "$dir/start")
 	while read -r lane at lasts fault target; do
-		[[ $lane = "$name" ]] || continue
 		wait_us=$((start + at * 1000 - $(now_us)))
-		((wait_us <= 0)) || pause_s "$(printf '%d.%06d' $((wait_us / 1000000)) $((wait_us % 1000000)))"
+		((wait_us <= 0)) || pause_ms $((wait_us / 1000))
+		if [[ $lane = all ]]; then
+			rest "$name" "$at" "$lasts"
+			begin=$(now_us)
+			((start + (at + lasts) * 1000 >= begin)) || start=$((begin - (at + lasts) * 1000))
+			continue
+		fi
 		role=$(fault_role "$target")
 		begin=$(now_us)
 		say "$fault $target ($role)"
 		fault_begin "$fault" "$target" || return
-		pause_s "$((lasts / 1000)).$(printf %03d $((lasts % 1000)))"
+		pause_ms "$lasts"
 		fault_end "$fault" "$target" || return
 		say "$fault $target ended"
 		echo "$begin $(now_us) $fault $target $role" >> "$dir/faults.$name"
-	done < "$dir/plan"
+	done < <(awk -v name="$name" '$1 == name || $1 == "all"' "$dir/plan" | sort -s -n -k 2,2)
 	touch "$dir/done.$name"
+}
+LANES="zk cdb hosts"
+# rest LANE AT LASTS: the first lane writes down when it really was, "BEGIN END" in $dir/pauses.
+rest() {
+	local begin
+	touch "$dir/rest.$2.$1"
+	wait_for 600 rested "$2"
+	begin=$(now_us)
+	say "a pause"
+	pause_ms "$3"
+	[[ $1 != "${LANES%% *}" ]] || echo "$begin $(now_us)" >> "$dir/pauses"
+}
+rested() {
+	local lane
+	for lane in $LANES; do [[ -e $dir/rest.$1.$lane ]] || return; done
 }

@@ -189,6 +189,27 @@ changes_by_stream() {
 		pause_s 0.2
 	done
 }
+# How long the guest's processes had to wait for a processor of this machine, and how long they had one, by the scheduler's own
+# account of each; of which only one is at work at a time. Lines "BEGIN END WAITED RAN", microseconds, on standard output.
+waits() {
+	until [[ -e $dir/quiet ]]; do
+		echo "at $(now_us)"
+		pgrep -x linux | sed 's|.*|/proc/&/schedstat|' | xargs -r grep -Hs . || true
+		pause_s 1
+	done | awk '
+		$1 == "at" {
+			if (before) { printf "%.0f %.0f %.0f %.0f\n", before, $2, waited / 1000, ran / 1000; fflush() }
+			before = $2
+			waited = ran = 0
+			next
+		}
+		{
+			split($1, part, ":")
+			if (part[1] in wait && $2 >= wait[part[1]]) { waited += $2 - wait[part[1]]; ran += part[2] - run[part[1]] }
+			wait[part[1]] = $2
+			run[part[1]] = part[2]
+		}'
+}
 outbox_empty() { [[ $(sql 'SELECT COUNT(*) FROM outbox') = 0 ]]; }
 
 # -- the run -----------------------------------------------------------------------------------------------------------
@@ -257,6 +278,8 @@ wait_for 400 guest_did ready
 changes_by_ctl &
 pids+=($!)
 changes_by_stream &
+pids+=($!)
+waits > "$dir/waits" &
 pids+=($!)
 now_us > "$dir/start"
 lane zk > "$dir/lane.zk" &
