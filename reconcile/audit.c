@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "../lib/digest.h"
 #include "../lib/util.h"
 #include "legs.h"
+#include "progress.h"
 
 static bool is_asked_for(const struct audit *audit, const struct presence *presence, uint32_t vni)
 {
@@ -23,6 +25,57 @@ static bool goes_on(const struct audit *audit, const struct report *report)
 	if (!audit->pace || !audit->pace->go_on || (last && last->by_digest && !audit->verify && !audit->probes))
 		return true;
 	return audit->pace->go_on(audit->pace->arg);
+}
+
+/* As a run before left it: its digest is enough, which the history has for it, and what was asked for was done then. */
+static int audit_resumed(const struct audit *audit, struct report *report, const struct presence *presence,
+			 const struct kernel_vpc *vpc, const struct cdb_epoch *found, const struct progress_vpc *before)
+{
+	struct audit by_digest = *audit;
+	struct report_vpc *done;
+	int ret;
+
+	by_digest.full = by_digest.verify = false;
+	by_digest.probes = 0;
+	ret = audit_content(&by_digest, report, presence, vpc, found);
+	done = ret ? NULL : report_vpc(report, vpc->vni, NULL);
+	if (!done)
+		return ret ? ret : -ENOMEM;
+	done->n_probes = before->n_probes;
+	done->compared_ms = before->time_ms;
+	if (!report->n_resumed++ || before->time_ms < report->resumed_ms)
+		report->resumed_ms = before->time_ms;
+	return progress_add(audit->progress, before);
+}
+
+/* Nothing differed but what has no epoch, which is always looked at. */
+static bool is_done(const struct report_vpc *vpc)
+{
+	return vpc->result != RESULT_FAILED && report_drifts(vpc) == vpc->host_drifts && !vpc->unprobed[0];
+}
+
+static int audit_vpc(const struct audit *audit, struct report *report, const struct presence *presence,
+		     const struct kernel_vpc *vpc, const struct cdb_epoch *found)
+{
+	const struct progress_vpc *before = audit->progress ? progress_find(audit->progress, vpc) : NULL;
+	struct report_vpc *done;
+	int ret;
+
+	if (before && found->known && vpc_digest_equal(&found->digest, &vpc->digest))
+		return audit_resumed(audit, report, presence, vpc, found, before);
+	ret = audit_content(audit, report, presence, vpc, found);
+	if (ret || !audit->progress)
+		return ret;
+	done = report_vpc(report, vpc->vni, NULL);
+	if (!done)
+		return -ENOMEM;
+	if (!is_done(done))
+		return 0;
+	return progress_add(audit->progress, &(struct progress_vpc){ .vni = done->vni,
+								     .epoch = done->kernel_epoch,
+								     .digest = done->kernel_digest,
+								     .time_ms = now_wall_ms(),
+								     .n_probes = done->n_probes });
 }
 
 /* Both sides have it now: compare its content. A VPC that only one side has was judged by presence.c. */
@@ -48,6 +101,8 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 		keys[n] = (struct cdb_epoch_key){ vpc->vni, vpc->epoch };
 		vpcs[n++] = vpc;
 	}
+	if (audit->progress)
+		progress_begin(audit->progress, presence->have_host.instance, n);
 	ret = cdb_epochs_get(audit->cdb, keys, n, found, err);
 	for (size_t i = 0; i < n && !ret; i++) {
 		if (!goes_on(audit, report))
@@ -55,7 +110,7 @@ static int audit_vpcs(const struct audit *audit, struct report *report, const st
 		if (audit->since_ms && found[i].now_ms < audit->since_ms)
 			report->left_out[report->n_left_out++] = vpcs[i]->vni;
 		else
-			ret = audit_content(audit, report, presence, vpcs[i], &found[i]);
+			ret = audit_vpc(audit, report, presence, vpcs[i], &found[i]);
 	}
 	return ret;
 }

@@ -17,6 +17,7 @@
 #include "report.h"
 
 struct legs;
+struct progress;
 
 #define BLAME_KNOWN 64
 /* What a round may take, what the ones before know, and whether it goes on. */
@@ -56,6 +57,7 @@ struct audit {
 	uint64_t max_lag_ms;		/* a change that is younger may still be on its way */
 	struct legs *legs;		/* NULL: no leg is named */
 	struct pace *pace;		/* NULL: each VPC waits by itself, and nothing ends it */
+	struct progress *progress;	/* NULL: none is kept, and nothing was compared before */
 	bool late_only;			/* nor of what lags for no longer than it may: nobody is asked about that */
 };
 

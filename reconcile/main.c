@@ -9,27 +9,9 @@
 #include <string.h>
 #include "../lib/util.h"
 #include "fleet.h"
+#include "once.h"
 #include "options.h"
 #include "watch.h"
-
-#define EXIT_COULD_NOT_COMPARE 2
-
-static int once(struct round *round)
-{
-	const struct options *o = round->options;
-	struct report report;
-	int ret = round_run(round, &report), status;
-
-	if (ret)
-		snprintf(report.reason, sizeof(report.reason), "%s", strerror(-ret));
-	status = report_exit_status(&report, o->max_lag_s * UINT64_C(1000));
-	if (o->json ? report_print_json(&report, o->pretty) : report_print_text(&report, o->verbose)) {
-		fprintf(stderr, "vpc_reconcile: the report could not be written: %s\n", strerror(errno));
-		status = EXIT_COULD_NOT_COMPARE;
-	}
-	report_clear(&report);
-	return status;
-}
 
 static int watch(struct round *round)
 {
@@ -63,7 +45,7 @@ int main(int argc, char **argv)
 	round.config = &config;
 	round.host = o.host ? o.host : config.host;
 	round.legs = legs_new(&config, round.host);
-	status = !round.legs ? EXIT_COULD_NOT_COMPARE : o.watch_s ? watch(&round) : once(&round);
+	status = !round.legs ? EXIT_COULD_NOT_COMPARE : o.watch_s ? watch(&round) : once_run(&round);
 	round_close(&round);
 	pace_clear(&round.pace);
 	legs_free(round.legs);

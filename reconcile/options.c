@@ -38,6 +38,8 @@ enum {
 	OPT_METRICS,
 	OPT_METRICS_PORT,
 	OPT_MAX_LOAD,
+	OPT_RESUME,
+	OPT_PROGRESS,
 	OPT_SILENT,
 	OPT_HTML,
 };
@@ -57,6 +59,8 @@ static const struct option longs[] = {
 	{ "max-load", required_argument, NULL, OPT_MAX_LOAD },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "metrics-port", required_argument, NULL, OPT_METRICS_PORT },
+	{ "resume", no_argument, NULL, OPT_RESUME },
+	{ "progress", required_argument, NULL, OPT_PROGRESS },
 	{ "record", no_argument, NULL, OPT_RECORD },
 	{ "watch", optional_argument, NULL, OPT_WATCH },
 	{ "settle", required_argument, NULL, OPT_SETTLE },
@@ -88,6 +92,8 @@ static void usage(FILE *out)
 		     "                         one that is computed from CDB\n"
 		     "      --repair           have the agent put right what drifted, and look again\n"
 		     "      --max-repairs N    more differences than so many are not touched (default 100)\n"
+		     "      --resume           go on where the last one-shot --full, --verify or --probe was ended\n"
+		     "      --progress FILE    where that is kept (default: in [agent] state_dir, if it is there)\n"
 		     "      --watch[=SECONDS]  go on, a round every so often (default 10)\n"
 		     "      --record           write what was found into CDB, for \"fleet\"\n"
 		     "      --metrics FILE     write the round's metrics for Prometheus' node_exporter (FILE.prom)\n"
@@ -210,6 +216,12 @@ static int take(int c, const char *arg, struct options *o)
 	case OPT_METRICS:
 		o->metrics = arg;
 		break;
+	case OPT_RESUME:
+		o->resume = true;
+		break;
+	case OPT_PROGRESS:
+		o->progress = arg;
+		break;
 	case OPT_RECORD:
 		o->record = true;
 		break;
@@ -236,6 +248,11 @@ static int take(int c, const char *arg, struct options *o)
 	return 0;
 }
 
+bool options_keep_progress(const struct options *o)
+{
+	return (o->full || o->verify || o->probes) && !o->watch_s && !o->repair && !o->since_ms;
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	struct options o = { .settle_ms = DEFAULT_SETTLE_MS,
@@ -255,6 +272,11 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 	/* The agent puts all of a VPC right: what was filtered away was not counted against --max-repairs. */
 	if (!ret && o.repair && (o.has_table || o.since_ms)) {
 		fprintf(stderr, "vpc_reconcile: --repair goes with neither --table nor --since\n");
+		ret = -EINVAL;
+	}
+	if (!ret && (o.resume || o.progress) && !options_keep_progress(&o)) {
+		fprintf(stderr, "vpc_reconcile: --resume and --progress go with --full, --verify or --probe, and "
+				"not with --watch, --repair or --since\n");
 		ret = -EINVAL;
 	}
 	if (!ret && o.metrics_port && !o.watch_s) {

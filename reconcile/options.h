@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 struct options {
-	const char *config, *host, *netns, *vpc, *metrics;
-	bool json, pretty, verbose, verify, full, repair, record;
+	const char *config, *host, *netns, *vpc, *metrics, *progress;
+	bool json, pretty, verbose, verify, full, repair, record, resume;
 	unsigned int max_load; /* of CDB; 0: whatever it is */
 	unsigned int settle_ms, max_findings, max_lag_s;
 	bool has_table;
@@ -36,6 +36,9 @@ int fleet_options_parse(int argc, char **argv, struct fleet_options *ret_options
 
 /* Defaults, and what @argv says. Return: 0 go on, 1 done (help was printed), -EINVAL (it was said why). */
 int options_parse(int argc, char **argv, struct options *ret_options);
+
+/* Whether it is an audit that takes its time, and that another one can go on with. */
+bool options_keep_progress(const struct options *o);
 
 /*
  * "90s", "15m", "2h", "7d" before @now_ms, or "2026-11-30T19:00:00Z"; both in milliseconds since 1970. -EINVAL.

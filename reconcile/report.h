@@ -76,6 +76,7 @@ struct report_vpc {
 	struct cdb_cause needed;	/* while the kernel has none of its content: what brought the VPC here */
 	bool no_slot;		/* its entries were to be read in CDB, and it was not this audit's turn */
 	bool by_digest;		/* epoch and digest agree with CDB's history; entries were not looked at */
+	uint64_t compared_ms;	/* wall clock, by a run before that this one goes on from; 0: by this one */
 	size_t n_probes;	/* ways that were asked for */
 	char unprobed[160];	/* why none were, although they should have been; "": nothing */
 	size_t n_routes, n_nexthops, n_members;	/* compared, as CDB has them; by digest: as the kernel has them */
@@ -109,6 +110,10 @@ struct report {
 	struct report_repair *repairs;	/* asked for, in vain or not */
 	size_t n_repairs;
 	char repair[160];	/* why the agent was not even asked; "": it was, or there was nothing */
+	bool resumes;		/* a run before was to be gone on from */
+	size_t n_resumed;	/* VPCs that it had compared */
+	uint64_t resumed_ms;	/* the first of them, wall clock */
+	char resume[160];	/* why not all that it had compared; "": nothing to say */
 	char reason[640];	/* not empty: nothing could be compared at all */
 };
 

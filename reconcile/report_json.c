@@ -2,9 +2,11 @@
 /*
  * The report for programs. The members are the contract, described in doc/operations.md:
  * {"v":1,"host","time_ms","duration_us","result","reason"?,"vpcs":[{"vni","name"?,"result","reason"?,"cdb_epoch",
- *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","probes","unprobed"?,"counts":{class:n},
- *  "findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?,"first_seen_ms"?}]}],
- *  "no_repair"?,"repairs"?:[{"vni","epoch","drifts","asked","answer"?}],"before"?}; VNI 0 is the host itself,
+ *  "kernel_epoch","lag_ms","by_digest","routes","nexthops","members","probes","unprobed"?,"compared_ms"?,
+ *  "counts":{class:n},"findings":[{"class","object","want"?,"have"?,"leg","note"?,"since_ms"?,"change"?,
+ *  "first_seen_ms"?}]}],
+ *  "resumed"?:{"vpcs","since_ms"?,"note"?},"no_repair"?,
+ *  "repairs"?:[{"vni","epoch","drifts","asked","answer"?}],"before"?}; VNI 0 is the host itself,
  * "before" the report that asked for the repairs.
  */
 #include "report.h"
@@ -56,6 +58,8 @@ static struct json_object *vpc_json(const struct report_vpc *vpc)
 	json_object_object_add(o, "members", json_object_new_uint64(vpc->n_members));
 	json_object_object_add(o, "probes", json_object_new_uint64(vpc->n_probes));
 	add_string(o, "unprobed", vpc->unprobed);
+	if (vpc->compared_ms)
+		json_object_object_add(o, "compared_ms", json_object_new_uint64(vpc->compared_ms));
 	for (int i = 0; i < FINDING_CLASSES; i++)
 		json_object_object_add(counts, finding_class_name(i), json_object_new_uint64(vpc->counts[i]));
 	json_object_object_add(o, "counts", counts);
@@ -83,6 +87,17 @@ static struct json_object *repairs_json(const struct report *report)
 	return list;
 }
 
+static struct json_object *resumed_json(const struct report *report)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "vpcs", json_object_new_uint64(report->n_resumed));
+	if (report->n_resumed)
+		json_object_object_add(o, "since_ms", json_object_new_uint64(report->resumed_ms));
+	add_string(o, "note", report->resume);
+	return o;
+}
+
 static struct json_object *report_json(const struct report *report)
 {
 	struct json_object *o = json_object_new_object(), *vpcs = json_object_new_array();
@@ -96,6 +111,8 @@ static struct json_object *report_json(const struct report *report)
 	for (size_t i = 0; i < report->n_vpcs; i++)
 		json_object_array_add(vpcs, vpc_json(&report->vpcs[i]));
 	json_object_object_add(o, "vpcs", vpcs);
+	if (report->resumes)
+		json_object_object_add(o, "resumed", resumed_json(report));
 	add_string(o, "no_repair", report->repair);
 	if (report->n_repairs)
 		json_object_object_add(o, "repairs", repairs_json(report));

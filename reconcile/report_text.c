@@ -90,7 +90,9 @@ static void print_vpc(const struct report *report, const struct report_vpc *vpc)
 		       vpc->cdb_epoch - vpc->kernel_epoch, vpc->lag_ms / 1e3);
 	if (vpc->n_routes || vpc->n_nexthops)
 		printf(", %zu routes and %zu nexthops compared%s", vpc->n_routes, vpc->n_nexthops,
-		       vpc->by_digest ? " by digest" : "");
+		       vpc->compared_ms ? " by the run before" :
+		       vpc->by_digest	? " by digest" :
+					  "");
 	if (vpc->n_probes)
 		printf(", %zu ways probed", vpc->n_probes);
 	if (vpc->unprobed[0] && vpc->result != RESULT_FAILED)
@@ -114,6 +116,24 @@ const char *report_summary(const struct report *report, bool colours, char *buf)
 		 colour_end(colours), n[RESULT_CONSISTENT], n[RESULT_LAG], n[RESULT_DRIFT], n[RESULT_FAILED], routes,
 		 report->duration_us / 1e6);
 	return buf;
+}
+
+static void print_resumed(const struct report *report)
+{
+	time_t seconds = report->resumed_ms / 1000;
+	char when[32];
+	struct tm tm;
+
+	if (!report->resumes)
+		return;
+	gmtime_r(&seconds, &tm);
+	strftime(when, sizeof(when), "%FT%TZ", &tm);
+	if (report->n_resumed)
+		printf("resumed: %zu VPCs were compared by the run before, since %s, and are as they were then",
+		       report->n_resumed, when);
+	else
+		printf("resumed: nothing");
+	printf("%s%s\n", report->resume[0] ? "; " : "", report->resume);
 }
 
 static void print_repairs(const struct report *report)
@@ -151,6 +171,7 @@ int report_print_text(const struct report *report, bool verbose)
 		printf("nothing compared: %s\n", report->reason);
 	if (!report->before)
 		print_repairs(report);
+	print_resumed(report);
 	printf("%s\n", report_summary(report, isatty(STDOUT_FILENO), summary));
 	return fflush(stdout) || ferror(stdout) ? -EIO : 0;
 }

@@ -86,6 +86,7 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 			       .max_lag_ms = o->max_lag_s * UINT64_C(1000),
 			       .legs = round->legs,
 			       .pace = &round->pace,
+			       .progress = round->progress,
 			       /* Should nothing be published, all hosts would ask, all the time. */
 			       .late_only = o->watch_s };
 	struct cdb_vpc vpc;

@@ -24,6 +24,7 @@ struct round {
 	struct totals totals;
 	struct endpoint *endpoint; /* NULL: none, or its port cannot be had yet */
 	struct pace pace;
+	struct progress *progress; /* NULL: none is kept */
 	unsigned int vain; /* repairs in a row after which something drifted */
 	uint64_t repair_us; /* monotonic: none before */
 };

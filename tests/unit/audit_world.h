@@ -150,7 +150,18 @@ static inline void kernel_seal(void)
 	have->digest = vpc_digest_of_state(have);
 }
 
-/* Everything has arrived everywhere. */
+/* As CDB has it. */
+static inline void kernel_load(uint32_t vni)
+{
+	struct vpc_state state;
+
+	vpc_state_init(&state, vni);
+	rig_load(vni, &state);
+	fake_kernel_put_vpc(&state);
+	vpc_state_clear(&state);
+}
+
+/* Everything has arrived everywhere; ZooKeeper and the agent know of VPC VNI alone. */
 static inline void arrive(void)
 {
 	struct vpc_state state;
@@ -164,6 +175,9 @@ static inline void arrive(void)
 	memset(&world, 0, sizeof(world));
 	ok(cdb_host_ports_load(rig_cdb, HOST, &world.ports, &err));
 	ok(kernel_host_set(kernel, &world.ports.vtep4, &world.ports.vtep6, world.ports.udp_port, &err));
+	for (size_t i = 0; i < world.ports.n_ports; i++)
+		if (!fake_kernel_vpc(world.ports.ports[i].vni))
+			kernel_load(world.ports.ports[i].vni);
 	for (size_t i = 0; i < world.ports.n_ports; i++)
 		ok(kernel_port_set(kernel, &world.ports.ports[i], &err));
 	world.head = (struct vpc_head){
