@@ -257,6 +257,36 @@ denied_tree() {
 	as "$admin" zkcat rm "$folder/x"
 }
 
+# {publisher, administrator, everybody may read}: above our tree it is the administrator's list, in it the publisher's node.
+@test "whom the administrator has named above the tree keeps his right, and in the tree he has none" {
+	local admin ops mine three
+	tree above
+	admin=$(credential publisher publisher:above)
+	ops=$(credential ops ops:above)
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	make_vpc 912
+	once
+	mine=$(as "$admin" zkcat access /vpc)
+	[[ $mine = "digest:publisher:"*" cdrwa"*"world:anyone r"* && $(wc -l <<< "$mine") = 2 ]]
+	as "$admin" zkcat grant /vpc ops:above
+	as "$admin" zkcat grant /vpc/v1 ops:above
+	three=$(as "$admin" zkcat access /vpc)
+	[[ $three = *"digest:ops:"*" cdrwa"* && $(wc -l <<< "$three") = 3 ]]
+	[[ $(as "$admin" zkcat access /vpc/v1) = "$three" ]]
+	as "$ops" zkcat put /vpc/v1 ''
+	run -0 --separate-stderr "$B/vpc_publisher" -c "$CONF" --protect
+	[[ $(as "$admin" zkcat access /vpc) = "$three" ]]
+	as "$ops" zkcat put /vpc ''
+	[[ $(as "$admin" zkcat access /vpc/v1) = "$mine" ]]
+	denied as "$ops" zkcat put /vpc/v1 x
+	# A publisher whose credential is being replaced leaves it alone, too: it is not its own.
+	CONF=$(conf both "$PLAIN" "$(credential new publisher:new)")
+	sed -i "s|^credential_file.*|&\nold_credential_file = $admin|" "$CONF"
+	run -0 --separate-stderr "$B/vpc_publisher" -c "$CONF" --protect
+	[[ $(as "$admin" zkcat access /vpc) = "$three" ]]
+	[[ $(as "$admin" zkcat access /vpc/v1 | grep -c '^digest:publisher:.* cdrwa$') = 2 ]]
+}
+
 # changed VNI HOST'S-FOLDER: a change goes all the way, to the host's status.
 changed() {
 	ROUTE=$((${ROUTE:-0} + 1))

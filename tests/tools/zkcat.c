@@ -114,6 +114,33 @@ static int rm(const char *path)
 	return r ? failed(path, r) : 0;
 }
 
+/* Who may do what there, an entry a line. */
+static int show_access(const char *path)
+{
+	char **names;
+	size_t n;
+	int r = zk_access_wait(zk, path, TIMEOUT_MS, &names, &n);
+
+	if (r)
+		return failed(path, r);
+	for (size_t i = 0; i < n; i++)
+		puts(names[i]);
+	zk_names_free(names, n);
+	return 0;
+}
+
+/* All of it to us and to who has @credential, and reading to everybody. */
+static int grant(const char *path, const char *credential)
+{
+	char id[ZK_ID_MAX];
+	const char *const who[] = { id, NULL };
+	int r;
+
+	zk_credential_id(credential, id);
+	r = zk_grant_wait(zk, path, who, true, TIMEOUT_MS);
+	return r ? failed(path, r) : 0;
+}
+
 static int read_snapshot(const struct vpc_head *head, struct vpc_state *state)
 {
 	char path[VPC_ZNODE_PATH_MAX];
@@ -300,6 +327,10 @@ static int run(int argc, char **argv)
 		return create(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "rm"))
 		return rm(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "access"))
+		return show_access(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "grant"))
+		return grant(argv[2], argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "state"))
 		return state(strtoul(argv[2], NULL, 10), false);
 	if (argc == 4 && !strcmp(argv[1], "log")) {
@@ -312,7 +343,9 @@ static int run(int argc, char **argv)
 	}
 	if (argc == 4 && !strcmp(argv[1], "heads"))
 		return heads(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
-	fputs("usage: zkcat get|version|ls|rm PATH, put PATH DATA, state VNI, log|heads FIRST N\n", stderr);
+	fputs("usage: zkcat get|version|ls|rm|access PATH, put PATH DATA, grant PATH CREDENTIAL, state VNI,\n"
+	      "       log|heads FIRST N\n",
+	      stderr);
 	return 1;
 }
 
