@@ -16,7 +16,8 @@
 # A report with drift or "could not compare" that names what is broken is the fault found; any other, and any at a time
 # when nothing is broken, is a false alarm. In the end: rounds, their results, faults injected and found, time to find,
 # false alarms, probes that could not be asked for. Exit status 1 with a false alarm, a fault that was not found, a kind of which
-# none was, or a lag of more than MAX_LAG seconds (environment; 60). SEED (environment) is printed and draws the same faults again.
+# none was, a lag of more than MAX_LAG seconds (environment; 60), or fewer changes than nine tenths of what was to be. SEED
+# (environment) is printed and draws the same faults again.
 
 # shellcheck source=../guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
@@ -62,6 +63,10 @@ on_machine() {
 	touch "$dir/enough"
 	wait "${pids[-1]}" || true
 	echo "load: $(< "$dir/load.txt")"
+	if ! awk -v rate="$rate" '{ exit $1 * 1000 < 0.9 * rate * $4 }' "$dir/load.txt"; then
+		echo "the load was not $rate changes a second: nothing is shown"
+		status=1
+	fi
 	return $status
 }
 

@@ -214,7 +214,7 @@ static void on_term(int sig)
 static int stream(struct cdb *cdb, const struct load *load, struct vpc_err *err)
 {
 	uint64_t rate = load->rate;
-	uint64_t start = now_monotonic_us(), now, behind = 0, made = 0, end = start + load->seconds * 1000000;
+	uint64_t start = now_monotonic_us(), now, took, behind = 0, made = 0, end = start + load->seconds * 1000000;
 	int r = 0;
 
 	signal(SIGTERM, on_term);
@@ -235,8 +235,9 @@ static int stream(struct cdb *cdb, const struct load *load, struct vpc_err *err)
 		if (!r && n)
 			r = tick(cdb, n, err);
 		made += n;
-		if (rate ? now_monotonic_us() - now < TICK_US : !n)
-			poll(NULL, 0, (TICK_US - (rate ? now_monotonic_us() - now : 0)) / 1000);
+		took = rate ? now_monotonic_us() - now : 0;
+		if (took < TICK_US && (rate || !n))
+			poll(NULL, 0, (TICK_US - took) / 1000);
 	}
 	printf("%" PRIu64 " changes in %" PRIu64 " ms, fell behind %" PRIu64 " ms\n", made,
 	       (now_monotonic_us() - start) / 1000, behind / 1000);
