@@ -16,6 +16,20 @@ static const char *const password_vars[CDB_N_ACCOUNTS] = {
 	[CDB_ACCOUNT_AUDITOR] = "VPC_AUDITOR_PASSWORD",
 };
 
+/* As a line, or into @object. */
+static void print_account(struct ctl *ctl, const char *name, const char *given, const char *made,
+			  struct json_object *object)
+{
+	if (!ctl->json)
+		printf("account %s %s%s\n", name,
+		       *made   ? "password "
+		       : given ? "password as given"
+			       : "keeps its password",
+		       made);
+	ctl_add_string(object, "name", name);
+	ctl_add_string(object, "password", *made ? made : NULL);
+}
+
 static int init_accounts(struct ctl *ctl, struct json_object *object)
 {
 	struct json_object *accounts = json_object_new_array(), *account;
@@ -30,15 +44,8 @@ static int init_accounts(struct ctl *ctl, struct json_object *object)
 		r = cdb_account_init(ctl->cdb, kind, given, made, &ctl->err);
 		if (r)
 			return r;
-		if (!ctl->json)
-			printf("account %s %s%s\n", name,
-			       *made   ? "password "
-			       : given ? "password as given"
-				       : "keeps its password",
-			       made);
 		account = json_object_new_object();
-		ctl_add_string(account, "name", name);
-		ctl_add_string(account, "password", *made ? made : NULL);
+		print_account(ctl, name, given, made, account);
 		json_object_array_add(accounts, account);
 	}
 	return 0;
@@ -191,8 +198,34 @@ static int db_check(struct ctl *ctl, int argc, char **argv)
 	return r ?: cdb_snapshot_end(ctl->cdb, &ctl->err);
 }
 
+static int db_auditor(struct ctl *ctl, int argc, char **argv)
+{
+	const char *given = getenv(password_vars[CDB_ACCOUNT_AUDITOR]), *host = NULL;
+	struct ctl_arg args[] = { CTL_ARG("HOST", CTL_WORD, &host, .required = true) };
+	char made[CDB_PASSWORD_LEN + 1], name[CDB_AUDITOR_MAX];
+	struct json_object *object;
+	int r;
+
+	r = ctl_args(ctl, args, ARRAY_SIZE(args), argc, argv);
+	if (!r)
+		r = ctl_cdb(ctl);
+	if (!r)
+		r = cdb_auditor_init(ctl->cdb, host, given, made, &ctl->err);
+	if (r)
+		return r;
+	snprintf(name, sizeof(name), "%s:%s", cdb_account_name(CDB_ACCOUNT_AUDITOR), host);
+	object = json_object_new_object();
+	print_account(ctl, name, given, made, object);
+	if (ctl->json)
+		ctl_print(ctl, object);
+	else
+		json_object_put(object);
+	return 0;
+}
+
 static const struct ctl_verb verbs[] = {
 	{ "init", db_init, "[--accounts]", false },
+	{ "auditor", db_auditor, "HOST", false },
 	{ "show", db_show, "", false },
 	{ "check", db_check, "[VPC]", false },
 };
@@ -209,6 +242,8 @@ const struct ctl_object ctl_db = {
 		 "VPC_PUBLISHER_PASSWORD and VPC_AUDITOR_PASSWORD; without them a new account gets a "
 		 "random one, which is printed,\n"
 		 "and one that exists keeps its own. Needs an account that may do all this, such as root.\n"
+		 "auditor: the account vpc_auditor:HOST, for that host's vpc_reconcile, which may record for no other "
+		 "host; password as\nof vpc_auditor.\n"
 		 "check: recomputes each VPC's digest from its rows and compares it with the one kept; "
 		 "exit status 2 when they differ.\n",
 };

@@ -10,6 +10,7 @@
 #include "cdb_private.h"
 #include "cdb_stmt.h"
 #include "util.h"
+#include "../proto/znode.h"
 #include "schema_sql.h"
 
 #define SCHEMA_LOCK "vpc_schema"
@@ -280,7 +281,8 @@ static int random_password(char *ret)
 	return 0;
 }
 
-static int grant_all(struct cdb *cdb, const struct account *account, const char *host, struct vpc_err *err)
+static int grant_all(struct cdb *cdb, const struct account *account, const char *name, const char *host,
+		     struct vpc_err *err)
 {
 	char database[2 * 64 + 3], sql[512];
 	int r;
@@ -291,7 +293,7 @@ static int grant_all(struct cdb *cdb, const struct account *account, const char 
 			int len = strcspn(p, " ");
 
 			snprintf(sql, sizeof(sql), "GRANT %s ON %s.%.*s TO '%s'@'%s'", grant->privileges, database, len,
-				 p, account->name, host);
+				 p, name, host);
 			r = cdb_command(cdb, sql, err);
 			p += len;
 		}
@@ -311,20 +313,19 @@ static int set_password(struct cdb *cdb, const char *verb, const char *name, con
 	return cdb_command(cdb, sql, err);
 }
 
-int cdb_account_init(struct cdb *cdb, enum cdb_account_kind kind, const char *password, char *ret_password,
-		     struct vpc_err *err)
+static int account_make(struct cdb *cdb, const struct account *account, const char *name, const char *password,
+			char *ret_password, struct vpc_err *err)
 {
 	/* Where anonymous accounts exist, ''@'localhost' would win over '%' on this machine. */
 	static const char *const hosts[] = { "%", "localhost" };
-	const struct account *account = &accounts[kind];
 	char fresh[CDB_PASSWORD_LEN + 1] = "";
 	uint32_t there;
 	int r;
 
 	r = cdb_get(cdb, err, "SELECT COUNT(*) FROM mysql.user WHERE user = ? AND host IN ('%', 'localhost')", "s>u",
-		    account->name, &there);
+		    name, &there);
 	if (r)
-		return vpc_err_prefix(err, r, "account %s", account->name);
+		return vpc_err_prefix(err, r, "account %s", name);
 	if (!password && there < ARRAY_SIZE(hosts)) {
 		r = random_password(fresh);
 		if (r)
@@ -333,16 +334,41 @@ int cdb_account_init(struct cdb *cdb, enum cdb_account_kind kind, const char *pa
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
 		if (password) {
-			r = set_password(cdb, "CREATE USER IF NOT EXISTS", account->name, hosts[i], password, err);
+			r = set_password(cdb, "CREATE USER IF NOT EXISTS", name, hosts[i], password, err);
 			if (!r)
-				r = set_password(cdb, "ALTER USER", account->name, hosts[i], password, err);
+				r = set_password(cdb, "ALTER USER", name, hosts[i], password, err);
 			if (r)
-				return vpc_err_prefix(err, r, "account %s", account->name);
+				return vpc_err_prefix(err, r, "account %s", name);
 		}
-		r = grant_all(cdb, account, hosts[i], err);
+		r = grant_all(cdb, account, name, hosts[i], err);
 		if (r)
-			return vpc_err_prefix(err, r, "account %s", account->name);
+			return vpc_err_prefix(err, r, "account %s", name);
 	}
 	strcpy(ret_password, fresh);
 	return 0;
+}
+
+int cdb_account_init(struct cdb *cdb, enum cdb_account_kind kind, const char *password, char *ret_password,
+		     struct vpc_err *err)
+{
+	return account_make(cdb, &accounts[kind], accounts[kind].name, password, ret_password, err);
+}
+
+int cdb_auditor_init(struct cdb *cdb, const char *host, const char *password, char *ret_password, struct vpc_err *err)
+{
+	const struct account *account = &accounts[CDB_ACCOUNT_AUDITOR];
+	char name[CDB_AUDITOR_MAX];
+	bool there;
+	int r;
+
+	/* Part of a statement: a name that CDB has needs no quoting. */
+	if (!vpc_host_name_valid(host))
+		return vpc_err_set(err, -EINVAL, "'%.80s' is no host's name", host);
+	r = cdb_host_exists(cdb, host, &there, err);
+	if (!r && !there)
+		r = vpc_err_set(err, -ENOENT, "there is no host %s", host);
+	if (r)
+		return r;
+	snprintf(name, sizeof(name), "%s:%s", account->name, host);
+	return account_make(cdb, account, name, password, ret_password, err);
 }

@@ -37,4 +37,12 @@ const char *cdb_account_name(enum cdb_account_kind kind); /* "vpc_writer" ... */
 int cdb_account_init(struct cdb *cdb, enum cdb_account_kind kind, const char *password, char *ret_password,
 		     struct vpc_err *err);
 
+#define CDB_AUDITOR_MAX 96
+
+/*
+ * The same for the auditor's account of one host of CDB, "vpc_auditor:HOST", which may record for that host alone: the
+ * schema's triggers see to it. -ENOENT: there is no such host.
+ */
+int cdb_auditor_init(struct cdb *cdb, const char *host, const char *password, char *ret_password, struct vpc_err *err);
+
 #endif

@@ -374,3 +374,45 @@ CREATE TABLE IF NOT EXISTS reconcile_diff (
 	since BIGINT UNSIGNED NOT NULL,
 	PRIMARY KEY (host, seq)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+-- version 5: an audit's account of its own for a host, vpc_auditor:HOST, writes that host's rows and no others
+-- (cdb_auditor_init()); of others it may delete what lib/cdb_fleet.c deletes for all, too. Other accounts are as before.
+-- USER() is who is connected; CURRENT_USER() is a trigger's owner. BINARY, as accounts are told apart by case.
+
+CREATE TRIGGER IF NOT EXISTS reconcile_run_insert BEFORE INSERT ON reconcile_run FOR EACH ROW
+	IF LEFT(USER(), 12) = 'vpc_auditor:'
+		AND BINARY LEFT(USER(), 13 + LENGTH(NEW.host)) <> CONCAT('vpc_auditor:', NEW.host, '@') THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'this account records for its own host alone';
+	END IF;
+
+CREATE TRIGGER IF NOT EXISTS reconcile_run_update BEFORE UPDATE ON reconcile_run FOR EACH ROW
+	IF LEFT(USER(), 12) = 'vpc_auditor:' AND (NEW.host <> OLD.host
+		OR BINARY LEFT(USER(), 13 + LENGTH(OLD.host)) <> CONCAT('vpc_auditor:', OLD.host, '@')) THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'this account records for its own host alone';
+	END IF;
+
+CREATE TRIGGER IF NOT EXISTS reconcile_run_delete BEFORE DELETE ON reconcile_run FOR EACH ROW
+	IF LEFT(USER(), 12) = 'vpc_auditor:'
+		AND BINARY LEFT(USER(), 13 + LENGTH(OLD.host)) <> CONCAT('vpc_auditor:', OLD.host, '@')
+		AND OLD.last + 30 * 86400000 >= UNIX_TIMESTAMP() * 1000 THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'this account records for its own host alone';
+	END IF;
+
+CREATE TRIGGER IF NOT EXISTS reconcile_diff_insert BEFORE INSERT ON reconcile_diff FOR EACH ROW
+	IF LEFT(USER(), 12) = 'vpc_auditor:'
+		AND BINARY LEFT(USER(), 13 + LENGTH(NEW.host)) <> CONCAT('vpc_auditor:', NEW.host, '@') THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'this account records for its own host alone';
+	END IF;
+
+CREATE TRIGGER IF NOT EXISTS reconcile_diff_update BEFORE UPDATE ON reconcile_diff FOR EACH ROW
+	IF LEFT(USER(), 12) = 'vpc_auditor:' AND (NEW.host <> OLD.host
+		OR BINARY LEFT(USER(), 13 + LENGTH(OLD.host)) <> CONCAT('vpc_auditor:', OLD.host, '@')) THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'this account records for its own host alone';
+	END IF;
+
+CREATE TRIGGER IF NOT EXISTS reconcile_diff_delete BEFORE DELETE ON reconcile_diff FOR EACH ROW
+	IF LEFT(USER(), 12) = 'vpc_auditor:'
+		AND BINARY LEFT(USER(), 13 + LENGTH(OLD.host)) <> CONCAT('vpc_auditor:', OLD.host, '@')
+		AND EXISTS (SELECT 1 FROM reconcile_run r WHERE r.host = OLD.host) THEN
+		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'this account records for its own host alone';
+	END IF;

@@ -751,6 +751,11 @@ vpc del $V") =~ 'VPC '$VNI' is at epoch '$((before + 2)) ]]
 	[[ $status = 2 && $output =~ 'Access denied' ]]
 	run vpcctl db init --accounts
 	[[ $status = 0 && $output =~ 'vpc_writer keeps its password' ]]
+	VPC_AUDITOR_PASSWORD=h vpcctl db auditor "${V}a"
+	conf "vpc_auditor:${V}a" h > "$BATS_TEST_TMPDIR/own"
+	CONF=$BATS_TEST_TMPDIR/own vpcctl db check "$V"
+	refused 2 'there is no host nobody' db auditor nobody
+	sql "DROP USER 'vpc_auditor:${V}a'@'%', 'vpc_auditor:${V}a'@'localhost'"
 }
 
 @test "no CDB, a silent CDB, a wrong configuration: one line" {

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include "cdb_rig.h"
+#include "../../lib/cdb_init.h"
 #include "../../lib/util.h"
 #include "../../reconcile/fleet.h"
 #include "../../reconcile/metrics.h"
@@ -106,6 +107,64 @@ static void the_same_result_is_one_row(void **state)
 	load(0);
 	assert_int_equal(fleet.n_diffs, 0);
 	assert_int_equal(fleet.n_runs, 0);
+}
+
+/* An account of the host ha alone: it cannot speak for others, and still clears away what is old. */
+static void an_account_of_its_own_host(void **state)
+{
+	static const char *const refused_sql[] = {
+		"INSERT INTO reconcile_run SELECT 'hc', began + 1, last, 1, result, 0, 0, 0, 0, 0, 0, 0, 0, '' "
+		"FROM reconcile_run WHERE host = 'ha'",
+		"UPDATE reconcile_run SET result = 'consistent' WHERE host = 'hb'",
+		"UPDATE reconcile_run SET host = 'hb', began = 1 WHERE host = 'ha'",
+		"DELETE FROM reconcile_run WHERE host = 'hb'",
+		"INSERT INTO reconcile_diff VALUES ('hb', 7, 0, '', '', '', '', '', '', 0)",
+		"INSERT INTO reconcile_diff VALUES ('HA', 7, 0, '', '', '', '', '', '', 0)",
+		"INSERT INTO reconcile_diff VALUES ('h_', 7, 0, '', '', '', '', '', '', 0)",
+		"INSERT INTO reconcile_diff VALUES ('', 7, 0, '', '', '', '', '', '', 0)",
+		"UPDATE reconcile_diff SET object = 'x' WHERE host = 'hb'",
+		"UPDATE reconcile_diff SET host = 'hb', seq = 7 WHERE host = 'ha'",
+		"DELETE FROM reconcile_diff WHERE host = 'hb'",
+	};
+	struct vpc_config as_host = rig_config;
+	struct cdb *mine = NULL, *rig = rig_cdb;
+	struct cdb_run run = { .host = "hb", .result = CDB_RUN_CONSISTENT };
+	char password[CDB_PASSWORD_LEN + 1];
+	struct vpc_err err = { "" };
+
+	hosts_new();
+	refused(cdb_auditor_init(rig_cdb, "nobody", NULL, password, &err), -ENOENT, "there is no host nobody");
+	refused(cdb_auditor_init(rig_cdb, "h'", NULL, password, &err), -EINVAL, "no host's name");
+	write_run("ha", CDB_RUN_DRIFTED, 6, 1, "port tap1");
+	write_run("hb", CDB_RUN_DRIFTED, 6, 1, "port tap1");
+	write_run("hd", CDB_RUN_DRIFTED, 6, 1, "port tap1");
+	ok(cdb_auditor_init(rig_cdb, "ha", "secret", password, &err));
+	as_host.cdb_user = "vpc_auditor:ha";
+	as_host.cdb_password = "secret";
+	ok(cdb_open(&as_host, &mine, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(refused_sql); i++) {
+		int r = cdb_command(mine, refused_sql[i], &err);
+
+		if (!r || !strstr(err.text, "this account records for its own host alone"))
+			fail_msg("%s: %d, %s", refused_sql[i], r, r ? err.text : "");
+	}
+	assert_int_not_equal(cdb_run_write(mine, &run, NULL, 0, &err), 0);
+	assert_non_null(strstr(err.text, "its own host alone"));
+	/* Its own, and old rows of others, as the 100th report of a result does. */
+	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET began = 1, last = 1 WHERE host = 'hd'", &err));
+	rig_cdb = mine;
+	for (int i = 0; i < 100; i++)
+		write_run("ha", CDB_RUN_DRIFTED, 7 + i, 2, "port tap1");
+	write_run("ha", CDB_RUN_CONSISTENT, 5, 0, "");
+	rig_cdb = rig;
+	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_run WHERE host = 'hd'"), 0);
+	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_diff WHERE host = 'hd'"), 0);
+	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_run WHERE host = 'hb'"), 1);
+	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_run WHERE host = 'ha'"), 2);
+	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_diff WHERE host IN ('ha', 'hb')"), 1);
+	cdb_close(mine);
+	/* What all hosts share is no other than before. */
+	ok(cdb_command(rig_cdb, "DROP USER 'vpc_auditor:ha'@'%', 'vpc_auditor:ha'@'localhost'", &err));
 }
 
 static void the_same_difference_on_many_hosts_is_one(void **state)
@@ -549,7 +608,7 @@ static void a_watch_notifies_and_ends_in_order(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_same_result_is_one_row),
+		cmocka_unit_test(the_same_result_is_one_row), cmocka_unit_test(an_account_of_its_own_host),
 		cmocka_unit_test(the_same_difference_on_many_hosts_is_one),
 		cmocka_unit_test(all_of_it_is_bounded),
 		cmocka_unit_test(reads_take_turns),
