@@ -50,18 +50,33 @@ struct vpc_recent_check {
 	const struct vpc_recents *recents;
 };
 
+/*
+ * A copy, of what its CPU may be writing: pairs with vpc_recent_keep(). Each field is of some moment, not all of the
+ * same: an entry that is found wrong may just be half of two.
+ */
+static struct vpc_recent vpc_recent_read(const struct vpc_recent *entry)
+{
+	return (struct vpc_recent){
+		.stamp = READ_ONCE(entry->stamp),
+		.where = READ_ONCE(entry->where),
+		.addr = { READ_ONCE(entry->addr[0]), READ_ONCE(entry->addr[1]) },
+		.nh = READ_ONCE(entry->nh),
+	};
+}
+
 /* Of one CPU. @arg->version is referenced; what entries lead to is compared and never looked at. */
 static long vpc_recent_check(void *arg)
 {
 	const struct vpc_recent_check *check = arg;
-	const struct vpc_recent *entry = check->recents->entry;
+	struct vpc_recent entry;
 	bool sound = true;
 	unsigned int i;
 
 	local_bh_disable();
-	for (i = 0; i < ARRAY_SIZE(check->recents->entry) && sound; i++, entry++)
-		sound = READ_ONCE(entry->stamp) != check->version->stamp ||
-			entry->nh == vpc_recent_way(check->version, entry);
+	for (i = 0; i < ARRAY_SIZE(check->recents->entry) && sound; i++) {
+		entry = vpc_recent_read(&check->recents->entry[i]);
+		sound = entry.stamp != check->version->stamp || entry.nh == vpc_recent_way(check->version, &entry);
+	}
 	local_bh_enable();
 	return sound;
 }

@@ -53,7 +53,7 @@ static inline struct vpc_recent *vpc_recent_entry(const struct vpc_recent *key)
 	return &this_cpu_ptr(vpc_recents)->entry[hash_64(key->addr[0] ^ key->addr[1] ^ key->where, VPC_RECENT_BITS)];
 }
 
-/* NULL: look it up. */
+/* NULL: look it up. Plain reads: who writes is this CPU, and bottom halves are off. */
 static inline const struct vpc_nexthop *vpc_recent_find(const struct vpc_recent *key)
 {
 	const struct vpc_recent *entry = vpc_recent_entry(key);
@@ -68,8 +68,15 @@ static inline void vpc_recent_keep(const struct vpc_recent *key, const struct vp
 {
 	struct vpc_recent *entry = vpc_recent_entry(key);
 
-	*entry = *key;
-	entry->nh = nh;
+	/*
+	 * VERIFY reads it from another CPU at any moment. No barriers: it follows no pointer, so @nh is not published
+	 * here (the version did that), and what it finds half written it looks at again where nobody writes.
+	 */
+	WRITE_ONCE(entry->stamp, key->stamp);
+	WRITE_ONCE(entry->where, key->where);
+	WRITE_ONCE(entry->addr[0], key->addr[0]);
+	WRITE_ONCE(entry->addr[1], key->addr[1]);
+	WRITE_ONCE(entry->nh, nh);
 }
 
 #endif
