@@ -51,7 +51,11 @@ static enum vpc_drop vpc_arp_check(const struct vpc_port_conf *conf, const struc
 {
 	if (!ether_addr_equal(eth_hdr(skb)->h_source, conf->mac) || !ether_addr_equal_unaligned(body->sha, conf->mac))
 		return VPC_DROP_SOURCE_MAC;
-	if (!body->sip || conf->flags & VPC_PORT_F_NO_SOURCE_CHECK)
+	if (!body->sip)
+		return VPC_DROP_NONE;
+	if (body->sip == conf->gateway4)
+		return VPC_DROP_SOURCE_ADDR;
+	if (conf->flags & VPC_PORT_F_NO_SOURCE_CHECK)
 		return VPC_DROP_NONE;
 	if (!vpc_port_conf_owns(conf, AF_INET, (const u8 *)&body->sip))
 		return VPC_DROP_SOURCE_ADDR;

@@ -8,12 +8,22 @@
 
 #include <linux/in6.h>
 #include <linux/skbuff.h>
+#include <net/ipv6.h>
 #include "../tables/port.h"
 
 /* The EUI-64 address of VPC_ROUTER_MAC: the router's on every port. */
 static const struct in6_addr vpc_router_lladdr __maybe_unused = {
 	{ { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0xfc, 0xee, 0x00, 0xff, 0xfe, 0x00, 0x00, 0x01 } }
 };
+
+/* Whether @addr, 4 or 16 bytes, is the router's on this port: no guest's, whatever it may send. */
+static inline bool vpc_port_conf_is_router(const struct vpc_port_conf *conf, u8 family, const u8 *addr)
+{
+	if (family == AF_INET)
+		return conf->gateway4 && !memcmp(addr, &conf->gateway4, sizeof(conf->gateway4));
+	return !memcmp(addr, &vpc_router_lladdr, sizeof(vpc_router_lladdr)) ||
+	       (!ipv6_addr_any(&conf->gateway6) && !memcmp(addr, &conf->gateway6, sizeof(conf->gateway6)));
+}
 
 /* Of all neighbour discovery: whoever receives it knows that no router has sent it on (RFC 4861). */
 #define VPC_ND_HOP_LIMIT 255

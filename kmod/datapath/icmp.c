@@ -233,16 +233,11 @@ void vpc_icmp_error(const struct sk_buff *skb, const struct vpc_flow *flow, stru
 
 bool vpc_icmp_is_for_gateway(const struct vpc_flow *flow)
 {
-	const struct vpc_port_conf *conf = flow->conf;
-
 	if (!flow->port || flow->router)
 		return false;
-	if (flow->family == AF_INET)
-		return flow->proto == IPPROTO_ICMP && conf->gateway4 &&
-		       !memcmp(flow->daddr, &conf->gateway4, sizeof(conf->gateway4));
-	return flow->proto == IPPROTO_ICMPV6 && (!memcmp(flow->daddr, &vpc_router_lladdr, sizeof(vpc_router_lladdr)) ||
-						 (!ipv6_addr_any(&conf->gateway6) &&
-						  !memcmp(flow->daddr, &conf->gateway6, sizeof(conf->gateway6))));
+	if (flow->proto != (flow->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return false;
+	return vpc_port_conf_is_router(flow->conf, flow->family, flow->daddr);
 }
 
 /* The ICMP message of @skb from @offset on, as far as it goes. NULL: out of memory. */

@@ -110,9 +110,16 @@ static enum vpc_drop vpc_nd_check_options(const struct sk_buff *skb, unsigned in
 	return VPC_DROP_NONE;
 }
 
+static bool vpc_nd_is_router(const struct vpc_port_conf *conf, const struct in6_addr *addr)
+{
+	return vpc_port_conf_is_router(conf, AF_INET6, addr->s6_addr);
+}
+
 /* Whether the guest may say of @addr that it is its own. */
 static bool vpc_nd_may_claim(const struct vpc_port_conf *conf, const struct in6_addr *addr)
 {
+	if (vpc_nd_is_router(conf, addr))
+		return false;
 	return conf->flags & VPC_PORT_F_NO_SOURCE_CHECK || vpc_nd_is_lladdr(addr) ||
 	       vpc_port_conf_owns(conf, AF_INET6, addr->s6_addr);
 }
@@ -193,12 +200,6 @@ static enum vpc_drop vpc_nd_check(const struct vpc_port_conf *conf, const struct
 }
 
 /* -- answers ------------------------------------------------------------------------------------------------------- */
-
-static bool vpc_nd_is_router(const struct vpc_port_conf *conf, const struct in6_addr *addr)
-{
-	return ipv6_addr_equal(addr, &vpc_router_lladdr) ||
-	       (!ipv6_addr_any(&conf->gateway6) && ipv6_addr_equal(addr, &conf->gateway6));
-}
 
 /* The length of the prefix in which somebody in the VPC has @addr, -1 when nobody has. */
 static int vpc_nd_mapped_plen(const struct vpc *vpc, const struct in6_addr *addr)

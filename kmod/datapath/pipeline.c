@@ -12,6 +12,7 @@
 #include <linux/etherdevice.h>
 #include <linux/in.h>
 #include <linux/rcupdate.h>
+#include "craft.h"
 #include "icmp.h"
 #include "pipeline_trace.h"
 #include "pipeline_wire.h"
@@ -74,6 +75,9 @@ static __always_inline enum vpc_drop vpc_decide_source(const struct vpc_flow *fl
 	if (!ether_addr_equal(flow->smac, conf->mac))
 		return VPC_DROP_SOURCE_MAC;
 	if (vpc_addr_is_multicast(flow->family, flow->saddr) || vpc_addr_is_martian(flow->family, flow->saddr))
+		return VPC_DROP_SOURCE_ADDR;
+	/* Whose answers would never get back, and whose word guests take. The gateway may lie in a port's prefix. */
+	if (vpc_port_conf_is_router(conf, flow->family, flow->saddr))
 		return VPC_DROP_SOURCE_ADDR;
 	/* To its router it may speak from such an address, and only there do the checks below let it go. */
 	if (vpc_addr_is_linklocal(flow->family, flow->saddr))

@@ -59,6 +59,8 @@ static const struct guest_case arp_table[] = {
 	  VPC_DROP_SOURCE_ADDR },
 	{ "no source check, another's address", REQUEST(GUEST_OTHER4, GUEST_GATEWAY4),
 	  REPLY(GUEST_GATEWAY4, GUEST_OTHER4), VPC_DROP_NONE, GUEST_UNCHECKED },
+	{ "no source check, the gateway's address", REQUEST(GUEST_GATEWAY4, GUEST_OTHER4), NULL, VPC_DROP_SOURCE_ADDR,
+	  GUEST_UNCHECKED },
 	{ "no source check, another's MAC", HEAD "0001 020000000006" GUEST_ADDR4 ZEROS GUEST_GATEWAY4, NULL,
 	  VPC_DROP_SOURCE_MAC, GUEST_UNCHECKED },
 };

@@ -74,6 +74,12 @@ static const struct guest_case nd_table[] = {
 	LIES("asked from the router's", NS(GUEST_ROUTER6, MULTICAST6("06"), GUEST_OTHER6) LLADDR),
 	{ "asked from another's, and may", NS(GUEST_OTHER6, MULTICAST6("01"), GUEST_GATEWAY6) LLADDR,
 	  ANSWER(GUEST_GATEWAY6, GUEST_OTHER6, "e0", GUEST_GATEWAY6), .flags = GUEST_UNCHECKED },
+	{ "asked from the router's, unchecked", NS(GUEST_ROUTER6, MULTICAST6("06"), GUEST_OTHER6) LLADDR, NULL,
+	  VPC_DROP_SOURCE_ADDR, GUEST_UNCHECKED },
+	{ "asked from the gateway's, unchecked", NS(GUEST_GATEWAY6, MULTICAST6("06"), GUEST_OTHER6) LLADDR, NULL,
+	  VPC_DROP_SOURCE_ADDR, GUEST_UNCHECKED },
+	{ "announces the gateway's, unchecked", NA(GUEST_ADDR6, GUEST_NODES6, "20", GUEST_GATEWAY6) MAC_OPTION, NULL,
+	  VPC_DROP_SOURCE_ADDR, GUEST_UNCHECKED },
 
 	SILENT("announces its own", NA(GUEST_ADDR6, GUEST_NODES6, "20", GUEST_ADDR6) MAC_OPTION),
 	SILENT("tells the router", NA(GUEST_ADDR6, GUEST_ROUTER6, "60", GUEST_ADDR6)),
