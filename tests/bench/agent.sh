@@ -11,7 +11,7 @@
 # before it until after "live" a ping goes every 5 ms between two guests, through the routes. Rewritten routes would be in
 # the agent's own log and count of calls: any is a failure, not a figure.
 #
-# Prints "NAME N -": medians of the seconds, the greatest of the memory, the sum of what was lost.
+# Prints "NAME N,... -", a number for each round.
 
 # shellcheck source=../guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
@@ -107,10 +107,10 @@ in_guest() {
 		cold_start "$round"
 		restart "$round"
 	done
-	echo "cold_start_1m_s $(median < /run/cold_ms) -"
-	echo "cold_start_1m_rss_mib $(sort -n /run/cold_mib | tail -n 1) -"
-	echo "agent_restart_1m_s $(median < /run/restart_ms) -"
-	echo "agent_restart_lost $(awk '{ n += $1 } END { print n }' /run/restart_lost) -"
+	echo "cold_start_1m_s $(paste -sd , /run/cold_ms) -"
+	echo "cold_start_1m_rss_mib $(paste -sd , /run/cold_mib) -"
+	echo "agent_restart_1m_s $(paste -sd , /run/restart_ms) -"
+	echo "agent_restart_lost $(paste -sd , /run/restart_lost) -"
 }
 
 both_sides "$@"

@@ -18,8 +18,7 @@
 # 64-byte UDP packets (60 and the checksum) from the kernel's packet generator, as fast as they are taken; counted where vm2's
 # device gets them, dropped there as somebody else's. "full" is a real table of the internet (VPC_TEST_DATA, as in
 # check.sh) on h1, the same for all paths, with destinations drawn evenly from all unicast addresses and a default
-# route for those outside the table. Rounds are interleaved and the median of each path is taken. Writes
-# build/bench/forward.json.
+# route for those outside the table. The paths take turns. Prints "NAME OURS PEER" lines (fragment.sh) at the end.
 
 set -eEuo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -301,21 +300,18 @@ measure() {
 		for kind; do
 			rate=$("$how" "$kind-$size" "$packets")
 			[[ $rate -gt 0 ]] || fail "$kind-$size: nothing comes through"
-			rates[$kind-$size]+=" $rate"
+			rates[$kind-$size]+=${rates[$kind-$size]:+ }$rate
 		done
 	done
 	for kind; do
-		rates[$kind-$size.median]=$(median "${rates[$kind-$size]}")
-		printf '%-12s %12s   %s\n' "$kind-$size" "${rates[$kind-$size.median]}" "${rates[$kind-$size]}"
+		printf '%-12s %12s   %s\n' "$kind-$size" "$(median "${rates[$kind-$size]}")" "${rates[$kind-$size]}"
 	done
 }
 
-# result NAME SIZE UNIT PEER PEER_NAME GOAL: one object, or nothing when a side was not measured
+# result NAME SIZE PEER: nothing when a side was not measured
 result() {
-	local ours=${rates[ours-$2.median]:-} peer=${rates[$4-$2.median]:-}
-	[[ -n $ours && -n $peer ]] || return 0
-	jq -n --arg name "$1" --argjson ours "$ours" --arg unit "$3" --argjson peer "$peer" --arg peer_name "$5" --argjson goal "$6" \
-		'{$name, $ours, $unit, $peer, $peer_name, ratio: ($ours / $peer * 1000 | round / 1000), $goal, op: "ge"}'
+	local ours=${rates[ours-$2]:-} peer=${rates[$3-$2]:-}
+	[[ -z $ours || -z $peer ]] || echo "$1 ${ours// /,} ${peer// /,}"
 }
 
 lsmod | grep -q '^vpc ' || { modprobe udp_tunnel; modprobe ip6_udp_tunnel; insmod "$top/build/vpc.ko"; }
@@ -348,16 +344,11 @@ if [[ $tcp = 1 ]]; then
 	measure tcp stream ours vxlan
 fi
 
-mkdir -p "$out"
-{
-	result forward_one_vs_vrf_vxlan one packets/s vrf "VRF + VXLAN with lightweight-tunnel routes" 1.8
-	result forward_one_vs_ovs one packets/s ovs "Open vSwitch's kernel datapath" 1.5
-	result forward_one_vs_plain one packets/s plain "plain IPv4 forwarding, no overlay" 0.95
-	# No issue's goals: what must not get lost unnoticed.
-	result forward_one_vs_bridge one packets/s bridge "bridge + VXLAN, no routing" 1
-	result forward_one_vs_floor one packets/s floor "the packet generator into a veth, no host at all" 0.25
-	result forward_full_vs_plain full packets/s plain "plain IPv4 forwarding, the same table" 1
-	result forward_full_vs_vrf_vxlan full packets/s vrf "VRF + VXLAN with lightweight-tunnel routes, the same table" 1.8
-	result tcp_vs_vxlan tcp bits/s vxlan "Linux's VXLAN device" 0.9
-} | jq -s . > "$out/forward.json"
-jq -r '.[] | "\(.name) \(.ours) \(.unit), peer \(.peer), ratio \(.ratio), goal \(.goal)"' "$out/forward.json"
+result forward_one_vs_vrf_vxlan one vrf
+result forward_one_vs_ovs one ovs
+result forward_one_vs_plain one plain
+result forward_one_vs_bridge one bridge
+result forward_one_vs_floor one floor
+result forward_full_vs_plain full plain
+result forward_full_vs_vrf_vxlan full vrf
+result tcp_vs_vxlan tcp vxlan

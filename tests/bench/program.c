@@ -2,17 +2,20 @@
 /*
  * Programs a million host routes, dumps them and removes them: vpc.ko through lib/kernel.h, Linux's FIB through
  * rtnetlink in messages of 64 KiB without acknowledgements. In a network namespace of its own, with vpc.ko loaded;
- * run.sh starts it in User Mode Linux. Prints "NAME OURS PEER" a line, PEER "-" where there is none.
+ * run.sh starts it in User Mode Linux. The two take turns. Prints "NAME OURS PEER" a line: a number for each round,
+ * with commas between them, and for PEER "-" where there is none.
  *
- * A first round on either side is not counted, and the process keeps the memory that it has freed: in User Mode Linux
+ * A first round of either side is not counted, and the process keeps the memory that it has freed: in User Mode Linux
  * the first touch of a page takes a hundred times as long as elsewhere, and the first dump read touches 7,000 of them.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/rtnetlink.h>
 #include <malloc.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +28,14 @@
 #include "../../lib/kernel.h"
 
 #define ROUTES 1000000U
-#define ROUNDS 3
+#define ROUNDS 5
 #define VNI 1
 #define BATCH 65536
+
+/* Seconds. */
+struct round {
+	double add, dump, del, fib_add, fib_del;
+};
 
 static void fail(const char *what, int err)
 {
@@ -55,20 +63,6 @@ static double now(void)
 static uint32_t host(uint32_t i)
 {
 	return (10U << 24) + (i / 250 << 8) + i % 250 + 1;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Of what was measured, of which the first is not counted. */
-static double median(double *seconds)
-{
-	qsort(seconds + 1, ROUNDS, sizeof(*seconds), compare);
-	return ROUTES / seconds[1 + ROUNDS / 2];
 }
 
 /* -- ours ---------------------------------------------------------------------------------------------------------- */
@@ -112,39 +106,53 @@ static void delta_fill(struct vpc_delta *delta, const struct vpc_state *state)
 	delta->digest = vpc_digest_of_state(&left);
 }
 
-static void ours(double *add, double *del, double *dump)
-{
-	struct vpc_state full, got;
-	struct vpc_delta remove;
+struct ours {
 	struct kernel *k;
+	struct vpc_state full;
+	struct vpc_delta remove;
+};
+
+static void ours_begin(struct ours *o)
+{
+	struct vpc_err err;
+
+	state_fill(&o->full);
+	delta_fill(&o->remove, &o->full);
+	check("open", kernel_open(NULL, &o->k, &err), &err);
+	check("VPC", kernel_vpc_new(o->k, VNI, 0, &err), &err);
+}
+
+static void ours_round(struct ours *o, struct round *round)
+{
+	struct vpc_state got;
 	struct vpc_err err;
 	double begin;
 
-	state_fill(&full);
-	delta_fill(&remove, &full);
-	check("open", kernel_open(NULL, &k, &err), &err);
-	check("VPC", kernel_vpc_new(k, VNI, 0, &err), &err);
-	for (unsigned int i = 0; i <= ROUNDS; i++) {
-		full.epoch = 2 * i + 1;
-		remove.base = full.epoch;
-		remove.epoch = full.epoch + 1;
-		begin = now();
-		check("add", kernel_replace(k, &full, NULL, NULL, &err), &err);
-		add[i] = now() - begin;
-		begin = now();
-		check("dump", kernel_dump(k, VNI, &got, &err), &err);
-		dump[i] = now() - begin;
-		if (got.n_routes != ROUTES || memcmp(&got.digest, &full.digest, sizeof(got.digest)))
-			fail("dump", -EUCLEAN);
-		vpc_state_clear(&got);
-		begin = now();
-		check("remove", kernel_apply(k, &remove, &err), &err);
-		del[i] = now() - begin;
-	}
-	check("VPC", kernel_vpc_del(k, VNI, &err), &err);
-	kernel_close(k);
-	vpc_state_clear(&full);
-	vpc_delta_clear(&remove);
+	o->full.epoch = o->remove.epoch + 1;
+	o->remove.base = o->full.epoch;
+	o->remove.epoch = o->full.epoch + 1;
+	begin = now();
+	check("add", kernel_replace(o->k, &o->full, NULL, NULL, &err), &err);
+	round->add = now() - begin;
+	begin = now();
+	check("dump", kernel_dump(o->k, VNI, &got, &err), &err);
+	round->dump = now() - begin;
+	if (got.n_routes != ROUTES || memcmp(&got.digest, &o->full.digest, sizeof(got.digest)))
+		fail("dump", -EUCLEAN);
+	vpc_state_clear(&got);
+	begin = now();
+	check("remove", kernel_apply(o->k, &o->remove, &err), &err);
+	round->del = now() - begin;
+}
+
+static void ours_end(struct ours *o)
+{
+	struct vpc_err err;
+
+	check("VPC", kernel_vpc_del(o->k, VNI, &err), &err);
+	kernel_close(o->k);
+	vpc_state_clear(&o->full);
+	vpc_delta_clear(&o->remove);
 }
 
 static uint64_t memory(struct kernel *k)
@@ -249,49 +257,95 @@ static void loopback_up(int fd)
 		fail("lo", -errno);
 }
 
-static void peer(double *add, double *del)
+static int peer_begin(void)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), inet = socket(AF_INET, SOCK_DGRAM, 0);
 	int size = 4 * BATCH;
-	double begin;
 
 	if (fd < 0 || inet < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
 		fail("socket", -errno);
 	loopback_up(inet);
-	for (unsigned int i = 0; i <= ROUNDS; i++) {
-		begin = now();
-		fib_each(fd, RTM_NEWROUTE);
-		add[i] = now() - begin;
-		if (fib_count() != ROUTES)
-			fail("the FIB did not take all", -EUCLEAN);
-		begin = now();
-		fib_each(fd, RTM_DELROUTE);
-		del[i] = now() - begin;
-		if (fib_count())
-			fail("the FIB did not give up all", -EUCLEAN);
-	}
-	close(fd);
 	close(inet);
+	return fd;
+}
+
+static void peer_round(int fd, struct round *round)
+{
+	double begin;
+
+	begin = now();
+	fib_each(fd, RTM_NEWROUTE);
+	round->fib_add = now() - begin;
+	if (fib_count() != ROUTES)
+		fail("the FIB did not take all", -EUCLEAN);
+	begin = now();
+	fib_each(fd, RTM_DELROUTE);
+	round->fib_del = now() - begin;
+	if (fib_count())
+		fail("the FIB did not give up all", -EUCLEAN);
+}
+
+/* -- the figures --------------------------------------------------------------------------------------------------- */
+
+/* Routes a second, of the rounds that count; @member: offsetof() seconds in struct round. */
+static void rates(const struct round *rounds, size_t member, char after)
+{
+	double seconds;
+
+	for (unsigned int i = 1; i <= ROUNDS; i++) {
+		memcpy(&seconds, (const char *)&rounds[i] + member, sizeof(seconds));
+		printf("%.0f%c", ROUTES / seconds, i < ROUNDS ? ',' : after);
+	}
+}
+
+#define FIGURE(name, ours, peer)					\
+	do {								\
+		printf("%s ", name);					\
+		rates(rounds, offsetof(struct round, ours), ' ');	\
+		rates(rounds, offsetof(struct round, peer), '\n');	\
+	} while (0)
+
+#define FIGURE_ALONE(name, ours)					\
+	do {								\
+		printf("%s ", name);					\
+		rates(rounds, offsetof(struct round, ours), ' ');	\
+		printf("-\n");						\
+	} while (0)
+
+static void bytes(const char *name, const uint64_t *n)
+{
+	printf("%s ", name);
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		printf("%" PRIu64 "%s", n[i], i + 1 < ROUNDS ? "," : " -\n");
 }
 
 int main(void)
 {
-	double add[ROUNDS + 1], del[ROUNDS + 1], dump[ROUNDS + 1], fib_add[ROUNDS + 1], fib_del[ROUNDS + 1];
-	uint64_t empty, ten;
+	struct round rounds[ROUNDS + 1];
+	uint64_t empty[ROUNDS], ten[ROUNDS];
+	struct ours o = {};
+	int fd;
 
 	if (unshare(CLONE_NEWNET))
 		fail("unshare", -errno);
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
-	small(&empty, &ten);
-	ours(add, del, dump);
-	peer(fib_add, fib_del);
-	printf("program_add_vs_fib %.0f %.0f\n", median(add), median(fib_add));
-	printf("program_add_per_s %.0f -\n", median(add));
-	printf("program_del_vs_fib %.0f %.0f\n", median(del), median(fib_del));
-	printf("program_del_per_s %.0f -\n", median(del));
-	printf("dump_per_s %.0f -\n", median(dump));
-	printf("vpc_empty_bytes %llu -\n", (unsigned long long)empty);
-	printf("vpc_10_bytes %llu -\n", (unsigned long long)ten);
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		small(&empty[i], &ten[i]);
+	ours_begin(&o);
+	fd = peer_begin();
+	for (unsigned int i = 0; i <= ROUNDS; i++) {
+		ours_round(&o, &rounds[i]);
+		peer_round(fd, &rounds[i]);
+	}
+	close(fd);
+	ours_end(&o);
+	FIGURE("program_add_vs_fib", add, fib_add);
+	FIGURE_ALONE("program_add_per_s", add);
+	FIGURE("program_del_vs_fib", del, fib_del);
+	FIGURE_ALONE("program_del_per_s", del);
+	FIGURE_ALONE("dump_per_s", dump);
+	bytes("vpc_empty_bytes", empty);
+	bytes("vpc_10_bytes", ten);
 	return 0;
 }

@@ -23,8 +23,8 @@
 # The servers do not wait for the disk (scripts/services.sh: innodb-flush-log-at-trx-commit=2, forceSync=no): on servers that
 # do, each commit and each multi takes as long as their disks take besides.
 #
-# Prints "publish_per_s N -": the smaller of the two medians; on standard error all figures, and what CPU time each process
-# took, which a busy machine leaves as it is.
+# Prints "publish_per_s N,... -": the rounds of the one whose median is the smaller; on standard error all figures, and what
+# CPU time each process took, which a busy machine leaves as it is.
 
 # shellcheck source=../servers.sh
 . "$(dirname "$0")/../servers.sh"
@@ -133,4 +133,5 @@ done
 compare
 drained=$(median "$dir/drained") sustained=$(median "$dir/sustained")
 echo "medians of $rounds: drained $drained, sustained $sustained a second" >&2
-echo "publish_per_s $((drained < sustained ? drained : sustained)) -"
+smaller=$dir/$( ((drained < sustained)) && echo drained || echo sustained)
+echo "publish_per_s $(paste -sd , "$smaller") -"

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # "make bench": runs every benchmark in User Mode Linux, where timings repeat, save "publish", and prints what was measured
-# next to what must be reached. Raw results, one fragment a benchmark, and build/bench/results.json, all of them together.
+# next to what must be reached. What each part says is build/bench/PART.txt, its figures PART.json, all of them together
+# build/bench/results.json.
 #
 #   run.sh [PART...]      tables program forward upgrade publish agent change fleet audit; all by default. The others' last results are kept.
+#
+# Exit status: 1 when a part fails, or lacks one of its figures (goals.txt), now or from before; each is named.
 #
 # Environment: VPC_TEST_DATA, the folder of real route tables (default: shared/data beside the repository).
 
@@ -31,42 +34,30 @@ unpack() {
 	[[ $folder/$2 -nt $data/$1 ]] || gzip -dc "$data/$1" > "$folder/$2"
 }
 
+# Each says its numbers to PART.txt as lines for fragment.sh; what is of interest besides is on standard error.
 tables() {
 	make -s KVER=uml-normal bench-module
 	scripts/uml.sh --mem 3500 --timeout 1200 --no-module -- \
 		tests/bench/tables.sh build/kmod/uml-normal-bench/vpc_bench.ko "$folder"
-	fragment tables < "$folder/tables.txt"
 }
-
-program() {
-	scripts/uml.sh --mem 3000 --timeout 600 -- tests/bench/program.sh "$folder/program" > "$folder/program.txt"
-	fragment program < "$folder/program.txt"
+program() { scripts/uml.sh --mem 3000 --timeout 600 -- tests/bench/program.sh "$folder/program" > "$folder/program.txt"; }
+forward() {
+	VPC_TEST_DATA=$data scripts/uml.sh --mem 3000 --timeout 1800 -- tests/bench/forward.sh | tee "$folder/forward.txt"
 }
+upgrade() { scripts/uml.sh --mem 2000 --timeout 600 -- tests/bench/upgrade.sh > "$folder/upgrade.txt"; }
+publish() { tests/bench/publish.sh > "$folder/publish.txt"; }
+agent() { tests/bench/agent.sh > "$folder/agent.txt"; }
+change() { tests/bench/change.sh > "$folder/change.txt"; }
+fleet() { tests/bench/fleet.sh > "$folder/fleet.txt"; }
+audit() { scripts/uml.sh --mem 4000 --timeout 900 -- tests/bench/audit.sh > "$folder/audit.txt"; }
 
-forward() { VPC_TEST_DATA=$data scripts/uml.sh --mem 3000 --timeout 1800 -- tests/bench/forward.sh; }
-audit() {
-	scripts/uml.sh --mem 4000 --timeout 900 -- tests/bench/audit.sh > "$folder/audit.txt"
-	fragment audit < "$folder/audit.txt"
-}
-publish() { tests/bench/publish.sh > "$folder/publish.txt" && fragment publish < "$folder/publish.txt"; }
-# Benchmarks that print lines for fragment themselves, and what else there is to say on standard error.
-agent() { tests/bench/agent.sh > "$folder/agent.txt" && fragment agent < "$folder/agent.txt"; }
-change() { tests/bench/change.sh > "$folder/change.txt" && fragment change < "$folder/change.txt"; }
-fleet() { tests/bench/fleet.sh > "$folder/fleet.txt" && fragment fleet < "$folder/fleet.txt"; }
-upgrade() { scripts/uml.sh --mem 2000 --timeout 600 -- tests/bench/upgrade.sh; }
-
-# Lines "NAME OURS PEER" to NAME.json, with what the goal is. Numbers come multiplied by the third column. What a guest says
-# besides, its standard error included, is passed over.
-fragment() {
-	jq -nR --rawfile goals tests/bench/goals.txt '
-		($goals | split("\n") | map(select(test("^[a-z]")) | [splits(" +")] |
-			{ (.[0]): { unit: .[1], by: (.[2] | tonumber), goal: (.[3] | tonumber), op: .[4], peer: (.[5:] | join(" ")) } })
-			| add) as $goals |
-		[inputs | select(test("^[a-z0-9_]+ [0-9.]+ (-|[0-9.]+)$")) | split(" ") | . as [$name, $ours, $peer] | $goals[$name] as $g |
-			($ours | tonumber / $g.by) as $o | (if $peer == "-" then null else $peer | tonumber / $g.by end) as $p |
-			{ name: $name, ours: $o, unit: $g.unit, peer: $p, peer_name: (if $p then $g.peer else null end),
-			  ratio: (if $p == null then null elif $g.unit == "ns" then $p / $o else $o / $p end), goal: $g.goal, op: $g.op }]
-	' > "$folder/$1.json"
+# measure PART: its figures, whole, or nothing
+measure() {
+	local begun=$SECONDS
+	"$1"
+	tests/bench/fragment.sh "$1" < "$folder/$1.txt" > "$folder/$1.new"
+	mv "$folder/$1.new" "$folder/$1.json"
+	echo "-- $1: $((SECONDS - begun)) s"
 }
 
 unpack v4_tier1_202312.txt.gz v4.txt
@@ -78,10 +69,10 @@ failed=()
 for part in "${parts[@]}"; do
 	echo "-- $part"
 	# What was measured before is no result of now.
-	rm -f "$folder/$part.json" "$folder/$part.commit"
+	rm -f "$folder/$part".{txt,json,new,commit}
 	# In a shell of its own, which ends at the first thing that fails; as part of a condition it would not.
 	set +e
-	(set -e; "$part")
+	(set -e; measure "$part")
 	status=$?
 	set -e
 	if [[ $status = 0 ]]; then echo "$commit" > "$folder/$part.commit"; else failed+=("$part"); fi

@@ -16,7 +16,7 @@ sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.route.max_size=2147483647
 dmesg -C
 insmod "$ko" "v4=$folder/v4.txt" "v6=$folder/v6.txt" "hosts=$folder/hosts.txt" \
 	"fib_table_insert_at=$(address fib_table_insert)" "ip6_route_add_at=$(address ip6_route_add)" 2> /run/insmod || true
-dmesg | sed -n 's/.*bench \([a-z0-9_]* [0-9]* [0-9-]*\)$/\1/p' > "$folder/tables.txt"
+dmesg | sed -n 's/.*bench \([a-z0-9_]* [0-9,]* [0-9,-]*\)$/\1/p' > "$folder/tables.txt"
 # It ends with ECANCELED when all is done.
 if ! grep -q "Operation canceled" /run/insmod; then
 	cat /run/insmod >&2
