@@ -29,7 +29,7 @@ flavour=${1:-} prune=0
 configs=("$top/scripts/uml/normal.config")
 arch=um image=linux built=linux
 case $flavour in
-normal) ;;
+normal) configs+=("$top/scripts/uml/peers.config") ;;
 debug) configs+=("$top/scripts/uml/debug.config") ;;
 cover) configs+=("$top/scripts/uml/debug.config" "$top/scripts/uml/cover.config") ;;
 kcsan)

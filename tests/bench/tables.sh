@@ -17,6 +17,8 @@ dmesg -C
 insmod "$ko" "v4=$folder/v4.txt" "v6=$folder/v6.txt" "hosts=$folder/hosts.txt" \
 	"fib_table_insert_at=$(address fib_table_insert)" "ip6_route_add_at=$(address ip6_route_add)" 2> /run/insmod || true
 dmesg | sed -n 's/.*bench \([a-z0-9_]* [0-9,]* [0-9,-]*\)$/\1/p' > "$folder/tables.txt"
+# Whether all have found the same.
+dmesg | sed -n 's/.*\] bench: //p'
 # It ends with ECANCELED when all is done.
 if ! grep -q "Operation canceled" /run/insmod; then
 	cat /run/insmod >&2

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The peer: Linux's own FIB with the same routes. Two functions that fill it are not exported; tables.sh reads their
+ * One peer: Linux's own FIB with the same routes. Two functions that fill it are not exported; tables.sh reads their
  * addresses from /proc/kallsyms and passes them as parameters.
  */
 #include "bench.h"

@@ -3,28 +3,21 @@
  * The benchmarks of the tables. Loading the module runs them all; it then refuses to stay (-ECANCELED), as there is
  * nothing to stay for.
  *
- * Ours and the peer take turns over the same addresses in the same order, BENCH_ROUNDS times. Each BENCH_CHUNK lookups
- * are timed on their own and the median counts, so that what else the machine does meanwhile, which stops a few of
- * them, is not in the figure.
+ * Everything is done BENCH_ROUNDS times, and each round's figure is printed; who reads them takes the median.
  */
 #include "bench.h"
 
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/sched.h>
-#include <linux/sort.h>
 #include <linux/vmalloc.h>
 #include <linux/vmstat.h>
-#include <net/ipv6_stubs.h>
 #include "../../../kmod/tables/txn.h"
 
-#define BENCH_ADDRS	(1U << 20)
-#define BENCH_CHUNK	256U
-#define BENCH_ROUNDS	3
-#define BENCH_TIMES	(BENCH_ROUNDS * BENCH_ADDRS / BENCH_CHUNK)
 #define BENCH_VPCS	4096U
 #define BENCH_VPC_ROUTES 3200000U
-#define BENCH_COMMITS	5000
+/* In a round. */
+#define BENCH_COMMITS	1000
 
 static char *v4 = "", *v6 = "", *hosts = "";
 module_param(v4, charp, 0);
@@ -34,148 +27,18 @@ MODULE_PARM_DESC(v6, "file of a full IPv6 table");
 module_param(hosts, charp, 0);
 MODULE_PARM_DESC(hosts, "file of scattered IPv4 hosts");
 
-/* What a lookup reads. */
-struct bench_addr {
-	u8 addr[16];
-	const struct bench_table *table;
-};
-
-static struct bench_addr *bench_addrs;
-static u64 bench_times[2][BENCH_TIMES];
-
-static u32 bench_ours(const struct bench_addr *a)
+void bench_print(const char *name, const u64 *ours, const u64 *peer)
 {
-	return vpc_trie_lookup(&a->table->trie, a->addr, NULL);
-}
+	char line[2][BENCH_ROUNDS * 21 + 1] = { "", "-" };
+	const u64 *numbers[2] = { ours, peer };
+	unsigned int side, i, used;
 
-static u32 bench_fib4(const struct bench_addr *a)
-{
-	struct flowi4 flow = { .flowi4_scope = RT_SCOPE_UNIVERSE };
-	struct fib_result result;
-
-	memcpy(&flow.daddr, a->addr, sizeof(flow.daddr));
-	if (fib_table_lookup(a->table->fib4, &flow, &result, FIB_LOOKUP_NOREF))
-		return 0;
-	return result.prefixlen;
-}
-
-static u32 bench_fib6(const struct bench_addr *a)
-{
-	struct fib6_result result = {};
-	struct flowi6 flow = {};
-
-	memcpy(&flow.daddr, a->addr, sizeof(flow.daddr));
-	if (ipv6_stub->fib6_table_lookup(&init_net, a->table->fib6, 0, &flow, &result, 0))
-		return 0;
-	return result.f6i ? result.f6i->fib6_dst.plen : 0;
-}
-
-/* -- time ---------------------------------------------------------------------------------------------------------- */
-
-/*
- * Nanoseconds for each BENCH_CHUNK of addresses. @latency: where an address lies depends on what was found for the one
- * before, so no two lookups overlap. Addresses are read in their order all the same: a packet's address is in the cache
- * before it is looked up, and waiting for one from memory would be added to both sides.
- */
-static __always_inline void bench_time(u32 (*lookup)(const struct bench_addr *a), bool latency, u64 *times)
-{
-	u32 i, k, sum = 0, zero = 0;
-	u64 begin;
-
-	/* So that the compiler believes in the dependency. */
-	OPTIMIZER_HIDE_VAR(zero);
-	for (i = 0; i < BENCH_ADDRS; i += BENCH_CHUNK) {
-		rcu_read_lock();
-		begin = ktime_get_ns();
-		for (k = i; k < i + BENCH_CHUNK; k++)
-			sum += lookup(&bench_addrs[latency ? k + (sum & zero) : k]);
-		*times++ = ktime_get_ns() - begin;
-		rcu_read_unlock();
-		cond_resched();
+	for (side = 0; side < 2; side++) {
+		for (i = 0, used = 0; numbers[side] && i < BENCH_ROUNDS; i++)
+			used += scnprintf(line[side] + used, sizeof(line[side]) - used, "%s%llu", i ? "," : "",
+					  numbers[side][i]);
 	}
-	/* And keeps the loop. */
-	OPTIMIZER_HIDE_VAR(sum);
-}
-
-static void bench_time_ours(bool latency, u64 *times)
-{
-	if (latency)
-		bench_time(bench_ours, true, times);
-	else
-		bench_time(bench_ours, false, times);
-}
-
-static void bench_time_peer(bool v6_table, bool latency, u64 *times)
-{
-	if (v6_table && latency)
-		bench_time(bench_fib6, true, times);
-	else if (v6_table)
-		bench_time(bench_fib6, false, times);
-	else if (latency)
-		bench_time(bench_fib4, true, times);
-	else
-		bench_time(bench_fib4, false, times);
-}
-
-static int bench_compare(const void *a, const void *b)
-{
-	const u64 *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* In lookups a millisecond, or picoseconds a lookup. */
-static void bench_lookup(const char *name, bool v6_table, bool latency)
-{
-	unsigned int i, at;
-	u64 ours, peer;
-
-	for (i = 0; i < BENCH_ROUNDS; i++) {
-		at = i * (BENCH_ADDRS / BENCH_CHUNK);
-		bench_time_ours(latency, &bench_times[0][at]);
-		bench_time_peer(v6_table, latency, &bench_times[1][at]);
-	}
-	sort(bench_times[0], BENCH_TIMES, sizeof(u64), bench_compare, NULL);
-	sort(bench_times[1], BENCH_TIMES, sizeof(u64), bench_compare, NULL);
-	ours = bench_times[0][BENCH_TIMES / 2];
-	peer = bench_times[1][BENCH_TIMES / 2];
-	if (latency)
-		pr_info("bench %s %llu %llu\n", name, ours * 1000 / BENCH_CHUNK, peer * 1000 / BENCH_CHUNK);
-	else
-		pr_info("bench %s %llu %llu\n", name, BENCH_CHUNK * 1000000ULL / ours, BENCH_CHUNK * 1000000ULL / peer);
-}
-
-static void bench_fill(const struct bench_table *table, u32 n_tables, bool inside)
-{
-	u32 i;
-
-	for (i = 0; i < BENCH_ADDRS; i++) {
-		bench_addrs[i].table = &table[bench_below(n_tables)];
-		if (inside)
-			bench_addr_inside(bench_addrs[i].table, bench_addrs[i].addr);
-		else
-			bench_addr_random(bench_addrs[i].addr);
-	}
-}
-
-/* Both must have found the same. */
-static int bench_check(const char *name, bool v6_table)
-{
-	u32 i, found;
-
-	for (i = 0; i < BENCH_ADDRS; i += 7) {
-		u8 plen = 0;
-
-		vpc_trie_lookup(&bench_addrs[i].table->trie, bench_addrs[i].addr, &plen);
-		rcu_read_lock();
-		found = v6_table ? bench_fib6(&bench_addrs[i]) : bench_fib4(&bench_addrs[i]);
-		rcu_read_unlock();
-		if (found == plen)
-			continue;
-		pr_err("bench: %s: address %u: the FIB finds /%u, we find /%u\n", name, i, found, plen);
-		return -EUCLEAN;
-	}
-	return 0;
+	pr_info("bench %s %s %s\n", name, line[0], line[1]);
 }
 
 /* -- memory -------------------------------------------------------------------------------------------------------- */
@@ -187,14 +50,15 @@ static unsigned long bench_slab_bytes(void)
 		global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B)) * PAGE_SIZE;
 }
 
-static int bench_build(const char *name, struct bench_table *table, u32 n_tables)
+/* @n_tables tries, and what they take a route, in thousandths of a byte. */
+static int bench_build_round(struct bench_table *table, u32 n_tables, u64 *ret_bytes)
 {
 	unsigned long before;
 	u64 routes = 0;
 	int err;
 	u32 i;
 
-	/* No pages left over from the table before, nor of a FIB that are freed while we count. */
+	/* No pages left over from what was there before, nor of a peer's that are freed while we count. */
 	rcu_barrier();
 	vpc_trie_exit_caches();
 	err = vpc_trie_init_caches();
@@ -202,16 +66,44 @@ static int bench_build(const char *name, struct bench_table *table, u32 n_tables
 	for (i = 0; i < n_tables && !err; i++) {
 		err = bench_table_build(&table[i]);
 		routes += table[i].trie.count;
-	}
-	for (i = 0; i < n_tables && !err; i++) {
-		if (table[i].trie.count != table[i].n)
+		if (!err && table[i].trie.count != table[i].n)
 			err = -EUCLEAN;
 	}
 	if (err == -EUCLEAN)
-		pr_err("bench: %s: the table names a prefix twice\n", name);
-	/* In thousandths of a byte. */
+		pr_err("bench: a table names a prefix twice\n");
 	if (!err)
-		pr_info("bench %s %llu -\n", name, div64_u64((u64)(bench_slab_bytes() - before) * 1000, routes));
+		*ret_bytes = div64_u64((u64)(bench_slab_bytes() - before) * 1000, routes);
+	return err;
+}
+
+/* The tries of the last round stay. */
+static int bench_build(const char *name, struct bench_table *table, u32 n_tables)
+{
+	u64 bytes[BENCH_ROUNDS];
+	u32 round, i;
+	int err = 0;
+
+	for (round = 0; round < BENCH_ROUNDS && !err; round++) {
+		for (i = 0; round && i < n_tables; i++)
+			vpc_trie_destroy(&table[i].trie);
+		err = bench_build_round(table, n_tables, &bytes[round]);
+	}
+	if (!err)
+		bench_print(name, bytes, NULL);
+	return err;
+}
+
+/* The same routes for the peers. */
+static int bench_build_peers(struct bench_table *table, u32 n_tables, u32 fib_id)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < n_tables && !err; i++) {
+		err = bench_fib_build(&table[i], fib_id + i);
+		if (!err)
+			err = bench_lpm_build(&table[i]);
+	}
 	return err;
 }
 
@@ -226,20 +118,20 @@ static int bench_run_v4(void)
 	if (!err)
 		err = bench_build("mem4_full_bytes", &table, 1);
 	if (!err)
-		err = bench_fib_build(&table, 1000);
+		err = bench_build_peers(&table, 1, 1000);
 	if (err)
 		goto out;
-	bench_fill(&table, 1, false);
-	err = bench_check("random", false);
+	bench_lookup_fill(&table, 1, false);
+	err = bench_lookup_check("random");
 	if (err)
 		goto out;
-	bench_lookup("lookup4_random_vs_fib", false, false);
-	bench_fill(&table, 1, true);
-	err = bench_check("inside", false);
+	bench_lookup("lookup4_random", false);
+	bench_lookup_fill(&table, 1, true);
+	err = bench_lookup_check("inside");
 	if (err)
 		goto out;
-	bench_lookup("lookup4_inside_vs_fib", false, false);
-	bench_lookup("lookup4_latency_vs_fib", false, true);
+	bench_lookup("lookup4_inside", false);
+	bench_lookup("lookup4_latency", true);
 out:
 	bench_table_free(&table);
 	return err;
@@ -254,13 +146,13 @@ static int bench_run_v6(void)
 	if (!err)
 		err = bench_build("mem6_full_bytes", &table, 1);
 	if (!err)
-		err = bench_fib_build(&table, 1000);
+		err = bench_build_peers(&table, 1, 1000);
 	if (err)
 		goto out;
-	bench_fill(&table, 1, true);
-	err = bench_check("IPv6", true);
+	bench_lookup_fill(&table, 1, true);
+	err = bench_lookup_check("IPv6");
 	if (!err)
-		bench_lookup("lookup6_vs_fib6", true, false);
+		bench_lookup("lookup6", false);
 out:
 	bench_table_free(&table);
 	return err;
@@ -291,14 +183,14 @@ static int bench_run_vpcs(void)
 		err = bench_table_vpc(&table[i], mean / 8 + bench_below(mean * 7 / 4));
 	if (!err)
 		err = bench_build("mem_vpcs_bytes", table, BENCH_VPCS);
-	for (i = 0; i < BENCH_VPCS && !err; i++)
-		err = bench_fib_build(&table[i], 2000 + i);
+	if (!err)
+		err = bench_build_peers(table, BENCH_VPCS, 2000);
 	if (!err) {
-		bench_fill(table, BENCH_VPCS, true);
-		err = bench_check("VPCs", false);
+		bench_lookup_fill(table, BENCH_VPCS, true);
+		err = bench_lookup_check("VPCs");
 	}
 	if (!err)
-		bench_lookup("lookup_vpcs_vs_fib", false, false);
+		bench_lookup("lookup_vpcs", false);
 	for (i = 0; i < BENCH_VPCS; i++)
 		bench_table_free(&table[i]);
 	vfree(table);
@@ -357,7 +249,7 @@ static int bench_run_commits(struct vpc_net *vnet)
 {
 	struct bench_table table = {};
 	struct vpc *vpc;
-	u64 total = 0, begin;
+	u64 ns[BENCH_ROUNDS] = {}, begin;
 	u32 i;
 	int err;
 
@@ -366,15 +258,17 @@ static int bench_run_commits(struct vpc_net *vnet)
 		err = vpc_new(vnet, 1, 0, &vpc);
 	if (!err)
 		err = bench_vpc_fill(vpc, &table);
-	for (i = 1; i <= BENCH_COMMITS && !err; i++) {
+	for (i = 0; i < BENCH_ROUNDS * BENCH_COMMITS && !err; i++) {
 		begin = ktime_get_ns();
-		err = bench_commit(vpc, &table, i);
-		total += ktime_get_ns() - begin;
+		err = bench_commit(vpc, &table, i + 1);
+		ns[i / BENCH_COMMITS] += ktime_get_ns() - begin;
 		/* What nobody sees any more is freed by others meanwhile. */
 		cond_resched();
 	}
+	for (i = 0; i < BENCH_ROUNDS; i++)
+		ns[i] /= BENCH_COMMITS;
 	if (!err)
-		pr_info("bench commit_one_us %llu -\n", total / BENCH_COMMITS);
+		bench_print("commit_one_us", ns, NULL);
 	bench_table_free(&table);
 	return err;
 }
@@ -402,9 +296,9 @@ static int __init bench_init(void)
 {
 	int err;
 
-	bench_addrs = vzalloc(array_size(BENCH_ADDRS, sizeof(bench_addrs[0])));
-	if (!bench_addrs)
-		return -ENOMEM;
+	err = bench_lookup_init();
+	if (err)
+		return err;
 	err = vpc_trie_init_caches();
 	if (err)
 		goto out_addrs;
@@ -424,7 +318,7 @@ static int __init bench_init(void)
 out_caches:
 	vpc_trie_exit_caches();
 out_addrs:
-	vfree(bench_addrs);
+	bench_lookup_exit();
 	return err ?: -ECANCELED;
 }
 module_init(bench_init);

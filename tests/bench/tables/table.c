@@ -155,6 +155,7 @@ int bench_table_build(struct bench_table *table)
 void bench_table_free(struct bench_table *table)
 {
 	vpc_trie_destroy(&table->trie);
+	bench_lpm_free(table);
 	vfree(table->route);
 	table->route = NULL;
 }
