@@ -30,7 +30,7 @@ mac_vm1=02:00:00:00:00:05 mac_nobody=02:00:00:00:01:06 mac_t1=02:00:00:00:00:01 
 fail() { echo "forward.sh: $*" >&2; exit 1; }
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
 
-rounds=21 full=1 tcp=1 packets=150000 paths=()
+rounds=5 full=1 tcp=1 packets=600000 paths=()
 while [[ $# -gt 0 ]]; do
 	case $1 in
 	--rounds) rounds=$2; shift 2 ;;
