@@ -69,6 +69,7 @@ static const struct config_key keys[] = {
 	KEY_UINT("publisher", "cdb_timeout_s", publisher_cdb_timeout_s, 1, 3600, "6"),
 	KEY_UINT("publisher", "sweep_s", sweep_s, 0, 604800, "600"),
 	KEY_UINT("publisher", "sweep_per_s", sweep_per_s, 1, 100000, "500"),
+	KEY_UINT("publisher", "sweep_kib_per_s", sweep_kib_per_s, 0, 1048576, "1024"),
 	KEY_UINT("reconcile", "metrics_port", reconcile_metrics_port, 0, 65535, "0"),
 	KEY("log", "level", KEY_LEVEL, log_level, "info"),
 };

@@ -39,6 +39,7 @@ struct vpc_config {
 	unsigned int publisher_cdb_timeout_s; /* cdb_timeout_s = 6: in place of a longer one of [cdb] */
 	unsigned int sweep_s; /* sweep_s = 600: from one comparison of everything to the next; 0: none */
 	unsigned int sweep_per_s; /* sweep_per_s = 500: VPCs and hosts a second at most */
+	unsigned int sweep_kib_per_s; /* sweep_kib_per_s = 1024: of snapshots and deltas; 0: they are not read */
 	/* [reconcile] */
 	unsigned int reconcile_metrics_port; /* metrics_port = 0 on loopback, of a watch; 0: none */
 	/* [log] */

@@ -151,6 +151,7 @@ static int lead(struct publisher *p, struct vpc_err *err)
 		memset(p->buckets, 0, sizeof(p->buckets));
 		pub_garbage_forget(p->garbage);
 		pub_sweep_begin(p);
+		pub_content_begin(p);
 		p->compare.under_way = p->compare.swept = false;
 		p->compare.n = 0;
 	}

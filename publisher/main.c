@@ -194,6 +194,8 @@ static int run(struct publisher *p, const struct options *opt, struct vpc_err *e
 	r = pub_garbage_new(opt->garbage_s, &p->garbage);
 	if (!r)
 		r = pub_retry_new(&p->retry);
+	if (!r)
+		r = pub_content_new(&p->content);
 	if (r)
 		return vpc_err_set(err, r, "out of memory");
 	r = zk_open(p->config->zk_hosts, p->config->publisher_session_ms, &ops, p, &p->zk, err);
@@ -268,6 +270,7 @@ int main(int argc, char **argv)
 		zk_close(zk);
 		pub_retry_free(p->retry);
 		pub_garbage_free(p->garbage);
+		pub_content_free(p->content);
 		pub_compare_forget(p);
 	}
 	vpc_config_clear(&config);

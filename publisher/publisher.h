@@ -8,7 +8,7 @@
  *   fence.c     the right to write, and the one function that writes
  *   round.c     one round: reads the outbox, calls the others, deletes rows that are done
  *   compare.c   everything once, when that is asked for         sweep.c     everything, slowly, all the time
- *   strays.c    what CDB does not have
+ *   content.c   what HEADs name, read, all the time    strays.c    what CDB does not have
  *   many.c      many VPCs: deltas and HEADs together            pack.c      several VPCs in a multi, several multis
  *                                                               shots.c     small snapshots among them
  *   vpc.c       one VPC: HEAD and deltas, or the end of it      snapshot.c  one VPC: snapshots
@@ -38,6 +38,7 @@
 #define PUB_ROWS_MAX	10000		/* of the outbox at once; less than twice that in a round */
 #define PUB_DELTA_OPS	(VPC_ZNODE_DELTA_MAX / 10)	/* more never fit: the shortest operation is longer */
 
+struct pub_content;
 struct pub_garbage;
 struct pub_retry;
 
@@ -93,6 +94,7 @@ struct publisher {
 	bool zk_away;			/* no connection, and this has been reported */
 	char trouble[sizeof(((struct vpc_err *)NULL)->text)];	/* why there are no rounds: what was reported last */
 	unsigned int wait_ms;		/* before the next try */
+	struct pub_content *content;
 	struct pub_garbage *garbage;
 	struct pub_retry *retry;
 	bool waiting;			/* the outbox has many rows that wait for a retry, and this has been reported */
@@ -152,6 +154,15 @@ void pub_sweep_named(struct pub_sweep_step *step, const struct cdb_outbox *row);
 /* After the work: with ZooKeeper. @rows, sorted, are all else that the outbox named meanwhile. */
 int pub_sweep_compare(struct pub_sweep_step *step, const struct cdb_outbox *rows, size_t n, struct vpc_err *err);
 void pub_sweep_free(struct pub_sweep_step *step);
+
+/* content.c */
+int pub_content_new(struct pub_content **ret_content);
+void pub_content_free(struct pub_content *content);
+/* We lead from now on: from the beginning, a while later. */
+void pub_content_begin(struct publisher *p);
+/* Reads some nodes, if it is time. An error is a server's that does not answer, or -EPERM: fenced off; or one that this
+ * is tried again after. */
+int pub_content_turn(struct publisher *p, struct vpc_err *err);
 
 /*
  * strays.c: what a folder of ZooKeeper's (@bucket, 0 to 255) has and CDB has not, @max keys at most; of hosts those

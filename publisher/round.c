@@ -363,6 +363,8 @@ int pub_round(struct publisher *p, struct pub_round *round, struct vpc_err *err)
 	/* In a round that does not get to the end of the outbox nothing can be called lost. */
 	if (step && !round->full && !round->broken && !p->stop)
 		r = pub_sweep_compare(step, rows, n, err);
+	if (!r && !round->full && !round->broken && !p->stop)
+		r = pub_content_turn(p, err);
 	keep_compared(p, rows, n, n_compared, states);
 	if (!r && !round->broken && !p->stop)
 		r = pub_compare_finish(p, &round->cut, err);

@@ -7,8 +7,8 @@
  * What is only on its way must not pass for lost: a step reads CDB before the round reads the outbox, and looks into
  * ZooKeeper after the round has published. What CDB had by then and ZooKeeper has not, the outbox would have named.
  *
- * HEADs promise what is below them: that every chunk and delta which HEAD names is there is looked at as well, not what
- * is in them. One that is missing is repaired by a snapshot.
+ * HEADs promise what is below them: that every chunk and delta which HEAD names is there is looked at as well; what is
+ * in them is read more slowly (content.c). One that is missing is repaired by a snapshot.
  *
  * A pass ends with what ZooKeeper has and CDB has not (strays.c), in the same order: ZooKeeper, CDB, the outbox, which
  * would name what CDB has let go of.

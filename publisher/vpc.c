@@ -276,6 +276,7 @@ static int publish(struct publisher *p, uint32_t vni, bool whole, struct vpc_err
 	struct pub_head head;
 	struct vpc_head was;
 	struct cdb_vpc vpc;
+	bool replaced;
 	int r;
 
 	r = pub_head_read(p, vni, &head, err);
@@ -284,6 +285,7 @@ static int publish(struct publisher *p, uint32_t vni, bool whole, struct vpc_err
 	if (r)
 		return r;
 	was = head.head;
+	replaced = whole && head.state == PUB_HEAD_GOOD;
 	if (head.state == PUB_HEAD_GOOD)
 		r = whole ? check_history(p, &head, &vpc, err) : bring_forward(p, &head, &vpc, err);
 	if (!r && (whole || head.state != PUB_HEAD_GOOD))
@@ -292,8 +294,8 @@ static int publish(struct publisher *p, uint32_t vni, bool whole, struct vpc_err
 		pub_garbage_forget_vpc(p->garbage, vni);
 	if (r)
 		return r;
-	/* A log that was kept has no hole: no need to look what is there. */
-	if (head.head.oldest <= head.head.epoch && pub_garbage_knows(p, vni))
+	/* A log that was kept, or is let go of, has no hole: no need to look what is there. */
+	if ((head.head.oldest <= head.head.epoch || replaced) && pub_garbage_knows(p, vni))
 		return pub_garbage_past(p, &was, &head.head, err);
 	return pub_garbage_sweep(p, &head, head.head.snapshot != was.snapshot, err);
 }

@@ -273,6 +273,52 @@ not_asked_to_compare() { ! zkcat get /vpc/v1/compare 2> /dev/null; }
 	[[ $(grep -c "the sweep has" "$LOG") = 2 ]]
 }
 
+# Another route in place of the one that a node has; text in place of the node's; what was written of it is less than all.
+tamper() {
+	local data
+	data=$(zkcat get "$1")
+	zkcat put "$1" "${data/"$2"/"$3"}"
+}
+truncate_node() {
+	local data
+	data=$(zkcat get "$1")
+	zkcat put "$1" "${data:0:${#data}/2}"
+}
+
+@test "chunks and deltas that hold something else than CDB: the sweep reads them, names the node, a snapshot repairs it" {
+	local vni p=() before
+	vpcs 5650 7
+	import 5650 20000 0
+	once
+	for vni in {5651..5656}; do vpcctl route add 172.16.0.0/12 vpc "v$vni" via blackhole; done
+	once
+	for vni in {5650..5656}; do p+=("$(head_path "$vni")"); done
+	(($(head_field 5650 chunks) > 1))
+	before=$(zkcat get "${p[6]}")
+	p[0]+=/s$(head_field 5650 snapshot)/c001
+	p[1]+=/s$(head_field 5651 snapshot)/c000
+	for vni in 2 3 4 5; do p[vni]+=/l$(head_field 565$vni epoch); done
+	truncate_node "${p[0]}"
+	tamper "${p[1]}" '"type":"prohibit"' '"type":"unreachable"'
+	tamper "${p[2]}" 172.16. 172.32.
+	truncate_node "${p[3]}"
+	tamper "${p[4]}" '"base":' '"base":1'
+	tamper "${p[5]}" '"vni":5655' '"vni":5656'
+	sed '/session_timeout_ms/a sweep_s = 1\nsweep_per_s = 2000' "$CONF" > "$BATS_TEST_TMPDIR/sweep.conf"
+	chmod 600 "$BATS_TEST_TMPDIR/sweep.conf"
+	: > "$LOG"
+	publisher -c "$BATS_TEST_TMPDIR/sweep.conf"
+	for vni in 0 1 2 3 4 5; do
+		wait_for logged "VPC 565$vni: ${p[vni]}: .*: the sweep has published a snapshot"
+		in_step 565$vni
+		[[ $(head_field 565$vni oldest) = $(($(head_field 565$vni epoch) + 1)) ]]
+	done
+	# What was right stays as it is, and what is right again, too; deltas that were wrong are no one's any more.
+	wait_for logged "nodes below .* HEADs read, 0 VPCs published anew, 0 cannot be"
+	[[ $(grep -c "the sweep has" "$LOG") = 6 ]]
+	[[ $(zkcat get "${p[6]}") = "$before" ]]
+}
+
 no_vpc() { ! zkcat get "$(head_path "$1")" 2> /dev/null; }
 no_host() { [[ -z $(host_path "$1") ]]; }
 

@@ -162,7 +162,7 @@ static void children(const char *path, char ***ret_names, size_t *ret_n)
 
 int zk_get(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg)
 {
-	answer(0, path, arg)->data = fn;
+	answer(++rig.n_asked == rig.silent ? -ETIMEDOUT : 0, path, arg)->data = fn;
 	return 0;
 }
 
@@ -198,7 +198,9 @@ void zk_dispatch(struct zk *zk)
 		answers = a->next;
 		if (!answers)
 			answers_end = &answers;
-		if (a->data)
+		if (a->data && a->res)
+			a->data(a->res, a->path, NULL, 0, -1, a->arg);
+		else if (a->data)
 			a->data(node ? 0 : -ENOENT, a->path, node ? node->data : NULL, node ? node->len : 0,
 				node ? node->version : -1, a->arg);
 		if (a->children) {
@@ -348,6 +350,21 @@ int cdb_vpc_many(struct cdb *cdb, const uint64_t *vnis, size_t n, struct cdb_vpc
 	return 0;
 }
 
+int cdb_vpc_after(struct cdb *cdb, uint32_t after, size_t max, struct cdb_vpc **ret_vpcs, size_t *ret_n,
+		  struct vpc_err *err)
+{
+	struct cdb_vpc *rows = calloc(max, sizeof(*rows));
+	size_t n = 0;
+
+	assert_non_null(rows);
+	for (uint32_t vni = after + 1; vni < RIG_VPCS && n < max; vni++)
+		if (cdb_find(vni))
+			rows[n++] = row(&rig.vpcs[vni]);
+	*ret_vpcs = rows;
+	*ret_n = n;
+	return 0;
+}
+
 int cdb_vpc_get(struct cdb *cdb, uint32_t vni, struct cdb_vpc *ret_vpc, struct vpc_err *err)
 {
 	const struct rig_vpc *vpc = cdb_find(vni);
@@ -481,15 +498,25 @@ void rig_publish(uint32_t vni, bool has_flags)
 	struct vpc_head head = { .vni = vni, .epoch = rig.vpcs[vni].epoch, .snapshot = 1, .chunks = 1,
 				 .oldest = 2, .quota = 1000, .has_flags = has_flags };
 	char path[VPC_ZNODE_PATH_MAX], *text;
-	size_t len;
+	struct vpc_state state;
+	size_t len, pos = 0;
 
 	assert_int_equal(vpc_head_format(&head, &text, &len), 0);
 	rig_write(vpc_path_vpc(vni, path), text);
 	free(text);
 	rig_write(vpc_path_snapshot(vni, 1, path), "");
-	rig_write(vpc_path_chunk(vni, 1, 0, path), "");
-	for (uint64_t epoch = head.oldest; epoch <= head.epoch; epoch++)
-		rig_write(vpc_path_delta(vni, epoch, path), "");
+	vpc_state_init(&state, vni);
+	state.epoch = 1;
+	assert_int_equal(vpc_chunk_format(&state, 0, &pos, &text, &len), 0);
+	rig_write(vpc_path_chunk(vni, 1, 0, path), text);
+	free(text);
+	for (uint64_t epoch = head.oldest; epoch <= head.epoch; epoch++) {
+		struct vpc_delta delta = { .vni = vni, .base = epoch - 1, .epoch = epoch, .time_ms = 1 };
+
+		assert_int_equal(vpc_delta_format(&delta, &text, &len), 0);
+		rig_write(vpc_path_delta(vni, epoch, path), text);
+		free(text);
+	}
 }
 
 struct vpc_head rig_head(uint32_t vni)

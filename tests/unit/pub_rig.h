@@ -25,6 +25,8 @@ struct rig {
 	unsigned int refuse;	/* the one of these that is not sent, */
 	int refuse_res;		/* and why; 0: none */
 	unsigned int lose;	/* the one that is done, but gets no answer; 0: none */
+	unsigned int n_asked;	/* nodes, without waiting */
+	unsigned int silent;	/* the one of these that gets no answer; 0: none */
 	size_t most_ops;	/* of any multi */
 	unsigned int gets;	/* of one VPC, waiting: how many pub_vpc() there were */
 	unsigned int states;	/* loads of one VPC's state alone */
@@ -40,7 +42,7 @@ int rig_teardown(void **state);
 /* ZooKeeper's nodes. rig_read(): NULL: there is none. */
 void rig_write(const char *path, const char *data);
 const char *rig_read(const char *path, int *ret_version);
-/* HEAD of what CDB has, with its snapshot and all its deltas. */
+/* HEAD of what CDB has, with its snapshot, of epoch 1, and all its deltas. */
 void rig_publish(uint32_t vni, bool has_flags);
 struct vpc_head rig_head(uint32_t vni);
 /* pub_many() of VPCs 1 to @n. */

@@ -70,6 +70,7 @@ static void test_defaults(void **arg)
 		assert_int_equal(config.publisher_cdb_timeout_s, 6);
 		assert_int_equal(config.sweep_s, 600);
 		assert_int_equal(config.sweep_per_s, 500);
+		assert_int_equal(config.sweep_kib_per_s, 1024);
 		assert_int_equal(config.reconcile_metrics_port, 0);
 		assert_int_equal(config.log_level, LOG_INFO);
 		vpc_config_clear(&config);
@@ -84,7 +85,7 @@ static void test_all_keys(void **arg)
 				   "[agent]\nname = host-1.example_2\nload_module = yes\nstatus_interval_s = 1\n"
 				   "run_dir = /run/other\nmetrics_port = 0\ncache = no\nstate_dir = /s\n"
 				   "[publisher]\npoll_ms = 60000\nsession_timeout_ms = 2000\n"
-				   "cdb_timeout_s = 4\nsweep_s = 0\nsweep_per_s = 7\n"
+				   "cdb_timeout_s = 4\nsweep_s = 0\nsweep_per_s = 7\nsweep_kib_per_s = 0\n"
 				   "[reconcile]\nmetrics_port = 9470\n[log]\nlevel = debug";
 	struct vpc_config config;
 
@@ -109,6 +110,7 @@ static void test_all_keys(void **arg)
 	assert_int_equal(config.publisher_cdb_timeout_s, 4);
 	assert_int_equal(config.sweep_s, 0);
 	assert_int_equal(config.sweep_per_s, 7);
+	assert_int_equal(config.sweep_kib_per_s, 0);
 	assert_int_equal(config.reconcile_metrics_port, 9470);
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	vpc_config_clear(&config);
@@ -175,6 +177,7 @@ static void test_wrong(void **arg)
 		{ "[publisher]\npoll_ms = 0\n", "from 1 to 60000" },
 		{ "[publisher]\npoll_ms = 60001\n", "from 1 to 60000" },
 		{ "[publisher]\nsweep_per_s = 0\n", "from 1 to 100000" },
+		{ "[publisher]\nsweep_kib_per_s = 1048577\n", "from 0 to 1048576" },
 		{ "[log]\nlevel = loud\n", "'loud' is not a level" },
 		{ "[log]\nlevel = 7\n", "'7' is not a level" },
 		{ "[cdb]\nhost = " X200 "\n", ":2: the line is too long" },
