@@ -9,10 +9,7 @@
 #
 #     vm-a 10.0.0.5 ── t-a  h1 192.0.2.11 ── bridge underlay ── 192.0.2.12 h2  t-b ── 10.0.0.6 vm-b
 #
-. "$(dirname "$0")/lib.sh"
-
-debug=/sys/kernel/debug
-[[ -d $debug/failslab ]] || lab_fail "this is not the debug kernel: run this in \"scripts/uml.sh --debug\""
+. "$(dirname "$0")/debug.sh"
 
 cloud() {
 	lab_module_loaded || lab_module_load
@@ -144,12 +141,7 @@ hosts
 traffic
 cloud_down
 
-begin "nothing has leaked"
-# kmemleak does not speak of what is younger than 5 seconds, and of nothing before a second scan.
-echo scan > $debug/kmemleak
-sleep 6
-echo scan > $debug/kmemleak
-same "$(cat $debug/kmemleak)" "" "kmemleak"
+nothing_leaked
 
 begin "the other scenarios hold here too"
 same "$bad" "" "failed"

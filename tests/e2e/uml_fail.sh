@@ -6,11 +6,8 @@
 #
 #     scripts/uml.sh --debug --timeout 1800 -- tests/e2e/uml_fail.sh
 #
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/debug.sh"
 
-debug=/sys/kernel/debug
-[[ -d $debug/failslab ]] || lab_fail "this is not the debug kernel: run this in \"scripts/uml.sh --debug\""
-echo clear > $debug/kmemleak
 for kind in failslab fail_page_alloc; do
 	echo 0 > $debug/$kind/verbose
 	echo N > $debug/$kind/ignore-gfp-wait
@@ -26,10 +23,5 @@ modprobe dummy
 # shellcheck disable=SC2016  # for the inner shell
 unshare -n sh -ec 'ip link add u0 type dummy; ip link set u0 up; ip address add 192.0.2.11/24 dev u0
 	ip address add 192.0.2.77/24 dev u0; ip address add 2001::7/64 dev u0 nodad; exec "$@"' sh build/tools/nlfail d0
-rmmod vpc
 
-begin "nothing has leaked"
-echo scan > $debug/kmemleak
-sleep 6
-echo scan > $debug/kmemleak
-same "$(cat $debug/kmemleak)" "" "kmemleak"
+nothing_leaked

@@ -11,11 +11,7 @@
 #
 # What is found comes to build/fuzz/nlfuzz; what was at work when something failed is "current" there.
 #
-. "$(dirname "$0")/lib.sh"
-
-debug=/sys/kernel/debug
-[[ -e $debug/kmemleak ]] || lab_fail "this is not the debug kernel: run this in \"scripts/uml.sh --debug\""
-echo clear > $debug/kmemleak
+. "$(dirname "$0")/debug.sh"
 
 begin "netlink messages out of a grammar"
 lab_module_loaded || lab_module_load
@@ -26,21 +22,6 @@ inside() {
 	unshare -n sh -ec 'for dev in d0 u0; do ip link add $dev type dummy; ip link set $dev up; done
 		ip address add 192.0.2.11/24 dev u0; exec "$@"' sh "$@"
 }
-case ${1:-replay} in
-replay) inside build/tools/nlfuzz replay tests/fuzz/corpus/nlfuzz | tail -n 1 ;;
-run)
-	mkdir -p build/fuzz/nlfuzz
-	inside build/tools/nlfuzz run "$2" "${3:-1}" build/fuzz/nlfuzz tests/fuzz/corpus/nlfuzz ;;
-keep)
-	rm -rf build/fuzz/nlfuzz-kept
-	mkdir -p build/fuzz/nlfuzz build/fuzz/nlfuzz-kept
-	inside build/tools/nlfuzz keep build/fuzz/nlfuzz-kept tests/fuzz/corpus/nlfuzz build/fuzz/nlfuzz ;;
-*) lab_fail "replay, run or keep, not \"$1\"" ;;
-esac
+fuzz nlfuzz "$@"
 
-begin "nothing has leaked"
-rmmod vpc
-echo scan > $debug/kmemleak
-sleep 6
-echo scan > $debug/kmemleak
-same "$(cat $debug/kmemleak)" "" "kmemleak"
+nothing_leaked

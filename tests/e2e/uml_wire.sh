@@ -15,11 +15,7 @@
 #     p0 10.0.0.5 2001:db8:a::5 ─┬─ this host, VPC 100 ── u0 192.0.2.11, 2001:db8:1::11 ··· .12, .13, ::12
 #     p1 10.0.0.9 2001:db8:a::9 ─┘                              all three are taps, whose other end is wirefuzz
 #
-. "$(dirname "$0")/lib.sh"
-
-debug=/sys/kernel/debug
-[[ -e $debug/kmemleak ]] || lab_fail "this is not the debug kernel: run this in \"scripts/uml.sh --debug\""
-echo clear > $debug/kmemleak
+. "$(dirname "$0")/debug.sh"
 
 state() {
 	local net6=2001:db8:a: i
@@ -101,21 +97,6 @@ lab_module_loaded || lab_module_load
 modprobe tun
 # shellcheck disable=SC2016  # for the inner shell
 inside() { unshare -n bash -ec 'host "$@"' bash "$@"; }
-case ${1:-replay} in
-replay) inside build/tools/wirefuzz replay tests/fuzz/corpus/wirefuzz | tail -n 1 ;;
-run)
-	mkdir -p build/fuzz/wirefuzz
-	inside build/tools/wirefuzz run "$2" "${3:-1}" build/fuzz/wirefuzz tests/fuzz/corpus/wirefuzz ;;
-keep)
-	rm -rf build/fuzz/wirefuzz-kept
-	mkdir -p build/fuzz/wirefuzz build/fuzz/wirefuzz-kept
-	inside build/tools/wirefuzz keep build/fuzz/wirefuzz-kept tests/fuzz/corpus/wirefuzz build/fuzz/wirefuzz ;;
-*) lab_fail "replay, run or keep, not \"$1\"" ;;
-esac
+fuzz wirefuzz "$@"
 
-begin "nothing has leaked"
-rmmod vpc
-echo scan > $debug/kmemleak
-sleep 6
-echo scan > $debug/kmemleak
-same "$(cat $debug/kmemleak)" "" "kmemleak"
+nothing_leaked
