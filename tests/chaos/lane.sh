@@ -85,7 +85,7 @@ LANES="zk cdb hosts"
 rest() {
 	local begin
 	touch "$dir/rest.$2.$1"
-	wait_for 600 rested "$2"
+	wait_for 3600 rested "$2"
 	begin=$(now_us)
 	say "a pause"
 	pause_ms "$3"
