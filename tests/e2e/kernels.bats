@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Where scripts/uml/kernel.sh and scripts/kernel.sh keep kernels, what of it they take for whole, and what --prune removes.
-# Nothing is built: what stands for kernels is empty files.
+# Nothing is compiled: what stands for kernels is empty files, made by hand or by a "make" that makes nothing else.
 
 # shellcheck disable=SC2164,SC2154
 
@@ -84,6 +84,64 @@ fake_kernel() {
 	VPC_KERNEL_CACHE=$DIR/moved scripts/uml/kernel.sh normal
 	[[ $(< "$DIR/moved/${WHERE##*/}/obj/Makefile") = "include $DIR/moved/source-$VERSION/Makefile" ]]
 	[[ $(readlink "$DIR/moved/${WHERE##*/}/obj/source") = "$DIR/moved/source-$VERSION" ]]
+}
+
+# In PATH before the real one: it writes what a kernel's build does, and a line for each build; fails while $DIR/fail exists.
+fake_make() {
+	mkdir -p "$DIR/bin" "$VPC_KERNEL_CACHE/source-$VERSION"
+	: > "$VPC_KERNEL_CACHE/source-$VERSION/Makefile"
+	cat > "$DIR/bin/make" <<-'END'
+	#!/bin/bash
+	for arg; do
+		case $arg in
+		O=*) obj=${arg#O=} ;;
+		KCONFIG_ALLCONFIG=*) wanted=${arg#*=} ;;
+		INSTALL_MOD_PATH=*) modules=${arg#*=} ;;
+		esac
+	done
+	case ${!#} in
+	allnoconfig)
+		cp "$wanted" "$obj/.config"
+		ln -sfn "$PWD" "$obj/source" ;;
+	all)
+		echo built >> "$FAKE/builds"
+		[[ ! -e $obj/half ]] || exit 3
+		: > "$obj/half"
+		[[ ! -e $FAKE/fail ]] || exit 1
+		# Long enough for another one to come.
+		while [[ -e $FAKE/hold ]]; do read -rt 0.1 <> <(:) || true; done
+		: > "$obj/linux" ;;
+	modules_install) mkdir -p "$modules/lib/modules" ;;
+	esac
+	END
+	chmod 755 "$DIR/bin/make"
+	export FAKE=$DIR PATH=$DIR/bin:$PATH
+}
+
+@test "a build that failed is begun anew, two at once are one" {
+	needs_source
+	for tool in flex bison bc depmod xz; do
+		command -v "$tool" > /dev/null || PATH=$PATH:/sbin:/usr/sbin command -v "$tool" > /dev/null ||
+			skip "$tool is missing: scripts/deps.sh uml"
+	done
+	fake_make
+	: > "$DIR/fail"
+	run -1 scripts/uml/kernel.sh normal
+	[[ $output = *"does not build"* ]]
+	run -1 scripts/uml/kernel.sh normal --current
+	rm "$DIR/fail"
+	: > "$DIR/hold"
+	scripts/uml/kernel.sh normal > "$DIR/first" 2> "$DIR/first.err" 3>&- &
+	first=$!
+	until [[ $(wc -l < "$DIR/builds") = 2 ]]; do kill -0 "$first"; sleep 0.05; done
+	scripts/uml/kernel.sh normal > "$DIR/second" 2> "$DIR/second.err" 3>&- &
+	second=$!
+	until grep -q waiting "$DIR/second.err"; do kill -0 "$second"; sleep 0.05; done
+	run -1 scripts/uml/kernel.sh normal --current
+	rm "$DIR/hold"
+	wait "$first" && wait "$second"
+	[[ $(< "$DIR/first") = "$WHERE" && $(< "$DIR/second") = "$WHERE" && $(wc -l < "$DIR/builds") = 2 ]]
+	[[ $(scripts/uml/kernel.sh normal --current) = "$WHERE" && -d $WHERE/modules/lib/modules ]]
 }
 
 @test "pruning removes what was not used for long, what is broken, and source that nothing is from" {
