@@ -294,6 +294,7 @@ cycles: user
 # MINUTES= other than 20
 .PHONY: chaos
 chaos: user
+	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-normal module
 	$(Q)tests/chaos/run.sh $$(($(or $(MINUTES),20) * 60)) $(or $(SEED),$(shell date +%s))
 
 # -- benchmarks: the tables in a module of their own next to the kernel's FIB, and programs; all in User Mode Linux -----
