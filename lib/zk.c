@@ -106,18 +106,25 @@ static void req_free(struct zk_req *req)
 	free(req);
 }
 
-/* On the client's threads: @item is the queue's from here on. */
+/*
+ * On the client's threads: @item is the queue's from here on. Who takes from the queue goes on until it is empty, and
+ * is woken only when it was: under load one wake brings many answers.
+ */
 static void queue_put(struct zk *zk, struct zk_item *item)
 {
+	bool wake;
+
 	pthread_mutex_lock(&zk->mutex);
 	item->next = NULL;
+	wake = !zk->first;
 	if (zk->last)
 		zk->last->next = item;
 	else
 		zk->first = item;
 	zk->last = item;
 	pthread_mutex_unlock(&zk->mutex);
-	eventfd_write(zk->fd, 1);
+	if (wake)
+		eventfd_write(zk->fd, 1);
 }
 
 static struct zk_item *queue_take(struct zk *zk)
