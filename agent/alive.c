@@ -49,7 +49,7 @@ static void alive_done(int res, const char *path, void *arg)
 	struct alive *al = arg;
 	bool again = al->again;
 
-	meter_zookeeper("status", "alive", res, al->asked_us);
+	meter_zookeeper("status", "alive", res, now_monotonic_us() - al->asked_us);
 	al->busy = al->again = false;
 	if (!res) {
 		al->owner = ALIVE_OURS;

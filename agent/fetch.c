@@ -108,7 +108,7 @@ static void fetch_answer(int res, const char *path, const char *data, size_t len
 	struct fetch_slot *slot = arg;
 	struct fetch *f = slot->fetch;
 
-	meter_zookeeper("fetch", "get", res, slot->asked_us);
+	meter_zookeeper("fetch", "get", res, now_monotonic_us() - slot->asked_us);
 	slot->asked = false;
 	slot->answered = true;
 	slot->res = res;

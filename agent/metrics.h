@@ -35,10 +35,10 @@ void metrics_print(FILE *to);
 		meter_res;                                                                        \
 	})
 
-/* The answer to a request to ZooKeeper that was made at @asked_us. */
-static inline void meter_zookeeper(const char *caller, const char *call, int res, uint64_t asked_us)
+/* The answer to a request to ZooKeeper, @us after it was made. */
+static inline void meter_zookeeper(const char *caller, const char *call, int res, uint64_t us)
 {
-	metrics_call(caller, "zookeeper", call, res, now_monotonic_us() - asked_us);
+	metrics_call(caller, "zookeeper", call, res, us);
 }
 
 #endif

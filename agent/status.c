@@ -109,7 +109,7 @@ static void status_created(int res, const char *path, void *arg)
 {
 	struct status *st = arg;
 
-	meter_zookeeper("status", "create", res, st->asked_us);
+	meter_zookeeper("status", "create", res, now_monotonic_us() - st->asked_us);
 	status_end(st, res);
 }
 
@@ -118,7 +118,7 @@ static void status_set(int res, const char *path, void *arg)
 	struct status *st = arg;
 	const struct zk_op op = { .type = ZK_OP_CREATE, .path = st->path, .data = st->data, .len = st->len };
 
-	meter_zookeeper("status", "set", res, st->asked_us);
+	meter_zookeeper("status", "set", res, now_monotonic_us() - st->asked_us);
 	if (res == -ENOENT) {
 		st->asked_us = now_monotonic_us();
 		res = zk_multi(agent_zk(st->agent), &op, 1, st->agent->timeout_ms, status_created, st);

@@ -5,7 +5,8 @@
  * Under many changes a second what each of them costs counts, not when it is read: then a node that was read just now
  * is read again only after WATCH_PACE_US, and what changed meanwhile comes with it. One that keeps changing is read so
  * without a watch: an event for each read would double what goes over the wire. Such reads come together, every
- * WATCH_TICK_US, so that neither end wakes up for each. The first one that finds nothing new sets a watch again.
+ * WATCH_TICK_US, so that neither end wakes up for each: who waits for the same tick is in one list (struct watches'
+ * @ticks, a wheel of them). The first read that finds nothing new sets a watch again.
  *
  * While a node is being reported watch_free() only marks the struct dead; the end of the report frees it.
  */
@@ -25,7 +26,12 @@
 #define WATCH_WINDOW_US 1000000
 #define WATCH_PACE_US 200000
 #define WATCH_TICK_US 50000
-#define WATCH_HOT_US  (2 * WATCH_PACE_US) /* so long ago at most has what is read without a watch changed */
+#define WATCH_TICKS   (WATCH_PACE_US / WATCH_TICK_US + 1)
+/*
+ * So long ago at most has what is read without a watch changed. Of a node that changes less often three messages a
+ * change (event, request, answer) are fewer than two for each WATCH_PACE_US, and bring it sooner.
+ */
+#define WATCH_HOT_US  (WATCH_PACE_US * 3 / 2)
 
 struct watch {
 	struct watches *ws;
@@ -41,9 +47,13 @@ struct watch {
 	uint64_t changed_us; /* when it was another one than before */
 	uint64_t asked_us; /* the request that is under way, or the last one */
 	struct backoff backoff;
-	sd_event_source *timer;
+	sd_event_source *timer; /* of a failed read */
+	bool waiting; /* for a tick, linked by @tick */
+	LIST_ENTRY(watch) tick;
 	LIST_ENTRY(watch) link;
 };
+
+LIST_HEAD(watch_list, watch);
 
 struct watches {
 	sd_event *event;
@@ -51,7 +61,11 @@ struct watches {
 	unsigned int timeout_ms;
 	uint64_t window_us; /* when the second began in which @n_changes are counted */
 	uint64_t n_changes, n_before; /* @n_before: in the second before */
-	LIST_HEAD(, watch) buckets[WATCH_BUCKETS];
+	sd_event_source *ticker; /* armed while somebody waits */
+	uint64_t tick; /* the next one, in WATCH_TICK_US since boot; those before are over */
+	size_t n_waiting;
+	struct watch_list ticks[WATCH_TICKS]; /* by number modulo WATCH_TICKS */
+	struct watch_list buckets[WATCH_BUCKETS];
 };
 
 struct watches *watches_new(sd_event *event, unsigned int timeout_ms)
@@ -67,6 +81,8 @@ struct watches *watches_new(sd_event *event, unsigned int timeout_ms)
 
 void watches_free(struct watches *ws)
 {
+	if (ws)
+		sd_event_source_disable_unref(ws->ticker);
 	free(ws);
 }
 
@@ -80,8 +96,18 @@ static unsigned int path_bucket(const char *path)
 	return fnv1a(path, strlen(path)) % WATCH_BUCKETS;
 }
 
+static void watch_wait_no_more(struct watch *w)
+{
+	if (!w->waiting)
+		return;
+	LIST_REMOVE(w, tick);
+	w->waiting = false;
+	w->ws->n_waiting--;
+}
+
 static void watch_destroy(struct watch *w)
 {
+	watch_wait_no_more(w);
 	sd_event_source_disable_unref(w->timer);
 	free(w->path);
 	free(w);
@@ -115,13 +141,54 @@ static bool many_changes(struct watches *ws, uint64_t now, uint64_t more)
 	return ws->n_changes >= WATCH_MANY || ws->n_before >= WATCH_MANY;
 }
 
-/* Reads it when its time has come. Those whose time is near come together. */
+static int watches_tick(sd_event_source *source, uint64_t usec, void *arg);
+
+static int watches_arm(struct watches *ws)
+{
+	return timer_arm_at(ws->event, &ws->ticker, ws->tick * WATCH_TICK_US, watches_tick, ws);
+}
+
+/* A whole round of the wheel at most: after a long sleep all who wait have been waiting for long enough. */
+static int watches_tick(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct watches *ws = arg;
+	uint64_t over = timer_now_us(ws->event) / WATCH_TICK_US;
+	struct watch *w;
+	int res;
+
+	for (int i = 0; ws->tick <= over && i < WATCH_TICKS; i++, ws->tick++)
+		while ((w = LIST_FIRST(&ws->ticks[ws->tick % WATCH_TICKS]))) {
+			watch_wait_no_more(w);
+			watch_read(w);
+		}
+	if (ws->tick <= over)
+		ws->tick = over + 1;
+	res = ws->n_waiting ? watches_arm(ws) : 0;
+	if (res < 0)
+		log_err("ZooKeeper: timer: %s", strerror(-res));
+	return 0;
+}
+
+/* Reads it when its time has come, WATCH_PACE_US after it was last asked for at the latest. */
 static void watch_later(struct watch *w, uint64_t now)
 {
-	uint64_t when = (w->asked_us + WATCH_PACE_US) / WATCH_TICK_US * WATCH_TICK_US;
+	struct watches *ws = w->ws;
+	uint64_t tick = (w->asked_us + WATCH_PACE_US) / WATCH_TICK_US;
 
-	if (when <= now || timer_arm(w->ws->event, &w->timer, when - now, watch_timer, w) < 0)
+	if (w->waiting)
+		return;
+	if (!ws->n_waiting) {
+		ws->tick = now / WATCH_TICK_US + 1;
+		if (watches_arm(ws) < 0)
+			tick = 0;
+	}
+	if (tick < ws->tick) {
 		watch_read(w);
+		return;
+	}
+	LIST_INSERT_HEAD(&ws->ticks[tick % WATCH_TICKS], w, tick);
+	w->waiting = true;
+	ws->n_waiting++;
 }
 
 /* The end of a read. */
@@ -133,13 +200,13 @@ static void watch_finish(struct watch *w, int res)
 	else if (res)
 		watch_failed(w, res);
 	else if (w->polled)
-		watch_later(w, now_monotonic_us());
+		watch_later(w, timer_now_us(w->ws->event));
 }
 
 /* Each version is one change, whether it was seen or not. */
 static void watch_version(struct watch *w, int version)
 {
-	uint64_t now = now_monotonic_us();
+	uint64_t now = timer_now_us(w->ws->event);
 
 	if (version == w->version)
 		return;
@@ -164,7 +231,7 @@ static void watch_exists_done(int res, const char *path, const char *data, size_
 {
 	struct watch *w = arg;
 
-	meter_zookeeper("watch", "exists", res, w->asked_us);
+	meter_zookeeper("watch", "exists", res, timer_now_us(w->ws->event) - w->asked_us);
 	if (res == -ENOENT) {
 		watch_report(w, -ENOENT, NULL, 0, -1);
 		return;
@@ -178,7 +245,7 @@ static void watch_get_done(int res, const char *path, const char *data, size_t l
 {
 	struct watch *w = arg;
 
-	meter_zookeeper("watch", "get", res, w->asked_us);
+	meter_zookeeper("watch", "get", res, timer_now_us(w->ws->event) - w->asked_us);
 	if (!res) {
 		watch_version(w, version);
 		watch_report(w, 0, data, len, version);
@@ -188,7 +255,7 @@ static void watch_get_done(int res, const char *path, const char *data, size_t l
 	if (res == -ENOENT) {
 		w->polled = false;
 		w->version = -1;
-		w->asked_us = now_monotonic_us();
+		w->asked_us = timer_now_us(w->ws->event);
 		res = zk_exists(w->ws->zk, w->path, true, w->ws->timeout_ms, watch_exists_done, w);
 		if (!res)
 			return;
@@ -207,9 +274,10 @@ void watch_read(struct watch *w)
 	if (!w->ws->zk || !zk_connected(w->ws->zk))
 		return;
 	timer_stop(w->timer);
+	watch_wait_no_more(w);
 	w->busy = true;
 	w->again = false;
-	w->asked_us = now_monotonic_us();
+	w->asked_us = timer_now_us(w->ws->event);
 	w->polled = w->asked_us - w->changed_us < WATCH_HOT_US && many_changes(w->ws, w->asked_us, 0);
 	res = zk_get(w->ws->zk, w->path, !w->polled, w->ws->timeout_ms, watch_get_done, w);
 	if (res)
@@ -219,7 +287,7 @@ void watch_read(struct watch *w)
 /* Now, or when its time has come. */
 static void watch_pace(struct watch *w)
 {
-	uint64_t now = now_monotonic_us();
+	uint64_t now = timer_now_us(w->ws->event);
 
 	if (w->busy || !many_changes(w->ws, now, 0))
 		watch_read(w);
