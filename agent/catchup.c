@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The work on one VPC: deltas as they come, each one kernel transaction, or a whole snapshot in one.
+ * The work on one VPC: deltas as they come, those that come together in one kernel transaction, or a whole snapshot.
  *
  * agent/follow.c decides (f->plan) and goes on when this ends. The kernel is asked inside the event loop and answers
  * before the call returns.
@@ -14,6 +14,7 @@
 #include "../lib/util.h"
 #include "install.h"
 #include "metrics.h"
+#include "timer.h"
 
 /* Missing in a row, before it is not coalescing any more. */
 #define CATCHUP_MISSING_MAX 1024
@@ -32,16 +33,18 @@ static void delta_path(uint64_t index, char *buf, void *arg)
 	vpc_path_delta(f->vni, index, buf);
 }
 
-static int delta_apply(struct follow *f, const struct vpc_delta *delta)
+/* @deltas lead on from each other; none of them is applied, or all are. */
+static int deltas_apply(struct follow *f, const struct vpc_delta *deltas, size_t n)
 {
+	const struct vpc_delta *last = &deltas[n - 1];
 	struct kernel *kernel = agent_kernel(f->agent);
 	int res;
 
 	if (!kernel)
 		return -ENODEV;
-	res = METER_KERNEL("follow", apply, kernel, delta, &f->err);
+	res = METER_KERNEL("follow", apply, kernel, deltas, n, &f->err);
 	/* Somebody else was there: from where the kernel is now it is planned anew. */
-	if (res == -ESTALE && !follow_read_kernel(f) && f->have.epoch != delta->base) {
+	if (res == -ESTALE && !follow_read_kernel(f) && f->have.epoch != deltas->base) {
 		f->have_known = false;
 		return res;
 	}
@@ -51,12 +54,12 @@ static int delta_apply(struct follow *f, const struct vpc_delta *delta)
 		agent_kernel_suspect(f->agent);
 		return res == -ENOENT ? -EINVAL : res;
 	}
-	f->have.epoch = delta->epoch;
-	f->have.digest = delta->digest;
+	f->have.epoch = last->epoch;
+	f->have.digest = last->digest;
 	f->committed = true;
-	f->n_deltas++;
-	snprintf(f->change, sizeof(f->change), "%s", delta->change);
-	follow_committed(f, delta->base, delta->change);
+	f->n_deltas += n;
+	snprintf(f->change, sizeof(f->change), "%s", last->change);
+	follow_committed(f, deltas->base, last->change);
 	return 0;
 }
 
@@ -87,7 +90,7 @@ static int delta_item(uint64_t index, int res, const char *data, size_t len, voi
 	}
 	switch (sync_link(f->have.epoch, &delta)) {
 	case SYNC_LINK_APPLY:
-		res = delta_apply(f, &delta);
+		res = deltas_apply(f, &delta, 1);
 		break;
 	case SYNC_LINK_SKIP:
 		break;
@@ -102,9 +105,11 @@ static int delta_item(uint64_t index, int res, const char *data, size_t len, voi
 
 static void deltas_said(struct follow *f)
 {
-	if (f->n_deltas)
-		log_msg(follow_priority(f), "VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms), change %s",
-			f->vni, f->start_epoch, f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f),
+	int priority = f->n_deltas ? follow_priority(f) : LOG_DEBUG;
+
+	if (f->n_deltas && log_says(priority))
+		log_msg(priority, "VPC %u: epoch %" PRIu64 " -> %" PRIu64 " (%u delta%s, %.1f ms), change %s", f->vni,
+			f->start_epoch, f->have.epoch, f->n_deltas, f->n_deltas == 1 ? "" : "s", elapsed_ms(f),
 			f->change);
 }
 
@@ -141,27 +146,36 @@ static void deltas_free(struct vpc_delta *deltas, size_t n)
 	free(deltas);
 }
 
-/* 0: the kernel is at HEAD; -ENOENT: they do not lead on from where it is. */
+/* Those of @deltas that lead from where the kernel is to f->plan.to; none: they do not. */
+static const struct vpc_delta *last_row(const struct follow *f, const struct vpc_delta *deltas, size_t n, size_t *ret_n)
+{
+	const struct vpc_delta *end = deltas + n;
+	uint64_t epoch = f->have.epoch;
+
+	while (deltas < end && sync_link(epoch, deltas) == SYNC_LINK_SKIP)
+		deltas++;
+	for (const struct vpc_delta *delta = deltas; delta < end; delta++) {
+		if (delta->vni != f->vni || sync_link(epoch, delta) != SYNC_LINK_APPLY)
+			return NULL;
+		epoch = delta->epoch;
+	}
+	*ret_n = end - deltas;
+	return epoch == f->plan.to ? deltas : NULL;
+}
+
+/* 0: the kernel is at HEAD; -ENOENT: they do not lead there from where it is. */
 static int last_apply(struct follow *f, const struct vpc_delta *deltas, size_t n)
 {
-	int res = 0;
+	const struct vpc_delta *row = last_row(f, deltas, n, &n);
+	int res;
 
-	for (size_t i = 0; i < n && !res; i++) {
-		if (deltas[i].vni != f->vni || deltas[i].epoch > f->plan.to)
-			return -ENOENT;
-		switch (sync_link(f->have.epoch, &deltas[i])) {
-		case SYNC_LINK_APPLY:
-			res = delta_apply(f, &deltas[i]);
-			break;
-		case SYNC_LINK_SKIP:
-			break;
-		case SYNC_LINK_GAP:
-			res = -ENOENT;
-			break;
-		}
-	}
-	if (!res && f->have.epoch != f->plan.to)
-		res = -ENOENT;
+	if (!row)
+		return -ENOENT;
+	res = deltas_apply(f, row, n);
+	/* One of them is not as it should be: the others are worth having, and it is to be named. */
+	if (res && n > 1 && f->have_known)
+		for (res = 0; n && !res; row++, n--)
+			res = deltas_apply(f, row, 1);
 	return res;
 }
 
@@ -184,7 +198,7 @@ bool follow_apply_last(struct follow *f)
 		deltas_free(deltas, n);
 		return false;
 	}
-	f->started_us = now_monotonic_us();
+	f->started_us = timer_now_us(f->agent->event);
 	f->start_epoch = f->have.epoch;
 	f->n_deltas = 0;
 	f->err.text[0] = '\0';

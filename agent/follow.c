@@ -31,7 +31,7 @@ struct follows {
 static void follow_behind(struct follow *f)
 {
 	if (!f->behind_since_us)
-		f->behind_since_us = now_monotonic_us();
+		f->behind_since_us = timer_now_us(f->agent->event);
 }
 
 static void follow_unsettle(struct follow *f)
@@ -146,7 +146,7 @@ void follow_committed(struct follow *f, uint64_t base, const char *change)
 int follow_priority(struct follow *f)
 {
 	uint64_t held;
-	int priority = log_limit(&f->set->said, now_monotonic_us(), &held);
+	int priority = log_limit(&f->set->said, timer_now_us(f->agent->event), &held);
 
 	if (held)
 		log_info("%" PRIu64 " more changes of VPCs in one second: only at level debug is each of so many said",

@@ -41,7 +41,7 @@ int install_state(struct kernel *kernel, struct kernel *dump, const struct kerne
 	if (res)
 		return vpc_err_set(err, res, "VPC %u: out of memory", want->vni);
 	snprintf(delta.change, sizeof(delta.change), "%s", change);
-	res = METER_KERNEL("install", apply, kernel, &delta, err);
+	res = METER_KERNEL("install", apply, kernel, &delta, 1, err);
 	/*
 	 * The elements are right and the digest is not: the kernel's running sum is what was wrong. It starts afresh.
 	 */

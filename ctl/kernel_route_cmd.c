@@ -86,7 +86,7 @@ static int change_route(struct ctl *ctl, struct kernel *k, uint32_t vni, const s
 		vpc_digest_add_route(&delta.digest, route);
 	snprintf(delta.change, sizeof(delta.change), "by-hand");
 	r = del ? vpc_delta_del_route(&delta, route->table, &route->prefix) : vpc_delta_set_route(&delta, route);
-	r = r ? vpc_err_set(&ctl->err, r, "out of memory") : kernel_apply(k, &delta, &ctl->err);
+	r = r ? vpc_err_set(&ctl->err, r, "out of memory") : kernel_apply(k, &delta, 1, &ctl->err);
 	vpc_delta_clear(&delta);
 	vpc_state_clear(&state);
 	return r;

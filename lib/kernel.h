@@ -111,9 +111,10 @@ void kernel_ports_free(struct kernel_port *ports, size_t n);
 /*
  * A whole transaction: BEGIN, as many ADDs as it takes, COMMIT with the digest; aborted on any failure. -ESTALE,
  * -EBADMSG as the kernel says. kernel_replace() writes @state whole, under compare-and-set on @base when it is not
- * NULL.
+ * NULL. kernel_apply() takes the kernel over @n deltas at once, each with the epoch of the one before as its base:
+ * what is between the first one's base and the last one's epoch is nobody's to see.
  */
-int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err *err);
+int kernel_apply(struct kernel *k, const struct vpc_delta *deltas, size_t n, struct vpc_err *err);
 int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64_t *base, const char *change,
 		   struct vpc_err *err);
 

@@ -224,15 +224,17 @@ int kernel_msg_txn_abort(uint16_t family, uint32_t txn, struct nl_msg **ret_msg)
 	return msg ? msg_finish(msg, nla_put_u32(msg, VPC_A_TXN, txn), ret_msg) : -ENOMEM;
 }
 
-struct kernel_ops kernel_ops_of_delta(const struct vpc_delta *delta)
+struct kernel_ops kernel_ops_of_deltas(const struct vpc_delta *deltas, size_t n)
 {
 	return (struct kernel_ops){
-		.nexthops = delta->nexthops,
-		.n_nexthops = delta->n_nexthops,
-		.members = delta->members,
-		.n_members = delta->n_members,
-		.route_ops = delta->routes,
-		.n_routes = delta->n_routes,
+		.nexthops = deltas->nexthops,
+		.n_nexthops = deltas->n_nexthops,
+		.members = deltas->members,
+		.n_members = deltas->n_members,
+		.route_ops = deltas->routes,
+		.n_routes = deltas->n_routes,
+		.more = deltas + 1,
+		.n_more = n - 1,
 	};
 }
 
@@ -343,24 +345,27 @@ static bool add_routes(struct nl_msg *msg, struct kernel_ops *ops)
 	return true;
 }
 
-/* Moves on to the next phase that has something left. */
-static void ops_settle(struct kernel_ops *ops)
+/* Whether this delta or state has something left in the phase where @ops is. */
+static bool ops_left(struct kernel_ops *ops)
 {
 	uint8_t skip;
 
-	while (ops->phase != KERNEL_OPS_DONE) {
-		if (ops->phase == KERNEL_OPS_ROUTES || ops->phase == KERNEL_OPS_MEMBERS) {
-			if (ops->pos < (ops->phase == KERNEL_OPS_ROUTES ? ops->n_routes : ops->n_members))
-				return;
-		} else {
-			skip = ops->phase == KERNEL_OPS_NEXTHOPS_SET ? VPC_OP_DEL : VPC_OP_SET;
-			while (ops->pos < ops->n_nexthops && ops->nexthops[ops->pos].op == skip)
-				ops->pos++;
-			if (ops->pos < ops->n_nexthops)
-				return;
-		}
+	if (ops->phase == KERNEL_OPS_ROUTES || ops->phase == KERNEL_OPS_MEMBERS)
+		return ops->pos < (ops->phase == KERNEL_OPS_ROUTES ? ops->n_routes : ops->n_members);
+	skip = ops->phase == KERNEL_OPS_NEXTHOPS_SET ? VPC_OP_DEL : VPC_OP_SET;
+	while (ops->pos < ops->n_nexthops && ops->nexthops[ops->pos].op == skip)
+		ops->pos++;
+	return ops->pos < ops->n_nexthops;
+}
+
+/* Moves on to the next phase that has something left, be it of the next delta. */
+static void ops_settle(struct kernel_ops *ops)
+{
+	while (ops->phase != KERNEL_OPS_DONE && !ops_left(ops)) {
 		ops->phase++;
 		ops->pos = 0;
+		if (ops->phase == KERNEL_OPS_DONE && ops->n_more)
+			*ops = kernel_ops_of_deltas(ops->more, ops->n_more);
 	}
 }
 

@@ -50,8 +50,9 @@ int kernel_msg_txn_abort(uint16_t family, uint32_t txn, struct nl_msg **ret_msg)
 /**
  * struct kernel_ops - what is left to be added to a transaction, in the order of struct vpc_delta
  * @route_ops: of a delta; else @routes, of a state
+ * @more: @n_more deltas that come behind this one
  *
- * The arrays stay the delta's or state's and must outlive this.
+ * The arrays stay the deltas' or state's and must outlive this.
  */
 struct kernel_ops {
 	const struct vpc_nl_nexthop *nexthops;
@@ -67,9 +68,12 @@ struct kernel_ops {
 		KERNEL_OPS_DONE
 	} phase;
 	size_t pos;
+	const struct vpc_delta *more;
+	size_t n_more;
 };
 
-struct kernel_ops kernel_ops_of_delta(const struct vpc_delta *delta);
+/* Of @n deltas, one at least, one after the other. */
+struct kernel_ops kernel_ops_of_deltas(const struct vpc_delta *deltas, size_t n);
 struct kernel_ops kernel_ops_of_state(const struct vpc_state *state);
 /* The next VPC_CMD_TXN_ADD, as full as it may be; *ret_msg is NULL when nothing is left. @ops moves on. */
 int kernel_msg_txn_add(uint16_t family, uint32_t txn, struct kernel_ops *ops, struct nl_msg **ret_msg);

@@ -114,13 +114,13 @@ static int txn_run(struct kernel *k, int r, uint32_t txn, struct kernel_ops *ops
 	return r ? vpc_err_prefix(err, r, "VPC %u: transaction refused", head->vni) : 0;
 }
 
-int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err *err)
+int kernel_apply(struct kernel *k, const struct vpc_delta *deltas, size_t n, struct vpc_err *err)
 {
-	struct kernel_ops ops = kernel_ops_of_delta(delta);
+	struct kernel_ops ops = kernel_ops_of_deltas(deltas, n);
 	uint32_t txn = 0;
-	int r = txn_begin(k, delta->vni, VPC_TXN_DELTA, &delta->base, &txn, err);
+	int r = txn_begin(k, deltas->vni, VPC_TXN_DELTA, &deltas->base, &txn, err);
 
-	return txn_run(k, r, txn, &ops, delta, err);
+	return txn_run(k, r, txn, &ops, &deltas[n - 1], err);
 }
 
 int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64_t *base, const char *change,

@@ -62,6 +62,11 @@ static size_t log_head(int priority, char *buf, size_t size)
 	return len + snprintf(buf + len, size - len, ".%03ld %s: %s", ts.tv_nsec / 1000000, log_ident, mark);
 }
 
+bool log_says(int priority)
+{
+	return priority <= log_max;
+}
+
 /* One write(2) a line, so that the lines of several daemons in one file don't mix. */
 void log_msg(int priority, const char *fmt, ...)
 {

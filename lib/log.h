@@ -6,6 +6,7 @@
 #ifndef VPC_LOG_H
 #define VPC_LOG_H
 
+#include <stdbool.h>
 #include <syslog.h>
 
 /* @ident: the program's name; @level: the highest syslog priority that is still printed (LOG_INFO by default). */
@@ -13,6 +14,7 @@ void log_init(const char *ident, int level);
 /* "err", "warning", "info", "debug" -> priority; -EINVAL for anything else. */
 int log_level_parse(const char *text);
 
+bool log_says(int priority); /* a line of this priority would be printed */
 void log_msg(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_err(...) log_msg(LOG_ERR, __VA_ARGS__)

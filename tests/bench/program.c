@@ -141,7 +141,7 @@ static void ours_round(struct ours *o, struct round *round)
 		fail("dump", -EUCLEAN);
 	vpc_state_clear(&got);
 	begin = now();
-	check("remove", kernel_apply(o->k, &o->remove, &err), &err);
+	check("remove", kernel_apply(o->k, &o->remove, 1, &err), &err);
 	round->del = now() - begin;
 }
 

@@ -258,7 +258,7 @@ static void commits(void)
 			else
 				change_route(&delta, &state);
 		}
-		must(kernel_apply(kernel, &delta, &err), "commit");
+		must(kernel_apply(kernel, &delta, 1, &err), "commit");
 		must(vpc_state_apply(&state, &delta, &err), "expectation");
 		vpc_delta_clear(&delta);
 		if (++done % CHECK_EVERY == 0)
@@ -288,7 +288,7 @@ static void rival(void)
 		}
 		/* The digest covers none of it. */
 		delta.digest.h[0] ^= 1ULL << draw(64);
-		r = kernel_apply(kernel, &delta, &err);
+		r = kernel_apply(kernel, &delta, 1, &err);
 		vpc_delta_clear(&delta);
 		if (r != -ESTALE && r != -EBADMSG)
 			fail("a commit with a false digest", r);

@@ -80,7 +80,7 @@ static int commit(uint32_t vni, const struct vpc_nl_nexthop *nh, uint64_t epoch)
 			vpc_digest_add_nexthop(&delta.digest, nh);
 		r = nh->op == VPC_OP_SET ? vpc_delta_set_nexthop(&delta, nh) : vpc_delta_del_nexthop(&delta, nh->id);
 	}
-	r = r ? vpc_err_set(&err, r, "out of memory") : kernel_apply(kernel, &delta, &err);
+	r = r ? vpc_err_set(&err, r, "out of memory") : kernel_apply(kernel, &delta, 1, &err);
 	vpc_delta_clear(&delta);
 	vpc_state_clear(&state);
 	return outcome(r, &err);

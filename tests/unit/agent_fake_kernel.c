@@ -421,28 +421,31 @@ static int refused(struct vpc_err *err)
 	return vpc_err_set(err, refuse_code, "refused by the test");
 }
 
-int kernel_apply(struct kernel *k, const struct vpc_delta *delta, struct vpc_err *err)
+int kernel_apply(struct kernel *k, const struct vpc_delta *deltas, size_t n, struct vpc_err *err)
 {
 	TABLES_LOCK();
-	struct vpc_state *state = fake_kernel_vpc(delta->vni), next;
+	struct vpc_state *state = fake_kernel_vpc(deltas->vni), next;
 	int res = refused(err);
 
 	fake_calls.apply++;
-	fake_calls.apply_ops = delta->n_nexthops + delta->n_members + delta->n_routes;
+	fake_calls.apply_ops = 0;
+	for (size_t i = 0; i < n; i++)
+		fake_calls.apply_ops += deltas[i].n_nexthops + deltas[i].n_members + deltas[i].n_routes;
 	if (res)
 		return res;
-	if (!state || state->epoch != delta->base)
-		return vpc_err_set(err, -ESTALE, "VPC %u: another epoch", delta->vni);
-	vpc_state_init(&next, delta->vni);
+	if (!state || state->epoch != deltas->base)
+		return vpc_err_set(err, -ESTALE, "VPC %u: another epoch", deltas->vni);
+	vpc_state_init(&next, deltas->vni);
 	state_copy(&next, state);
-	res = vpc_state_apply(&next, delta, err);
+	for (size_t i = 0; i < n && !res; i++)
+		res = vpc_state_apply(&next, &deltas[i], err);
 	if (!res)
 		res = vpc_state_check(&next, err);
 	if (res) {
 		vpc_state_clear(&next);
 		return res;
 	}
-	return commit(state, &next, false, &delta->digest, err);
+	return commit(state, &next, false, &deltas[n - 1].digest, err);
 }
 
 int kernel_replace(struct kernel *k, const struct vpc_state *state, const uint64_t *base, const char *change,

@@ -477,11 +477,16 @@ int log_level_parse(const char *text)
 	return LOG_INFO;
 }
 
+bool log_says(int priority)
+{
+	return priority <= LOG_INFO;
+}
+
 void log_msg(int priority, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (priority > LOG_INFO || n_lines == MAX_LINES)
+	if (!log_says(priority) || n_lines == MAX_LINES)
 		return;
 	va_start(ap, fmt);
 	if (vasprintf(&lines[n_lines], fmt, ap) >= 0)

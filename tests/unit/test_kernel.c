@@ -391,7 +391,7 @@ static void test_txn(void **arg)
 		int r;
 
 		fake_start(&fake, cases[c].scene, play_txn);
-		r = i % 2 ? kernel_apply(&fake.k, &delta, &err) : kernel_replace(&fake.k, &state, NULL, "c1", &err);
+		r = i % 2 ? kernel_apply(&fake.k, &delta, 1, &err) : kernel_replace(&fake.k, &state, NULL, "c1", &err);
 		fake_stop(&fake);
 		assert_int_equal(r, cases[c].code);
 		assert_int_equal(fake.cmds[0], VPC_CMD_TXN_BEGIN);

@@ -180,7 +180,7 @@ static void test_golden_add(void **arg)
 	vpc_delta_del_member(&delta, 9, 8);
 	vpc_delta_set_route(&delta, &route);
 	vpc_delta_del_route(&delta, 2, &route6.prefix);
-	ops = kernel_ops_of_delta(&delta);
+	ops = kernel_ops_of_deltas(&delta, 1);
 	assert_int_equal(kernel_msg_txn_add(FAKE_FAMILY, 3, &ops, &msg), 0);
 	check_golden(msg, HEAD(ACK, "0a") "0800 0e00 03000000"
 					  "2c00 1000 07000000 00 03 02 00 06000000 00000000 020000000001 0000"

@@ -112,7 +112,7 @@ static void commit_forever(struct vpc_digest digest)
 
 			r = vpc_delta_set_route(&delta, &new);
 		}
-		r = r ? r : kernel_apply(k, &delta, &err);
+		r = r ? r : kernel_apply(k, &delta, 1, &err);
 		vpc_delta_clear(&delta);
 		shared->commits += !r;
 	}

@@ -258,7 +258,7 @@ static bool one_transaction(struct vpc_state *state)
 	if (!predicted && any(8) == 0)
 		r = kernel_replace(nlcheck_kernel, &next, &state->epoch, NULL, &err);
 	else
-		r = kernel_apply(nlcheck_kernel, &delta, &err);
+		r = kernel_apply(nlcheck_kernel, &delta, 1, &err);
 	nlcheck_count(1);
 	if (!agrees(predicted, r))
 		nlcheck_fail("a random transaction", "kernel %d (%s), model %d", r, err.text, predicted);

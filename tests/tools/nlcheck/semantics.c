@@ -105,10 +105,10 @@ static void check_delta_and_replace(struct kernel *events)
 	nlcheck_red(&red);
 	holds("the fixture is what was written", &red);
 	some_delta(&red, &delta, &next);
-	nlcheck_true("a delta is accepted", !kernel_apply(nlcheck_kernel, &delta, &err));
+	nlcheck_true("a delta is accepted", !kernel_apply(nlcheck_kernel, &delta, 1, &err));
 	holds("a delta leads to what it says", &next);
 	expect_commit("a delta's event has its change id", events, &next, "change-0815");
-	nlcheck_true("the same delta again is stale", kernel_apply(nlcheck_kernel, &delta, &err) == -ESTALE);
+	nlcheck_true("the same delta again is stale", kernel_apply(nlcheck_kernel, &delta, 1, &err) == -ESTALE);
 	red.epoch = next.epoch + 1;
 	nlcheck_true("replace on a stale base", kernel_replace(nlcheck_kernel, &red, &stale, "no", &err) == -ESTALE);
 	holds("a refused replace changes nothing", &next);
@@ -266,7 +266,7 @@ static void move_t0(uint32_t nexthop, struct vpc_state *state)
 	nlcheck_must(vpc_delta_set_route(&delta, &route), &err, "move");
 	nlcheck_must(vpc_state_apply(state, &delta, &err), &err, "move");
 	delta.digest = vpc_digest_of_state(state);
-	nlcheck_must(kernel_apply(nlcheck_kernel, &delta, &err), &err, "move");
+	nlcheck_must(kernel_apply(nlcheck_kernel, &delta, 1, &err), &err, "move");
 	vpc_delta_clear(&delta);
 }
 

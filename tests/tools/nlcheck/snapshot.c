@@ -132,7 +132,7 @@ static int commit_next(struct kernel *k, uint64_t *epoch, struct vpc_digest *dig
 		r = vpc_delta_set_route(&delta, &new);
 	}
 	delta.digest = *digest;
-	r = r ? r : kernel_apply(k, &delta, err);
+	r = r ? r : kernel_apply(k, &delta, 1, err);
 	vpc_delta_clear(&delta);
 	*epoch += !r;
 	return r;
