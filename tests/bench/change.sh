@@ -48,6 +48,7 @@ load() {
 	kill "$changes"
 	wait "$changes"
 	echo "load: $(< "$dir/load.txt")" >&2
+	until [[ $(sql "SELECT COUNT(*) FROM outbox") = 0 ]]; do sleep 0.1; done
 	touch "$dir/loaded"
 }
 
@@ -93,15 +94,13 @@ in_guest() {
 	agent /run/agent.log
 	agent_says ' live: ' /run/agent.log
 	part change_idle "$1"
-	touch "$dir/load"
-	sleep 5
 	latency "$dir/writer.conf" h1 $FIRST $VPCS > "$dir/commits" &
 	onlooker=$!
+	touch "$dir/load"
+	until [[ -s $dir/commits ]]; do sleep 0.1; done
 	part change_load "$1" | grep p99
 	touch "$dir/enough"
 	until [[ -e $dir/loaded ]]; do sleep 0.1; done
-	# The onlooker sees the last of it, too, and no audit takes the processor away from it.
-	sleep 5
 	end=$((SECONDS + 60))
 	until vpc_reconcile -c "$dir/host.conf" --netns h1 --host h1 > /run/reconcile; do
 		((SECONDS < end)) || { cat /run/reconcile >&2; exit 1; }
