@@ -18,7 +18,7 @@ struct log_limit {
 
 /*
  * The priority of a line that comes at @now_us (monotonic): LOG_INFO or LOG_DEBUG. @ret_held: how many of the second
- * before were LOG_DEBUG, told once, with the first line behind it.
+ * before were LOG_DEBUG, told once, with the first line behind it, unless log_limit_tell() has told it.
  */
 static inline int log_limit(struct log_limit *limit, uint64_t now_us, uint64_t *ret_held)
 {
@@ -34,6 +34,23 @@ static inline int log_limit(struct log_limit *limit, uint64_t now_us, uint64_t *
 	}
 	limit->held++;
 	return LOG_DEBUG;
+}
+
+/* When the second ends of which some were LOG_DEBUG (monotonic): for a timer, which calls log_limit_tell(). 0: none. */
+static inline uint64_t log_limit_due_us(const struct log_limit *limit)
+{
+	return limit->held ? limit->since_us + 1000000 : 0;
+}
+
+/* How many of a second that has ended by @now_us were LOG_DEBUG; told once. */
+static inline uint64_t log_limit_tell(struct log_limit *limit, uint64_t now_us)
+{
+	uint64_t held = limit->held;
+
+	if (!held || now_us < log_limit_due_us(limit))
+		return 0;
+	*limit = (struct log_limit){ .max = limit->max };
+	return held;
 }
 
 #endif
