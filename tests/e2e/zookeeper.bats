@@ -602,3 +602,37 @@ zkcli() {
 	says "$folder/ports" tap2
 	denied as "$own" zkcat rm "$folder/a"
 }
+
+# documented PATH OPTION: runs the manual's line with this option as it stands there, for PATH.
+documented() {
+	local line
+	read -ra line < <(grep -o "setquota $2 [0-9]* PATH" doc/operations.md)
+	[[ ${line[*]} = "setquota $2 "*" PATH" ]]
+	zkcli "${line[@]/PATH/$1}"
+}
+
+@test "the quota in the words of the manual: sixteen nodes are the limit, its bytes are taken, the publisher goes on" {
+	local admin folder own i dir=$SVC/manual
+	JDK_JAVA_OPTIONS=-Dzookeeper.enforceQuota=true scripts/services.sh start "$dir" zookeeper
+	PIDS+=("$(< "$dir/zookeeper/pid")")
+	VPC_ZK_HOSTS=127.0.0.1:$(< "$dir/zookeeper/port")
+	PLAIN=$VPC_ZK_HOSTS
+	admin=$(credential publisher publisher:manual)
+	CONF=$(conf publisher "$PLAIN" "$admin")
+	make_vpc 961
+	once --all
+	folder=$(host_path h961)
+	own=$(credential h961 "$(vpcctl host credential h961)")
+	documented "$folder" -N
+	documented "$folder" -B
+	as "$own" zkcat put "$folder/status" x
+	# The folder and ports, status, and thirteen more.
+	for ((i = 0; i < 13; i++)); do as "$own" zkcat put "$folder/n$i" x; done
+	run -1 --separate-stderr as "$own" zkcat put "$folder/n13" x
+	[[ $stderr = *"$folder/n13: the quota is used up"* ]]
+	zkcat get "/zookeeper/quota$folder/zookeeper_limits" | grep -q 'byteHardLimit=4194304'
+	as "$own" zkcat put "$folder/status" y
+	vpcctl port add p2 vpc v961 subnet s host h961 dev tap2
+	once
+	says "$folder/ports" tap2
+}
