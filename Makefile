@@ -81,6 +81,7 @@ test_ctl_args_SRC := ctl/args.c
 test_ctl_kernel_SRC := $(filter-out ctl/kernel_swap_cmd.c,$(wildcard ctl/kernel_*.c)) ctl/args.c ctl/output.c tests/unit/agent_fake_kernel.c
 test_pub_garbage_SRC := publisher/garbage.c
 test_pub_many_SRC := $(addprefix publisher/,many.c pack.c shots.c vpc.c snapshot.c fence.c garbage.c collect.c) tests/unit/pub_rig.c
+test_pub_host_SRC := $(test_pub_many_SRC) publisher/host.c publisher/protect.c
 test_pub_content_SRC := $(test_pub_many_SRC) publisher/content.c publisher/retry.c
 test_kstate_SRC := tests/unit/agent_fake_kernel.c
 test_cdb_server_SRC := tests/unit/cdb_rig.c

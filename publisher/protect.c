@@ -34,10 +34,15 @@ int pub_protect_host(struct publisher *p, const char *host, bool own, struct vpc
 {
 	char path[VPC_ZNODE_PATH_MAX];
 	struct pub_host_ids ids;
+	struct zk_op fence;
 	int r;
 
 	if (!*p->credential)
 		return 0;
+	/* A list cannot be set in a multi: that we still lead is asked just before (doc/architecture.md). */
+	r = pub_multi(p, &fence, 1, NULL, err);
+	if (r)
+		return r;
 	vpc_path_host(host, NULL, path);
 	pub_host_ids(p, host, &ids);
 	r = zk_grant_wait(p->zk, path, own ? ids.who : NULL, false, p->timeout_ms);

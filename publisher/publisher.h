@@ -297,7 +297,7 @@ struct pub_host_ids {
 };
 void pub_host_ids(const struct publisher *p, const char *host, struct pub_host_ids *ret_ids);
 /* The host's own credential may create its nodes in its folder from now on, or (not @own) may not. Nothing in an open
- * tree. -ENOENT without a text: there is no folder. */
+ * tree. -ENOENT without a text: there is no folder. -EPERM: fenced off, nothing is changed. */
 int pub_protect_host(struct publisher *p, const char *host, bool own, struct vpc_err *err);
 /*
  * --protect: of all nodes that are there, whoever made them. Safe beside publishers with the same credential, and to
