@@ -244,21 +244,46 @@ static void compare(const struct vpc_state *state, bool content)
 	vpc_state_clear(&have);
 }
 
+#define ROW_MAX 3
+
+/* Good ones that lead on from @next, which moves on with them: they go into the same transaction. */
+static size_t any_row(struct vpc_state *next, struct vpc_delta *deltas)
+{
+	size_t n = any(4) ? 0 : 1 + any(ROW_MAX - 1);
+
+	for (size_t i = 0; i < n; i++) {
+		struct vpc_state further;
+
+		any_delta(next, &deltas[i]);
+		if (predict(next, &deltas[i], &further)) {
+			vpc_state_clear(&further);
+			vpc_delta_clear(&deltas[i]);
+			return i;
+		}
+		vpc_state_clear(next);
+		*next = further;
+	}
+	return n;
+}
+
 /* Return: whether it was accepted. */
 static bool one_transaction(struct vpc_state *state)
 {
+	struct vpc_delta deltas[ROW_MAX];
 	struct vpc_err err = { "" };
-	struct vpc_delta delta;
 	struct vpc_state next;
 	int predicted, r;
+	size_t n = 1;
 
-	any_delta(state, &delta);
-	predicted = predict(state, &delta, &next);
+	any_delta(state, &deltas[0]);
+	predicted = predict(state, &deltas[0], &next);
+	if (!predicted)
+		n += any_row(&next, &deltas[1]);
 	/* Now and then the same result written whole. */
 	if (!predicted && any(8) == 0)
 		r = kernel_replace(nlcheck_kernel, &next, &state->epoch, NULL, &err);
 	else
-		r = kernel_apply(nlcheck_kernel, &delta, 1, &err);
+		r = kernel_apply(nlcheck_kernel, deltas, n, &err);
 	nlcheck_count(1);
 	if (!agrees(predicted, r))
 		nlcheck_fail("a random transaction", "kernel %d (%s), model %d", r, err.text, predicted);
@@ -268,7 +293,8 @@ static bool one_transaction(struct vpc_state *state)
 	} else {
 		vpc_state_clear(&next);
 	}
-	vpc_delta_clear(&delta);
+	while (n)
+		vpc_delta_clear(&deltas[--n]);
 	return !r;
 }
 
