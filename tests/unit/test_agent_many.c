@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include "../../agent/follow.h"
 #include "agent_rig.h"
 
 /* Of HEAD alone, without what is below it. */
@@ -88,6 +89,60 @@ static void test_many_events(void **state)
 	free(vnis);
 }
 
+/* Changes go round all but the first one for so long, and until they are too many for watches. */
+static void storm(struct agent *a, struct pub *p, unsigned int n, uint64_t us)
+{
+	uint64_t begun = now_monotonic_us(), now = begun;
+	char path[VPC_ZNODE_PATH_MAX];
+
+	vpc_path_vpc(p[n - 1].state.vni, path);
+	for (unsigned int i = 0; now - begun < us || fake_zk_watched(path); i++) {
+		pub_change(&p[1 + i % (n - 1)], i);
+		sd_event_run(a->event, 0);
+		now = now_monotonic_us();
+		assert_true(now - begun < WAIT_US);
+	}
+}
+
+/* Beside all this, what changes now and then keeps its watch, and what leaves while it waits to be read is let alone. */
+static void test_few_among_many(void **state)
+{
+	enum { N = 20 };
+	uint32_t vnis[N];
+	struct pub p[N];
+	char path[VPC_ZNODE_PATH_MAX];
+	unsigned int before;
+	struct agent *a;
+
+	for (unsigned int i = 0; i < N; i++) {
+		vnis[i] = 1000 + i;
+		pub_start(&p[i], vnis[i], 1, true);
+	}
+	host_ports.vpcs = vnis;
+	host_ports.n_vpcs = N;
+	pub_ports();
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	pub_change(&p[0], 1);
+	run_until(a, reached(&p[0]));
+	storm(a, p, N, 350000);
+	pub_change(&p[0], 2);
+	run_until(a, reached(&p[0]));
+	assert_true(fake_zk_watched(vpc_path_vpc(vnis[0], path)));
+	storm(a, p, N, 50000);
+	host_ports.n_vpcs = N - 1;
+	pub_ports();
+	run_until(a, follows_count(a->follows) == N - 1);
+	before = head_reads(vnis[N - 1]);
+	for (uint64_t end = now_monotonic_us() + 300000; now_monotonic_us() < end;)
+		sd_event_run(a->event, 10000);
+	assert_int_equal(head_reads(vnis[N - 1]), before);
+	agent_free(a);
+	for (unsigned int i = 0; i < N; i++)
+		pub_clear(&p[i]);
+}
+
 /* Where changes never end, few of them make the agent write its status at once. */
 static void test_status_pace(void **state)
 {
@@ -123,7 +178,7 @@ static void test_status_pace(void **state)
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
-	const struct CMUnitTest tests[] = { TEST(test_many_events), TEST(test_status_pace) };
+	const struct CMUnitTest tests[] = { TEST(test_many_events), TEST(test_few_among_many), TEST(test_status_pace) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
