@@ -6,7 +6,7 @@
 #   make unit       unit tests under ASan and UBSan          make style    formatting and static checks
 #   make kunit      the module's tables in User Mode Linux   make bench    the same timed, PARTS= picks
 #   make cycles     1,000 times rmmod and insmod there       make install  PREFIX=/usr/local DESTDIR=
-#   make corrupt    what audits find in tables that a test-only module corrupts
+#   make corrupt    what audits find in tables that a test-only module corrupts; FAULTS="route digest" picks kinds
 #   make soak       the audit beside 1,000 changes a second, MINUTES= long
 #   make report-screenshot       the fleet's page as headless Chromium shows it
 #   make stress     MINUTES=5 SEED= CPUS=4: everything at once on several processors, no datagram lost
@@ -260,7 +260,7 @@ CORRUPT := $(KMOD)-corrupt
 # What audits find in tables that were corrupted.
 corrupt: user
 	+$(Q)nice $(MAKE) --no-print-directory KVER=uml-normal corrupt-module
-	$(Q)tests/audit/corrupt.sh
+	$(Q)tests/audit/corrupt.sh $(FAULTS)
 
 # MINUTES= other than 10: the audit beside 1,000 changes a second, with faults at moments that are known.
 soak: user

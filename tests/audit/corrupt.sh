@@ -5,6 +5,8 @@
 # way of auditing must find what it can, name it and its leg, and find nothing where nothing is. CDB, ZooKeeper and
 # publisher on this machine, agent and module in User Mode Linux (tests/guest.sh).
 #
+#   tests/audit/corrupt.sh [KIND...]      only these: route drop index nexthop peer group recent port digest
+#
 #   vm1 10.0.0.5 ── p1 [h1 192.0.2.1: red 100, its peer blue 200] ═══ [h2 192.0.2.2, without a module's state]
 #
 # Prints a row a fault: what digest, --full, --verify and --probe found of it (class, leg), and after how many
@@ -43,7 +45,7 @@ on_machine() {
 	guest_cdb
 	seed
 	publisher "$dir/publisher.conf"
-	guest_run 1024 300
+	guest_run 1024 300 "$@"
 }
 
 # -- in the guest ------------------------------------------------------------------------------------------------------
@@ -93,6 +95,8 @@ found() {
 # fault "NAME" "COMMAND" DIGEST FULL VERIFY PROBE: after the corruption, what each of the four must find.
 fault() {
 	fault=$1
+	[[ " ${kinds:-${2%% *}} " = *" ${2%% *} "* ]] || return 0
+	found_any=1
 	printf '%s' "$fault"
 	# The destinations that CPUs remember are those of the version that is there.
 	flow 10.0.0.6
@@ -107,6 +111,7 @@ fault() {
 }
 
 in_guest() {
+	kinds=$* found_any=''
 	guest_up
 	guest_hosts
 	ip -n vm1 route add default via 10.0.0.1
@@ -132,6 +137,7 @@ in_guest() {
 		- 'digest map of addresses to ports' -
 	fault 'the digest that is kept, and nothing else' 'digest 100' 'digest digest of the kernel.s dump' \
 		'digest digest of the kernel.s dump' 'digest digest of what forwarding reads' 'digest digest of the kernel.s dump'
+	[[ -n $found_any ]] || fail "no fault is of these kinds: $kinds"
 	kill "$AGENT"
 	wait "$AGENT" || true
 }
