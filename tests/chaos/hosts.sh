@@ -119,7 +119,7 @@ fault_begin() {
 	device) ip -n "h$i" link del "a-$i" ;;
 	reload)
 		ports_move out
-		wait_for 20 lab_module_unload ;;
+		wait_for 300 lab_module_unload ;;
 	*) fail "no such fault: $1" ;;
 	esac
 }
@@ -154,7 +154,7 @@ flows_start() {
 		daemon "flow-a$i" ip netns exec "vm-a$i" flow "a$i" 5000 $RATE "a$next=10.0.0.1$next" "a$last=10.0.0.1$last"
 		daemon "flow-b$i" ip netns exec "vm-b$i" flow "b$i" 5000 $RATE "b$next=2001:db8:a::1$next" "b$last=2001:db8:a::1$last"
 	done
-	for ((i = 1; i <= HOSTS; i++)); do wait_for 30 flows_begun "$i"; done
+	for ((i = 1; i <= HOSTS; i++)); do wait_for 120 flows_begun "$i"; done
 	echo "$begin $(($(now_us) + 500000))" > "$dir/started"
 }
 
@@ -164,7 +164,7 @@ flows_stop() {
 	for f in "$run"/flow-*.pid; do kill -TERM "$(< "$f")"; done
 	for f in "$run"/flow-*.pid; do
 		f=${f##*/}
-		wait_for 20 gone "${f%.pid}"
+		wait_for 120 gone "${f%.pid}"
 		cp "$run/${f%.pid}.log" "$dir/"
 	done
 }
@@ -192,13 +192,13 @@ ip link set br-m up
 lab_module_load
 for ((i = 1; i <= HOSTS; i++)); do host_up $i; done
 for ((i = 1; i <= HOSTS; i++)); do agent $i; done
-wait_for 60 has_ports
-for ((i = 1; i <= HOSTS; i++)); do wait_for 60 right $i; done
+wait_for 300 has_ports
+for ((i = 1; i <= HOSTS; i++)); do wait_for 300 right $i; done
 for ((i = 1; i <= HOSTS; i++)); do audit $i; done
 flows_start
 say "hosts are there"
 touch "$dir/ready"
-wait_for 60 test -s "$dir/start"
+wait_for 300 test -s "$dir/start"
 lane hosts
 wait_for 7200 test -e "$dir/quiet"
 settle=$SECONDS
@@ -207,6 +207,6 @@ say "every host has what CDB has, $((SECONDS - settle)) s after the last change"
 flows_stop
 # The last word of an audit is about the end.
 audit_right() { [[ $(tail -n 1 "$run/audit$1.log") = *'"result":"consistent"'* ]]; }
-for ((i = 1; i <= HOSTS; i++)); do wait_for 60 audit_right $i; done
+for ((i = 1; i <= HOSTS; i++)); do wait_for 300 audit_right $i; done
 for ((i = 1; i <= HOSTS; i++)); do signal "audit$i" TERM; done
-for ((i = 1; i <= HOSTS; i++)); do wait_for 20 gone "audit$i"; done
+for ((i = 1; i <= HOSTS; i++)); do wait_for 120 gone "audit$i"; done

@@ -264,16 +264,16 @@ sed -i "s/^host = $SERVER.21/host = 127.0.0.1/" "$run/admin.conf"
 conf "$run/writer.conf" vpc_writer w
 conf "$run/publisher.conf" vpc_publisher p '[publisher]' 'session_timeout_ms = 3000'
 seed_cdb
-wait_for 60 ensemble_there
+wait_for 300 ensemble_there
 publisher 1
 publisher 2
-"$top/scripts/uml.sh" --mem 768 --timeout $((seconds * 3 + 600)) --out "$dir" --arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- \
+"$top/scripts/uml.sh" --mem 768 --timeout $((seconds * 6 + 3600)) --out "$dir" --arg vec0:transport=tap,ifname=tap0,depth=128,gro=1 -- \
 	"$top/tests/chaos/hosts.sh" "$dir" "$CDB_PORT" &
 guest=$!
 pids+=("$guest")
 # guest_did FILE: or it has ended.
 guest_did() { [[ -e $dir/$1 ]] || ! kill -0 "$guest"; }
-wait_for 400 guest_did ready
+wait_for 1200 guest_did ready
 [[ -e $dir/ready ]] || die "the hosts did not come up"
 changes_by_ctl &
 pids+=($!)
@@ -289,10 +289,10 @@ cdb=$!
 pids+=("$zk" "$cdb")
 wait $zk
 wait $cdb
-wait_for $((seconds * 2 + 240)) guest_did done.hosts
+wait_for $((seconds * 5 + 1800)) guest_did done.hosts
 touch "$dir/enough"
 wait "${pids[1]}" "${pids[2]}"
-wait_for 60 outbox_empty
+wait_for 300 outbox_empty
 touch "$dir/quiet"
 status=0
 wait $guest || status=$?
