@@ -24,6 +24,7 @@ struct follows {
 	size_t n;
 	size_t n_unsettled, n_failing;
 	struct log_limit said; /* of what is applied */
+	sd_event_source *tell; /* how much of it was not said, when its second is over */
 };
 
 /* -- where one stands ---------------------------------------------------------------------------------------------- */
@@ -143,14 +144,33 @@ void follow_committed(struct follow *f, uint64_t base, const char *change)
 	follow_ready(f);
 }
 
-int follow_priority(struct follow *f)
+static void follows_tell(uint64_t held)
 {
-	uint64_t held;
-	int priority = log_limit(&f->set->said, timer_now_us(f->agent->event), &held);
-
 	if (held)
 		log_info("%" PRIu64 " more changes of VPCs in one second: only at level debug is each of so many said",
 			 held);
+}
+
+static int follows_tell_timer(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct follows *fs = arg;
+
+	follows_tell(log_limit_tell(&fs->said, timer_now_us(fs->agent->event)));
+	return 0;
+}
+
+int follow_priority(struct follow *f)
+{
+	struct follows *fs = f->set;
+	bool told = log_limit_due_us(&fs->said);
+	uint64_t held;
+	int priority = log_limit(&fs->said, timer_now_us(f->agent->event), &held), res = 0;
+
+	follows_tell(held);
+	if ((!told || held) && log_limit_due_us(&fs->said))
+		res = timer_arm_at(f->agent->event, &fs->tell, log_limit_due_us(&fs->said), follows_tell_timer, fs);
+	if (res < 0)
+		log_err("log: timer: %s", strerror(-res));
 	return priority;
 }
 
@@ -453,6 +473,7 @@ void follows_free(struct follows *fs)
 	}
 	for (i = 0; i < fs->n; i++)
 		follow_free(fs->all[i]);
+	sd_event_source_disable_unref(fs->tell);
 	free(fs->all);
 	free(fs);
 }

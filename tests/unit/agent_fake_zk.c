@@ -13,7 +13,7 @@
 #include "../../lib/log.h"
 #include "../../lib/util.h"
 
-#define MAX_NODES 4096
+#define MAX_NODES 8192
 #define MAX_READS 20000
 
 struct node {
@@ -111,6 +111,8 @@ static void node_put(const char *path, const void *data, size_t len, unsigned in
 	struct node *node = find(path);
 
 	if (!node) {
+		if (n_nodes == MAX_NODES)
+			abort();
 		node = &nodes[n_nodes++];
 		*node = (struct node){ .path = strdup(path), .version = -1, .session = owner };
 	}

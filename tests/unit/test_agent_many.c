@@ -76,10 +76,12 @@ static void test_many_events(void **state)
 	}
 	run_until(a, reached(&p[0]));
 	run_until(a, fake_zk_watched(path));
-	/* Not each of a thousand changes in a second is in the log, but that there were more. */
-	pub_change(&p[0], 4002);
-	run_until(a, reached(&p[0]));
-	assert_true(fake_log_count(" more changes of VPCs in one second: ") > 0);
+	/* Not each of a thousand changes in a second is in the log, but, when it is over, that there were more. */
+	fake_log_reset();
+	for (unsigned int i = 0; i < 300; i++)
+		pub_change(&p[i], 4002);
+	run_until(a, fake_log_count(" more changes of VPCs in one second: ") > 0);
+	assert_true(fake_log_count(", change ") <= 200);
 	for (unsigned int i = 0; i < N; i++)
 		assert_true(reached(&p[i]));
 	agent_free(a);
@@ -104,7 +106,7 @@ static void storm(struct agent *a, struct pub *p, unsigned int n, uint64_t us)
 	}
 }
 
-/* Beside all this, what changes now and then keeps its watch, and what leaves while it waits to be read is let alone. */
+/* Beside all this, what changes now and then keeps its watch; what leaves while it waits to be read is let alone. */
 static void test_few_among_many(void **state)
 {
 	enum { N = 20 };
