@@ -22,6 +22,24 @@ static unsigned int head_reads(uint32_t vni)
 	return all - fake_zk_gets(strcat(path, "/"));
 }
 
+/* An agent that is live with @n VPCs, from 1000 on. @vnis has to outlive it. */
+static struct agent *start_many(struct pub *p, uint32_t *vnis, unsigned int n)
+{
+	struct agent *a;
+
+	for (unsigned int i = 0; i < n; i++) {
+		vnis[i] = 1000 + i;
+		pub_start(&p[i], vnis[i], 1, true);
+	}
+	host_ports.vpcs = vnis;
+	host_ports.n_vpcs = n;
+	pub_ports();
+	fake_zk_connect();
+	a = agent_start();
+	run_until(a, a->state == AGENT_LIVE);
+	return a;
+}
+
 /* A thousand watches fire at once: each change is applied once, none is missed, and read no more often than need be. */
 static void test_many_events(void **state)
 {
@@ -32,16 +50,7 @@ static void test_many_events(void **state)
 	unsigned int before;
 	struct agent *a;
 
-	for (unsigned int i = 0; i < N; i++) {
-		vnis[i] = 1000 + i;
-		pub_start(&p[i], vnis[i], 1, true);
-	}
-	host_ports.vpcs = vnis;
-	host_ports.n_vpcs = N;
-	pub_ports();
-	fake_zk_connect();
-	a = agent_start();
-	run_until(a, a->state == AGENT_LIVE);
+	a = start_many(p, vnis, N);
 	fake_calls = (struct fake_calls){ 0 };
 	for (unsigned int i = 0; i < N; i++)
 		pub_change(&p[i], 10);
@@ -116,16 +125,7 @@ static void test_few_among_many(void **state)
 	unsigned int before;
 	struct agent *a;
 
-	for (unsigned int i = 0; i < N; i++) {
-		vnis[i] = 1000 + i;
-		pub_start(&p[i], vnis[i], 1, true);
-	}
-	host_ports.vpcs = vnis;
-	host_ports.n_vpcs = N;
-	pub_ports();
-	fake_zk_connect();
-	a = agent_start();
-	run_until(a, a->state == AGENT_LIVE);
+	a = start_many(p, vnis, N);
 	pub_change(&p[0], 1);
 	run_until(a, reached(&p[0]));
 	storm(a, p, N, 350000);
