@@ -22,10 +22,14 @@ seconds=$1 seed=$2 rate=${VPC_STRESS_RATE:-50}
 wait_s=180
 
 mac_of() { printf '02:00:00:00:00:%02x' "$1"; }
-# Neighbours that are known: under load an answer may be late, and that is not what is asked here (e asks).
+# Neighbours that are known, the other guests being on the link too: under load an answer may be late, and a guest's own kernel
+# then drops what it has for that address; that is not what is asked here (e asks).
 known() {
-	ip -n "vm-$1" neighbour replace 10.0.0.1 lladdr fe:ee:00:00:00:01 dev eth0 nud permanent
-	ip -n "vm-$1" neighbour replace 2001:db8:a::1 lladdr fe:ee:00:00:00:01 dev eth0 nud permanent
+	local i
+	for i in 1 5 6 7 8; do
+		ip -n "vm-$1" neighbour replace 10.0.0.$i lladdr fe:ee:00:00:00:01 dev eth0 nud permanent
+		ip -n "vm-$1" neighbour replace 2001:db8:a::$i lladdr fe:ee:00:00:00:01 dev eth0 nud permanent
+	done
 }
 
 # guest NAME HOST NUMBER
