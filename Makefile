@@ -16,7 +16,7 @@
 #   make clean
 #   V=1 shows commands; KVER= picks the kernel headers; WERROR=1 makes warnings errors
 #   KVER=uml-normal, uml-debug, uml-cover: the kernels of scripts/uml.sh, built when need be; vpc.ko stays in build/kmod/KVER
-#   KVER=x86-kcsan: likewise the kernel of vm.sh --kernel x86-kcsan
+#   KVER=x86-kasan, KVER=x86-kcsan: likewise the kernels of vm.sh --kernel x86-kasan and x86-kcsan
 #   KVER=$(scripts/kernel.sh 6.12): another Debian's kernel, with its compiler; vpc.ko stays in build/kmod/KVER
 
 MAKEFLAGS += --no-builtin-rules
@@ -283,7 +283,7 @@ $(CORRUPT)/vpc.ko: tests/corrupt/Kbuild tests/corrupt/corrupt.c $(KMOD_SRC) $(UM
 units: all
 	$(Q)tests/systemd/run.sh
 
-# MINUTES= other than 5, SEED= other than the time, CPUS= other than 4, KERNEL=kcsan other than Debian's
+# MINUTES= other than 5, SEED= other than the time, CPUS= other than 4, KERNEL=kasan or kcsan other than Debian's
 .PHONY: stress
 stress: all
 	$(Q)tests/stress/run.sh $(or $(MINUTES),5) $(or $(SEED),$(shell date +%s)) $(or $(CPUS),4) $(KERNEL)

@@ -5,7 +5,7 @@
 # is missing. Starts no service: the packages are those without one (stunnel4 has one that is off), and a policy-rc.d stands guard
 # meanwhile. Of packages with a daemon that would begin with the next boot one file is wanted, and they are only unpacked, below
 # build/. Without those of scenario "peers" (tshark, ovs-dpctl) it is skipped; all others are indispensable.
-# check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux and the kernel of "make stress KERNEL=kcsan"
+# check.sh and demo.sh call it first. "deps.sh uml" adds what User Mode Linux and the kernels of "make stress KERNEL="
 # are built from, a large package,
 # "deps.sh fuzz" clang with libFuzzer, "deps.sh units" the systemd that the machine of "make units" boots with.
 

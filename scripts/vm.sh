@@ -14,7 +14,7 @@ usage() {
 	  --smp N          virtual CPUs (default 2)
 	  --mem MB         memory (default 2048)
 	  --kernel KVER    an installed kernel, or one that scripts/kernel.sh fetched (default: the newest installed one);
-	                   x86-kcsan: the one that scripts/uml/kernel.sh builds, vpc.ko for it too
+	                   x86-kasan, x86-kcsan: those that scripts/uml/kernel.sh builds, vpc.ko for them too
 	  --timeout S      kill the machine after S seconds (default 300; with --tty none)
 	  --out DIR        the folder that is \$VM_OUT in the guest (default build/vm/out-PID, removed when empty)
 	  --log FILE       keep the kernel's console log there
@@ -70,7 +70,7 @@ fetched=$(kernel_cache)/debian/$kver
 [[ ! -e $fetched/complete ]] || kroot=$fetched
 image=$kroot/boot/vmlinuz-$kver
 case $kver in
-x86-kcsan)
+x86-kasan | x86-kcsan)
 	unset MAKEFLAGS MFLAGS MAKELEVEL
 	kroot=$("$top/scripts/uml/kernel.sh" "${kver#x86-}") || die "no kernel $kver"
 	# scripts/uml/kernel.sh --prune leaves it alone while this, which the machine inherits, is open.
@@ -170,6 +170,8 @@ kernel_args+=" rcupdate.rcu_cpu_stall_timeout=60 random.trust_cpu=on audit=0"
 kernel_args+=" norandmaps init_on_alloc=0"
 # At boot the kernel counts the timer's ticks for some 40 ms; on a busy machine QEMU gets to none of them, and it panics.
 kernel_args+=" no_timer_check"
+# ACPI routes interrupts by a program that this kernel interprets for half a minute, once for each device.
+[[ $kver != *-vpc-kasan ]] || kernel_args+=" pci=noacpi"
 # What systemd would find to do on this machine: its file systems, its services at first boot.
 [[ $systemd = 0 ]] || kernel_args+=" vm_systemd fstab=no systemd.gpt_auto=0 systemd.show_status=no systemd.log_target=journal"
 # QEMU's option parser wants commas doubled.

@@ -7,13 +7,13 @@
 # configurations have their kernels side by side. A folder is whole when "key" is in it, which is written last. The Makefile
 # calls it for KVER=uml-FLAVOUR, uml.sh and vm.sh for what they boot.
 #
-# kcsan is no program but the kernel of a machine with several processors, for vm.sh --kernel x86-kcsan: "bzImage", out of
-# the same source, with what of normal.config is not about User Mode Linux.
+# kasan and kcsan are no programs but kernels of a machine with several processors, for vm.sh --kernel x86-kasan, x86-kcsan:
+# "bzImage", out of the same source, with what of normal.config is not about User Mode Linux.
 #
-#   scripts/uml/kernel.sh normal|debug|cover|kcsan              builds it when need be
-#   scripts/uml/kernel.sh normal|debug|cover|kcsan --current    builds nothing: exit status 1 when it would
-#   scripts/uml/kernel.sh normal|debug|cover|kcsan --where      prints the folder, be there something in it or not
-#   scripts/uml/kernel.sh normal|debug|cover|kcsan --hash       prints all of the hash, as it stands in "key"
+#   scripts/uml/kernel.sh normal|debug|cover|kasan|kcsan              builds it when need be
+#   scripts/uml/kernel.sh normal|debug|cover|kasan|kcsan --current    builds nothing: exit status 1 when it would
+#   scripts/uml/kernel.sh normal|debug|cover|kasan|kcsan --where      prints the folder, be there something in it or not
+#   scripts/uml/kernel.sh normal|debug|cover|kasan|kcsan --hash       prints all of the hash, as it stands in "key"
 #   scripts/uml/kernel.sh --prune [DAYS]    removes kernels that were not used for DAYS (30), and source that no kernel is from;
 #                                           every build does so too, with 30
 
@@ -32,13 +32,13 @@ case $flavour in
 normal) configs+=("$top/scripts/uml/peers.config") ;;
 debug) configs+=("$top/scripts/uml/debug.config") ;;
 cover) configs+=("$top/scripts/uml/debug.config" "$top/scripts/uml/cover.config") ;;
-kcsan)
+kasan | kcsan)
 	arch=x86 image=bzImage built=arch/x86/boot/bzImage
 	configs+=("$top/scripts/x86/machine.config" "$top/scripts/x86/$flavour.config") ;;
 --prune)
 	prune=1 days=${2:-30}
 	[[ $days =~ ^[0-9]+$ ]] || die "--prune wants a number of days, not \"$days\"" ;;
-*) die "one of normal, debug, cover and kcsan, not \"$flavour\"" ;;
+*) die "one of normal, debug, cover, kasan and kcsan, not \"$flavour\"" ;;
 esac
 
 package=linux-source-6.1

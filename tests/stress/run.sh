@@ -4,7 +4,7 @@
 # "make stress": several virtual processors, each a thread of QEMU's, in vpc.ko at once (tests/stress/guest.sh says what
 # they do there), for as long as one likes. Uses no services.
 #
-#   tests/stress/run.sh MINUTES SEED CPUS [KERNEL]      KERNEL: kcsan (scripts/uml/kernel.sh) instead of Debian's
+#   tests/stress/run.sh MINUTES SEED CPUS [KERNEL]      KERNEL: kasan or kcsan (scripts/uml/kernel.sh) instead of Debian's
 #
 # The seed decides what each of churn's tasks asks for; which of them comes first, no seed does. Output, the datagrams'
 # account and the kernel's console are left in
@@ -42,22 +42,26 @@ no_other_complaint() {
 }
 
 seconds=$(($1 * 60)) seed=$2 cpus=$3
+# What comes before and behind takes its time under emulation.
+limit=$((seconds * 2 + 900))
 kernel=${4:-}
 dir=$top/build/stress${kernel:+-$kernel}
 machine=(--smp "$cpus")
 case $kernel in
 '') ;;
+kasan) machine+=(--kernel x86-kasan --mem 3072) ;;
 # Its complaints are looked at below.
 kcsan) machine+=(--kernel x86-kcsan --allow-warnings) ;;
-*) die "KERNEL is kcsan or nothing, not \"$kernel\"" ;;
+*) die "KERNEL is kasan, kcsan or nothing, not \"$kernel\"" ;;
 esac
+# Numbered datagrams a second, to each of three others, from each guest: these kernels are several times slower.
+[[ -z $kernel ]] || export VPC_STRESS_RATE=${VPC_STRESS_RATE:-10} limit=$((limit * 2))
 rm -rf "$dir"
 mkdir -p "$dir"
 cd "$top"
 
 status=0
-# What comes before and behind takes its time under emulation.
-nice scripts/vm.sh "${machine[@]}" --timeout $((seconds * 2 + 900)) --out "$dir" --log "$dir/console" -- \
+nice scripts/vm.sh "${machine[@]}" --timeout "$limit" --out "$dir" --log "$dir/console" -- \
 	tests/stress/guest.sh "$seconds" "$seed" > "$dir/output" 2>&1 || status=$?
 if [[ $kernel = kcsan ]]; then
 	races > "$dir/races"
