@@ -81,7 +81,7 @@ lane() {
 	touch "$dir/done.$name"
 }
 LANES="zk cdb hosts"
-# rest LANE AT LASTS: the first lane writes down when it really was, "BEGIN END" in $dir/pauses.
+# rest LANE AT LASTS: writes down when it really was, "BEGIN END" in $dir/pauses.LANE.
 rest() {
 	local begin
 	touch "$dir/rest.$2.$1"
@@ -89,7 +89,7 @@ rest() {
 	begin=$(now_us)
 	say "a pause"
 	pause_ms "$3"
-	[[ $1 != "${LANES%% *}" ]] || echo "$begin $(now_us)" >> "$dir/pauses"
+	echo "$begin $(now_us)" >> "$dir/pauses.$1"
 }
 rested() {
 	local lane

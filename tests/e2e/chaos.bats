@@ -193,6 +193,13 @@ finds() {
 	echo "cdb 1 1 kill cdb1" >> "$D/plan"
 	echo '{"time_ms":51000,"result":"could not compare","reason":"CDB: Lost connection to server during query"}' >> "$D/audit3.log"
 	tests/chaos/verdict.sh "$D"
+	# A round that met it in its midst, and one that was over before.
+	echo '{"time_ms":44000,"duration_us":7000000,"result":"could not compare","reason":"CDB: Lost connection to server during query"}' >> "$D/audit3.log"
+	tests/chaos/verdict.sh "$D"
+	cp "$D/audit3.log" "$BATS_TEST_TMPDIR/audit3.log"
+	echo '{"time_ms":44000,"duration_us":5000000,"result":"could not compare","reason":"CDB: Lost connection to server during query"}' >> "$D/audit3.log"
+	finds $'^    3\t44000'
+	cp "$BATS_TEST_TMPDIR/audit3.log" "$D/audit3.log"
 	echo '{"time_ms":51000,"result":"could not compare","reason":"CDB: You have an error in your SQL syntax"}' >> "$D/audit3.log"
 	finds 'SQL syntax'
 }
@@ -200,7 +207,9 @@ finds() {
 @test "a pause in which a host does not come to rest, and faults that leave nothing unexcused" {
 	echo "all 75000 45000 quiet -" >> "$D/plan"
 	finds '0 pauses, and 1 in the plan'
-	echo "125000000 169000000" > "$D/pauses"
+	for lane in zk cdb; do echo "124900000 168900000" > "$D/pauses.$lane"; done
+	finds 'the pause from 124900 on was short'
+	echo "125000000 169000000" > "$D/pauses.hosts"
 	tests/chaos/verdict.sh "$D"
 	# Changes that are under way are no unrest.
 	sed -i '/"time_ms":1[2-6]0000/s/"consistent","vpcs":\[/"lag","vpcs":[{"lag_ms":1500,"findings":[]}/' "$D/audit2.log"
@@ -213,10 +222,10 @@ finds() {
 	finds 'a fault in the pause'
 	sed -i '$d' "$D/faults.zk"
 	sed -i '$d' "$D/plan"
-	echo "125000000 150000000" > "$D/pauses"
+	echo "125000000 150000000" > "$D/pauses.hosts"
 	finds 'the pause from 125000 on was short'
 	sed -i '/^all/d' "$D/plan"
-	rm "$D/pauses"
+	rm "$D"/pauses.*
 	for ((i = 30; i < 230; i += 10)); do echo "${i}000000 $((i + 8))000000 kill cdb1"; done > "$D/faults.cdb"
 	for ((i = 30; i < 230; i += 10)); do echo "cdb 1 1 kill cdb1"; done >> "$D/plan"
 	run -1 tests/chaos/verdict.sh "$D"
@@ -251,13 +260,13 @@ finds() {
 		fault_end() { :; }
 		lane "$1"
 	}
-	printf '%s\n' "zk 100 100 kill zk1" "zk 900 100 kill zk2" "cdb 100 100 kill cdb1" "hosts 100 100 device host1" \
-		"hosts 900 100 device host2" "all 400 300 quiet -" > "$D/plan"
+	printf '%s\n' "zk 100 100 kill zk1" "zk 1600 100 kill zk2" "cdb 100 100 kill cdb1" "hosts 100 100 device host1" \
+		"hosts 1600 100 device host2" "all 400 1000 quiet -" > "$D/plan"
 	rm "$D"/faults.*
 	(now_us() { echo "${EPOCHREALTIME/[.,]/}"; }; now_us > "$D/start")
 	for lane in zk cdb hosts; do late $lane > "$D/$lane.out" & done
 	wait
-	read -r begin end < "$D/pauses"
-	((end - begin >= 300000))
+	read -r begin end < <(cat "$D"/pauses.* | awk '{ if ($1 > b) b = $1; if (!e || $2 < e) e = $2 } END { printf "%.0f %.0f\n", b, e }')
+	((end - begin >= 400000))
 	[[ $(cat "$D"/faults.* | awk -v b="$begin" -v e="$end" '$2 <= b { before++ } $1 >= e { after++ } END { print before, after }') = "3 2" ]]
 }
