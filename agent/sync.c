@@ -24,7 +24,7 @@ struct sync_plan sync_next(const struct vpc_head *head, uint64_t epoch, const st
 		plan.from = epoch + 1;
 	} else {
 		plan.step = SYNC_SNAPSHOT;
-		/* The deltas behind it then take the ordinary way, one transaction each. */
+		/* The deltas behind it then take the ordinary way. */
 		if (epoch < head->snapshot)
 			plan.to = head->snapshot;
 	}

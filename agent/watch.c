@@ -6,7 +6,7 @@
  * is read again only after WATCH_PACE_US, and what changed meanwhile comes with it. One that keeps changing is read so
  * without a watch: an event for each read would double what goes over the wire. Such reads come together, every
  * WATCH_TICK_US, so that neither end wakes up for each: who waits for the same tick is in one list (struct watches'
- * @ticks, a wheel of them). The first read that finds nothing new sets a watch again.
+ * @ticks, a wheel of them). The first read WATCH_HOT_US after its last change sets a watch again.
  *
  * While a node is being reported watch_free() only marks the struct dead; the end of the report frees it.
  */
@@ -48,7 +48,8 @@ struct watch {
 	uint64_t asked_us; /* the request that is under way, or the last one */
 	struct backoff backoff;
 	sd_event_source *timer; /* of a failed read */
-	bool waiting; /* for a tick, linked by @tick */
+	bool waiting; /* for the tick @due, linked by @tick */
+	uint64_t due;
 	LIST_ENTRY(watch) tick;
 	LIST_ENTRY(watch) link;
 };
@@ -148,24 +149,37 @@ static int watches_arm(struct watches *ws)
 	return timer_arm_at(ws->event, &ws->ticker, ws->tick * WATCH_TICK_US, watches_tick, ws);
 }
 
-/* A whole round of the wheel at most: after a long sleep all who wait have been waiting for long enough. */
-static int watches_tick(sd_event_source *source, uint64_t usec, void *arg)
+/* Those whose tick is @over by now. */
+static void watches_read_due(struct watches *ws, uint64_t over)
 {
-	struct watches *ws = arg;
-	uint64_t over = timer_now_us(ws->event) / WATCH_TICK_US;
-	struct watch *w;
-	int res;
+	struct watch *w, *next;
 
-	for (int i = 0; ws->tick <= over && i < WATCH_TICKS; i++, ws->tick++)
-		while ((w = LIST_FIRST(&ws->ticks[ws->tick % WATCH_TICKS]))) {
+	/* A whole round of the wheel at most, however long the loop has been away. */
+	for (int i = 0; ws->tick <= over && i < WATCH_TICKS; i++, ws->tick++) {
+		for (w = LIST_FIRST(&ws->ticks[ws->tick % WATCH_TICKS]); w; w = next) {
+			next = LIST_NEXT(w, tick);
+			if (w->due > over)
+				continue;
 			watch_wait_no_more(w);
 			watch_read(w);
 		}
+	}
 	if (ws->tick <= over)
 		ws->tick = over + 1;
+}
+
+static int watches_tick(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct watches *ws = arg;
+	int res;
+
+	watches_read_due(ws, timer_now_us(ws->event) / WATCH_TICK_US);
 	res = ws->n_waiting ? watches_arm(ws) : 0;
-	if (res < 0)
+	/* Nobody would come back to those who wait. */
+	if (res < 0) {
 		log_err("ZooKeeper: timer: %s", strerror(-res));
+		watches_read_due(ws, UINT64_MAX - 1);
+	}
 	return 0;
 }
 
@@ -187,6 +201,7 @@ static void watch_later(struct watch *w, uint64_t now)
 		return;
 	}
 	LIST_INSERT_HEAD(&ws->ticks[tick % WATCH_TICKS], w, tick);
+	w->due = tick;
 	w->waiting = true;
 	ws->n_waiting++;
 }

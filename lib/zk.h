@@ -73,6 +73,7 @@ void zk_close(struct zk *zk);
 void zk_closep(struct zk **zk);
 int zk_fd(struct zk *zk);			/* readable: call zk_dispatch() */
 uint64_t zk_next_deadline_us(struct zk *zk);	/* CLOCK_MONOTONIC; UINT64_MAX: none. Call zk_dispatch() then, too */
+/* Until nothing is left to be told; so no handler may wait for zk_fd() itself, nor use the blocking calls below. */
 void zk_dispatch(struct zk *zk);
 bool zk_connected(const struct zk *zk);
 
