@@ -69,6 +69,7 @@ test_agent_gate_SRC := agent/gate.c agent/backoff.c
 # The whole agent but main(), against fakes of lib/zk.h, lib/kernel.h and lib/log.h.
 test_agent_SRC := $(filter-out agent/main.c agent/kmodule.c,$(vpc_agent_SRC)) $(wildcard tests/unit/agent_*.c)
 test_agent_failures_SRC := $(test_agent_SRC)
+test_agent_head_SRC := $(test_agent_SRC)
 test_agent_many_SRC := $(test_agent_SRC)
 test_agent_deleted_SRC := $(test_agent_SRC)
 test_agent_control_SRC := $(test_agent_SRC)

@@ -163,6 +163,12 @@ static const struct vpc_delta *last_row(const struct follow *f, const struct vpc
 	return epoch == f->plan.to ? deltas : NULL;
 }
 
+/* What the kernel says of content, and would not say of other content. */
+static bool is_refusal(int res)
+{
+	return res == -EINVAL || res == -EBADMSG || res == -EBUSY || res == -E2BIG || res == -EDQUOT;
+}
+
 /* 0: the kernel is at HEAD; -ENOENT: they do not lead there from where it is. */
 static int last_apply(struct follow *f, const struct vpc_delta *deltas, size_t n)
 {
@@ -172,11 +178,15 @@ static int last_apply(struct follow *f, const struct vpc_delta *deltas, size_t n
 	if (!row)
 		return -ENOENT;
 	res = deltas_apply(f, row, n);
+	if (n == 1 || !is_refusal(res))
+		return res;
 	/* One of them is not as it should be: the others are worth having, and it is to be named. */
-	if (res && n > 1 && f->have_known)
-		for (res = 0; n && !res; row++, n--)
-			res = deltas_apply(f, row, 1);
-	return res;
+	for (; n; row++, n--) {
+		res = deltas_apply(f, row, 1);
+		if (res)
+			return vpc_err_prefix(&f->err, res, "the delta to epoch %" PRIu64 " in HEAD", row->epoch);
+	}
+	return 0;
 }
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * vpc_agent whole, on its event loop, between a ZooKeeper and a kernel in memory (agent_fake.h): what it does when it
- * starts and when something changes. test_agent_failures.c and test_agent_many.c have the rest.
+ * starts and when something changes. test_agent_head.c, test_agent_failures.c and test_agent_many.c have the rest.
  *
  * Each test publishes as vpc_publisher would, runs the loop until what must come true is true, and looks at the kernel.
  */
@@ -213,132 +213,6 @@ static void test_changes(void **state)
 	assert_same(&p);
 	assert_int_equal(fake_calls.replace + fake_calls.dump, 0);
 	assert_int_equal(fake_zk_gets("/s"), 0);
-	finish(a, &p);
-}
-
-/* HEAD as the publisher writes it, with the @n deltas that lead to it. */
-static void pub_head_last(struct pub *p, const char *const *texts, size_t n)
-{
-	char path[VPC_ZNODE_PATH_MAX], *data;
-	struct vpc_last last = { .n = 0 };
-	size_t len;
-
-	for (size_t i = 0; i < n; i++)
-		vpc_last_push(&last, texts[i]);
-	p->head.epoch = p->state.epoch;
-	p->head.digest = p->state.digest;
-	assert_int_equal(vpc_head_format_last(&p->head, &last, &data, &len), 0);
-	fake_zk_set(vpc_path_vpc(p->state.vni, path), data, len);
-	free(data);
-}
-
-/* One more route, into a delta; its text, owned. */
-static char *next_delta(struct pub *p, unsigned int n)
-{
-	char path[VPC_ZNODE_PATH_MAX];
-
-	add_route(p, n, 1);
-	pub_delta(p, 0);
-	return strdup(fake_zk_data(vpc_path_delta(p->state.vni, p->state.epoch, path)));
-}
-
-/* What the kernel refuses of several deltas at once is tried one by one. */
-static void test_deltas_refused_together(void **state)
-{
-	_cleanup_free_ char *two = NULL, *three = NULL;
-	struct agent *a;
-	struct pub p;
-
-	a = start_live(&p, 100);
-	fake_calls = (struct fake_calls){ 0 };
-	two = next_delta(&p, 102);
-	three = next_delta(&p, 103);
-	fake_kernel_refuse(-EINVAL, 1);
-	pub_head_last(&p, (const char *[]){ two, three }, 2);
-	run_until(a, reached(&p));
-	assert_same(&p);
-	assert_int_equal(fake_calls.apply, 3);
-	assert_int_equal(fake_log_count("stays at epoch"), 0);
-	finish(a, &p);
-}
-
-/* A HEAD with its deltas in it needs no other read; what does not fit the kernel, or is no delta, is read as ever. */
-static void test_deltas_in_head(void **state)
-{
-	static const char *const bad[] = { "{}", "7", "{\"v\":1,\"vni\":100,\"base\":4,\"epoch\":6}" };
-	_cleanup_free_ char *two = NULL, *three = NULL, *four = NULL, *five = NULL;
-	struct agent *a;
-	struct pub p;
-
-	a = start_live(&p, 100);
-	fake_calls = (struct fake_calls){ 0 };
-	two = next_delta(&p, 102);
-	three = next_delta(&p, 103);
-	pub_head_last(&p, (const char *[]){ two, three }, 2);
-	run_until(a, reached(&p));
-	assert_same(&p);
-	assert_int_equal(fake_zk_gets("/l2") + fake_zk_gets("/l3"), 0);
-	assert_int_equal(fake_calls.apply, 1);
-	assert_int_equal(fake_calls.apply_ops, 2);
-	assert_int_equal(writes(), 1);
-	assert_int_equal(fake_log_count("VPC 100: epoch 1 -> 3 (2 deltas, "), 1);
-	/* One HEAD was missed: the last one's do not lead on from here. */
-	four = next_delta(&p, 104);
-	five = next_delta(&p, 105);
-	pub_head_last(&p, (const char *[]){ five }, 1);
-	run_until(a, reached(&p));
-	assert_int_equal(fake_zk_gets("/l4"), 1);
-	/* A part of them is there already. */
-	pub_head_last(&p, (const char *[]){ four, five }, 2);
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		free(next_delta(&p, 106 + i));
-		pub_head_last(&p, &bad[i], 1);
-		run_until(a, reached(&p));
-		assert_same(&p);
-	}
-	assert_int_equal(fake_log_count("stays at"), 0);
-	/* The kernel's refusal is one as ever. */
-	fake_kernel_refuse(-ENOMEM, 1);
-	free(two);
-	two = next_delta(&p, 120);
-	pub_head_last(&p, (const char *[]){ two }, 1);
-	run_until(a, fake_log_count("stays at epoch 8: refused by the test"));
-	pub_snapshot(&p);
-	pub_head(&p);
-	run_until(a, reached(&p));
-	assert_same(&p);
-	finish(a, &p);
-}
-
-/*
- * Far behind, only what HEAD does not have is read as nodes; also of a HEAD that came while the others were being read:
- * or else who is behind once under many changes reads each of them for ever.
- */
-static void test_behind_head(void **state)
-{
-	char *texts[9];
-	struct agent *a;
-	struct pub p;
-
-	a = start_live(&p, 100);
-	for (unsigned int i = 0; i < 6; i++)
-		texts[i] = next_delta(&p, 200 + i);
-	fake_zk_hold("/l4");
-	pub_head_last(&p, (const char *const *)&texts[3], 3);
-	run_until(a, fake_zk_gets("/l4"));
-	for (unsigned int i = 6; i < 9; i++)
-		texts[i] = next_delta(&p, 200 + i);
-	pub_head_last(&p, (const char *const *)&texts[3], 6);
-	run_idle(a);
-	fake_zk_hold(NULL);
-	run_until(a, reached(&p));
-	assert_same(&p);
-	/* Epoch 1 was read so as well, at the start. */
-	assert_int_equal(fake_zk_gets("/l2") + fake_zk_gets("/l3") + fake_zk_gets("/l4"), 3);
-	assert_int_equal(fake_zk_gets("/l"), 4);
-	assert_int_equal(fake_calls.replace + fake_calls.dump, 0);
-	for (unsigned int i = 0; i < 9; i++)
-		free(texts[i]);
 	finish(a, &p);
 }
 
@@ -741,9 +615,6 @@ int main(void)
 		TEST(test_nothing_deleted_on_ignorance),
 		TEST(test_changes),
 		TEST(test_coalesced_delta),
-		TEST(test_deltas_refused_together),
-		TEST(test_deltas_in_head),
-		TEST(test_behind_head),
 		TEST(test_somebody_else),
 		TEST(test_quota_in_delta),
 		TEST(test_ports_change),

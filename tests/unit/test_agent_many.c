@@ -49,6 +49,7 @@ static void test_many_events(void **state)
 	char path[VPC_ZNODE_PATH_MAX];
 	unsigned int before;
 	struct agent *a;
+	uint64_t begun;
 
 	a = start_many(p, vnis, N);
 	fake_calls = (struct fake_calls){ 0 };
@@ -87,12 +88,15 @@ static void test_many_events(void **state)
 	run_until(a, fake_zk_watched(path));
 	/* Not each of a thousand changes in a second is in the log, but, when it is over, that there were more. */
 	fake_log_reset();
-	for (unsigned int i = 0; i < 300; i++)
+	begun = now_monotonic_us();
+	for (unsigned int i = 0; i < N && !fake_log_count(" more changes of VPCs in one second: "); i++) {
 		pub_change(&p[i], 4002);
+		sd_event_run(a->event, 0);
+	}
 	run_until(a, fake_log_count(" more changes of VPCs in one second: ") > 0);
-	assert_true(fake_log_count(", change ") <= 200);
+	assert_true(fake_log_count(", change ") <= 100 * ((now_monotonic_us() - begun) / 1000000 + 2));
 	for (unsigned int i = 0; i < N; i++)
-		assert_true(reached(&p[i]));
+		run_until(a, reached(&p[i]));
 	agent_free(a);
 	for (unsigned int i = 0; i < N; i++)
 		pub_clear(&p[i]);
