@@ -17,6 +17,15 @@
 
 static struct vpc_config config;
 static char logged[4096];
+static uint64_t clock_us, tick_us; /* CLOCK_MONOTONIC, and how far each look at it moves it on */
+
+/* The publisher's clock. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	clock_us += tick_us;
+	*ts = (struct timespec){ clock_us / 1000000, clock_us % 1000000 * 1000 };
+	return 0;
+}
 
 /* The publisher's log is these lines. */
 void log_msg(int priority, const char *fmt, ...)
@@ -38,6 +47,8 @@ static int setup(void **state)
 	assert_int_equal(pub_retry_new(&rig.p.retry), 0);
 	rig.p.config = &config;
 	logged[0] = '\0';
+	clock_us = 1000000;
+	tick_us = 0;
 	return 0;
 }
 
@@ -66,17 +77,33 @@ static void start(size_t n, uint64_t epoch)
 	begin();
 }
 
-/* Until nothing more is asked for: the pass is over. */
+/* Turns until nothing more is asked for, although enough time goes by between them: the pass is over. */
 static void pass(void)
 {
 	struct vpc_err err = {};
-	unsigned int before;
+	unsigned int before, idle = 0;
 
-	do {
+	while (idle < 5) {
 		before = rig.n_asked;
-		usleep(1000);
+		clock_us += 1000001;
 		assert_int_equal(pub_content_turn(&rig.p, &err), 0);
-	} while (rig.n_asked != before);
+		idle = rig.n_asked == before ? idle + 1 : 0;
+	}
+}
+
+/* Turns until one fails, as it must. */
+static int turns_until_failure(struct vpc_err *ret_err)
+{
+	int r;
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		clock_us += 1000001;
+		r = pub_content_turn(&rig.p, ret_err);
+		if (r)
+			return r;
+	}
+	fail();
+	return 0;
 }
 
 static void assert_whole(uint32_t vni)
@@ -188,8 +215,7 @@ static void test_silence(void **state)
 		start(100, 4);
 		rig_write(vpc_path_delta(60, 3, path), "x");
 		rig.silent = silent;
-		while (!pub_content_turn(&rig.p, &err))
-			usleep(1000);
+		assert_int_equal(turns_until_failure(&err), -ETIMEDOUT);
 		assert_true(rig.p.zk_trouble);
 		config.sweep_s = 0;
 		pub_content_begin(&rig.p);
@@ -208,9 +234,7 @@ static void test_silence_resumed(void **state)
 
 	start(2, 300);
 	rig.silent = 200;
-	while (!pub_content_turn(&rig.p, &err))
-		usleep(1000);
-	usleep(1001000);
+	assert_int_equal(turns_until_failure(&err), -ETIMEDOUT);
 	pass();
 	assert_string_equal(logged, "");
 	assert_int_equal(rig_head(1).snapshot, 1);
@@ -234,6 +258,7 @@ static void test_gone_on(void **state)
 	pass();
 	assert_non_null(rig_read(vpc_path_vpc(1, path), &version));
 	assert_int_equal(version, before);
+	assert_true(rig.n_asked > 200);
 	assert_string_equal(logged, "");
 }
 
@@ -248,6 +273,8 @@ static void test_not_ours(void **state)
 	rig_write(vpc_path_vpc(2, path), "");
 	rig_write(vpc_path_chunk(2, 1, 0, path), "x");
 	pass();
+	/* Three HEADs, and what the third names. */
+	assert_int_equal(rig.n_asked, 3 + 4);
 	assert_string_equal(logged, "");
 	assert_int_equal(rig_head(1).snapshot, 1);
 	assert_string_equal(rig_read(vpc_path_vpc(2, path), NULL), "");
@@ -264,7 +291,7 @@ static void test_pace(void **state)
 	assert_int_equal(pub_content_turn(&rig.p, &err), 0);
 	asked = rig.n_asked;
 	assert_in_range(asked, 128, 32 + 128 + 16);
-	usleep(20000);
+	clock_us += 1000001;
 	assert_int_equal(pub_content_turn(&rig.p, &err), 0);
 	assert_int_equal(rig.n_asked, asked);
 	begin();
