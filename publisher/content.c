@@ -5,9 +5,14 @@
  * snapshot's epoch, and each delta must be CDB's of its epoch. What is not is repaired by a snapshot. A node that is
  * not there is the sweep's to find, sooner.
  *
- * A turn reads a little and waits until that is paid for, so that changes never wait long. In between HEADs go on:
- * what they let go of stays for a minute, and before anything is repaired HEAD is asked whether it still names the
- * node. What it names never changes, and CDB's history neither, so nothing that is under way passes for wrong.
+ * A turn reads a little and waits until that is paid for, so that changes never wait long: it begins nothing more after
+ * TURN_US, and repairs one VPC at most. In between HEADs go on: what they let go of stays for a minute, and before
+ * anything is repaired HEAD is asked whether it still names the node. What it names never changes, and CDB's history
+ * neither, so nothing that is under way passes for wrong.
+ *
+ * What cannot be read although both servers are there is passed over, with a line in the log, and so is what has cost
+ * the connection to one of them three times. A wave of several VPCs that fails is read again VPC by VPC, to know whose
+ * fault it is.
  *
  * Called by publisher/round.c, after its work.
  */
@@ -29,8 +34,11 @@
 #define WAVE 16 /* nodes asked for at once, if they are deltas; of chunks of unknown size four, of full ones one */
 #define TURN_NODES 128
 #define TURN_BYTES (128 * 1024) /* at least, in a turn, if there is so much; at most that and a wave */
+#define TURN_US 5000 /* after that no further wave is begun */
 #define NODE_BYTES 128 /* what a node costs besides its data */
 #define AGAIN_US 1000000 /* after a failure */
+#define TRIES 3
+#define SAY_MAX 16 /* VPCs passed over that a pass names */
 
 struct content_item {
 	struct pub_content *content;
@@ -52,10 +60,14 @@ struct pub_content {
 	size_t n;
 	size_t at; /* the item that is being read, */
 	uint64_t done; /* and how many of its nodes have been */
+	size_t alone; /* items that waves are not to mix with others: one of them may be at fault */
+	uint32_t stuck; /* behind or at this VPC the last try failed, */
+	unsigned int tries; /* so many times */
 	unsigned int answers; /* awaited */
-	int res; /* why a turn ends early */
+	int res; /* why a turn ends early: the first failure of a server's, */
+	struct vpc_err *err; /* the turn's, which says how */
 	size_t bytes; /* in this turn */
-	size_t nodes, heads, repaired, failed; /* in this pass */
+	size_t nodes, heads, repaired, failed, passed_over; /* in this pass */
 };
 
 /* One that is asked for. */
@@ -106,6 +118,50 @@ static void __attribute__((format(printf, 5, 6))) blame(struct content_item *ite
 	va_end(ap);
 }
 
+/* It is not read in this pass. */
+static void pass_over(struct content_item *item, const char *text)
+{
+	struct pub_content *content = item->content;
+
+	item->wanted = false;
+	content->failed++;
+	if (content->passed_over++ < SAY_MAX)
+		log_err("VPC %" PRIu32 ": the sweep passes it over: %s", item->vni, text);
+}
+
+/* No data has come: either the turn ends, or it is this node's own fault. */
+static void no_answer(struct content_item *item, int res, const char *path)
+{
+	struct pub_content *content = item->content;
+	struct vpc_err err;
+
+	if (pub_zk_lost(res)) {
+		if (!content->res)
+			content->res = pub_zk_failed(content->p, res, path, content->err);
+	} else if (item->wanted) {
+		vpc_err_set(&err, res, "ZooKeeper: %s: %s", path, zk_strerror(res));
+		pass_over(item, err.text);
+	}
+}
+
+/* Not the work, but a server is at fault, or we are to end. */
+static bool is_lost(const struct publisher *p)
+{
+	return p->stop || p->fenced || p->zk_trouble || p->cdb_trouble;
+}
+
+/* Whether it was the last try for @vni. */
+static bool is_last_try(struct pub_content *content, uint32_t vni)
+{
+	if (content->stuck != vni)
+		content->tries = 0;
+	content->stuck = vni;
+	if (++content->tries < TRIES)
+		return false;
+	content->tries = 0;
+	return true;
+}
+
 static int settle(struct pub_content *content)
 {
 	int r = 0;
@@ -126,8 +182,10 @@ static void head_answer(int res, const char *path, const char *data, size_t len,
 
 	content->answers--;
 	content->bytes += len + NODE_BYTES;
-	if (res && res != -ENOENT)
-		content->res = pub_zk_failed(content->p, res, path, &err);
+	if (res && res != -ENOENT) {
+		no_answer(item, res, path);
+		return;
+	}
 	item->wanted = !res && len && !vpc_head_parse(data, len, &item->head, &err) && item->head.vni == item->vni &&
 		       item->head.epoch <= item->epoch;
 	content->heads += item->wanted;
@@ -139,16 +197,20 @@ static int next_group(struct pub_content *content, struct vpc_err *err)
 	struct publisher *p = content->p;
 	_cleanup_free_ struct cdb_vpc *vpcs = NULL;
 	char path[VPC_ZNODE_PATH_MAX];
-	size_t i, n;
+	size_t i, n = 0;
 	int r;
 
 	content->at = content->n = 0;
 	r = pub_cdb(p, cdb_vpc_after(p->cdb, content->vni, GROUP, &vpcs, &n, err));
-	for (i = 0; i < n && !r; i++) {
+	for (i = 0; !r && i < n; i++) {
 		struct content_item *item = &content->items[i];
 
-		*item = (struct content_item){ .content = content, .vni = vpcs[i].vni, .epoch = vpcs[i].epoch };
+		*item = (struct content_item){
+			.content = content, .vni = vpcs[i].vni, .epoch = vpcs[i].epoch, .wanted = true
+		};
 		r = zk_get(p->zk, vpc_path_vpc(item->vni, path), false, p->timeout_ms, head_answer, item);
+		if (r)
+			pub_zk_failed(p, r, path, err);
 		content->answers += !r;
 	}
 	if (!r)
@@ -215,7 +277,6 @@ static void node_answer(int res, const char *path, const char *data, size_t len,
 {
 	struct content_node *node = arg;
 	struct pub_content *content = node->item->content;
-	struct vpc_err err;
 
 	content->answers--;
 	content->bytes += len + NODE_BYTES;
@@ -223,7 +284,7 @@ static void node_answer(int res, const char *path, const char *data, size_t len,
 	if (res == -ENOENT)
 		node->item->wanted = false;
 	else if (res)
-		content->res = pub_zk_failed(content->p, res, path, &err);
+		no_answer(node->item, res, path);
 	else if (node->chunk)
 		judge_chunk(node, path, data, len);
 	else
@@ -306,6 +367,8 @@ static size_t choose(struct pub_content *content, struct content_node *nodes, si
 		if (done >= count_nodes(item)) {
 			at++;
 			done = 0;
+			if (n && content->alone)
+				break;
 			continue;
 		}
 		if (weight + more > WAVE)
@@ -336,6 +399,8 @@ static int read_nodes(struct publisher *p, struct content_node *nodes, size_t n,
 		else
 			vpc_path_delta(item->vni, nodes[i].number, path);
 		r = zk_get(p->zk, path, false, p->timeout_ms, node_answer, &nodes[i]);
+		if (r)
+			pub_zk_failed(p, r, path, err);
 		content->answers += !r;
 	}
 	if (!r)
@@ -398,7 +463,7 @@ static int repair(struct publisher *p, const struct content_item *item, struct v
 	if (r || !named)
 		return r;
 	r = pub_vpc_whole(p, item->vni, err);
-	if (p->stop || p->fenced || p->zk_trouble || p->cdb_trouble)
+	if (is_lost(p))
 		return r;
 	if (!r) {
 		p->content->repaired++;
@@ -412,29 +477,62 @@ static int repair(struct publisher *p, const struct content_item *item, struct v
 	return 0;
 }
 
-/* Some nodes, and what is to be done about them. */
+/* The first that is to be repaired. */
+static struct content_item *find_faulty(struct pub_content *content)
+{
+	size_t i;
+
+	for (i = 0; i < content->n; i++)
+		if (content->items[i].wanted && *content->items[i].fault)
+			return &content->items[i];
+	return NULL;
+}
+
+/* Those from @from on are to be read again, from their beginning. */
+static void forget_read(struct pub_content *content, size_t from)
+{
+	size_t i;
+
+	for (i = from; i < content->n; i++)
+		content->items[i].digest = (struct vpc_digest){};
+}
+
+/* Some nodes, and what they are found to be. On failure @content->at is the item at fault, or the first that may be. */
 static int read_wave(struct publisher *p, struct vpc_err *err)
 {
 	struct pub_content *content = p->content;
+	struct vpc_digest before;
 	struct content_node nodes[WAVE];
 	uint64_t done;
-	size_t at, n, i;
+	size_t at, n;
 	int r;
 
 	n = choose(content, nodes, &at, &done);
-	r = read_nodes(p, nodes, n, err);
-	for (i = content->at; !r && i <= at && i < content->n; i++) {
-		struct content_item *item = &content->items[i];
-
-		if (item->wanted && i < at && !*item->fault)
-			r = judge_snapshot(p, item, err);
-		if (!r && item->wanted && *item->fault) {
-			r = repair(p, item, err);
-			item->wanted = false;
-		}
+	if (n && nodes[0].item != &content->items[content->at]) {
+		content->at = nodes[0].item - content->items;
+		content->done = 0;
 	}
-	content->at = at;
-	content->done = done;
+	before = content->items[content->at].digest;
+	r = read_nodes(p, nodes, n, err);
+	if (r && n && nodes[0].item != nodes[n - 1].item && !is_lost(p)) {
+		forget_read(content, content->at);
+		content->items[content->at].digest = before;
+		content->alone = GROUP;
+		return 0;
+	}
+	while (!r && content->at < at) {
+		struct content_item *item = &content->items[content->at];
+
+		if (item->wanted && !*item->fault)
+			r = judge_snapshot(p, item, err);
+		if (r)
+			break;
+		content->at++;
+		content->done = 0;
+		content->alone -= !!content->alone;
+	}
+	if (!r)
+		content->done = done;
 	return r;
 }
 
@@ -442,46 +540,108 @@ static void end_pass(struct pub_content *content)
 {
 	uint64_t begin_us = content->begin_us + content->p->config->sweep_s * 1000000ULL, now = now_monotonic_us();
 
-	log_debug("sweep: %zu nodes below %zu HEADs read, %zu VPCs published anew, %zu cannot be", content->nodes,
-		  content->heads, content->repaired, content->failed);
+	log_debug("sweep: %zu nodes below %zu HEADs read, %zu VPCs published anew, %zu cannot be read or published",
+		  content->nodes, content->heads, content->repaired, content->failed);
+	if (content->passed_over > SAY_MAX)
+		log_err("the sweep has passed over %zu VPCs; the first %d are named above", content->passed_over,
+			SAY_MAX);
 	begin_us = begin_us < now ? now : begin_us;
 	*content = (struct pub_content){ .p = content->p, .begin_us = begin_us, .next_us = begin_us };
 }
 
-/* The group from its beginning, digests and all; or the next one, if it is not the servers that failed. */
-static void give_up(struct pub_content *content)
+/*
+ * A server went away: later from the item on that it was lost at, with its HEAD and all; or behind it, when it has
+ * been lost there too often. Those before it are done.
+ */
+static void give_up(struct pub_content *content, struct content_item *item, const char *text)
 {
 	const struct publisher *p = content->p;
 
-	if (content->n && (p->zk_trouble || p->cdb_trouble || p->fenced || p->stop))
-		content->vni = content->items[0].vni - 1;
+	if (item) {
+		content->vni = item->vni - 1;
+		content->alone = GROUP;
+		if (!p->stop && !p->fenced && is_last_try(content, item->vni)) {
+			content->vni = item->vni;
+			pass_over(item, text);
+		}
+	}
 	content->at = content->n = 0;
+}
+
+/* It is not a server's: behind what is at fault. Without an item it is the list of those behind that cannot be read. */
+static void go_on(struct pub_content *content, struct content_item *item, const char *text)
+{
+	if (item) {
+		pass_over(item, text);
+		if (item == &content->items[content->at]) {
+			content->at++;
+			content->done = 0;
+			forget_read(content, content->at);
+		}
+	} else if (is_last_try(content, content->vni)) {
+		log_err("the sweep ends before its end, VPCs behind %" PRIu32 " cannot be listed: %s", content->vni,
+			text);
+		end_pass(content);
+	}
+}
+
+/* As much as a turn may. *ret_item: what it fails at, if it does; NULL: at the list. */
+static int work(struct publisher *p, struct content_item **ret_item, struct vpc_err *err)
+{
+	struct pub_content *content = p->content;
+	uint64_t until_us = now_monotonic_us() + TURN_US;
+	size_t end = content->nodes + TURN_NODES;
+	struct content_item *item;
+	int r;
+
+	*ret_item = NULL;
+	if (content->at == content->n && !find_faulty(content)) {
+		r = next_group(content, err);
+		if (r)
+			return r;
+	}
+	while (content->at < content->n && !find_faulty(content) && content->bytes < TURN_BYTES &&
+	       content->nodes < end && now_monotonic_us() < until_us) {
+		r = read_wave(p, err);
+		if (r) {
+			*ret_item = &content->items[content->at];
+			return r;
+		}
+	}
+	item = find_faulty(content);
+	if (!item)
+		return 0;
+	r = repair(p, item, err);
+	if (r)
+		*ret_item = item;
+	else
+		item->wanted = false;
+	return r;
 }
 
 int pub_content_turn(struct publisher *p, struct vpc_err *err)
 {
 	struct pub_content *content = p->content;
 	uint64_t per_s = p->config->sweep_kib_per_s * 1024ULL;
-	size_t end = content->nodes + TURN_NODES;
-	int r = 0;
+	struct content_item *item;
+	int r;
 
 	if (p->once || !p->config->sweep_s || !per_s || now_monotonic_us() < content->next_us)
 		return 0;
 	p->zk_trouble = false;
 	content->answers = 0;
 	content->res = 0;
+	content->err = err;
 	content->bytes = 0;
-	if (content->at == content->n) {
-		r = next_group(content, err);
-		if (!r && !content->n) {
-			end_pass(content);
-			return 0;
-		}
-	}
-	while (!r && content->at < content->n && content->bytes < TURN_BYTES && content->nodes < end)
-		r = read_wave(p, err);
-	if (r)
-		give_up(content);
+	r = work(p, &item, err);
 	content->next_us = now_monotonic_us() + (r ? AGAIN_US : content->bytes * 1000000ULL / per_s);
-	return r;
+	if (!r && !content->n)
+		end_pass(content);
+	if (r && is_lost(p)) {
+		give_up(content, item, err->text);
+		return r;
+	}
+	if (r)
+		go_on(content, item, err->text);
+	return 0;
 }

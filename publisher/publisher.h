@@ -160,8 +160,8 @@ int pub_content_new(struct pub_content **ret_content);
 void pub_content_free(struct pub_content *content);
 /* We lead from now on: from the beginning, a while later. */
 void pub_content_begin(struct publisher *p);
-/* Reads some nodes, if it is time. An error is a server's that does not answer, or -EPERM: fenced off; or one that this
- * is tried again after. */
+/* Reads some nodes, if it is time. An error is a server's that does not answer, -EINTR: to stop, or -EPERM: fenced off.
+ * Whatever else fails has been logged, and is passed over. */
 int pub_content_turn(struct publisher *p, struct vpc_err *err);
 
 /*

@@ -162,7 +162,9 @@ static void children(const char *path, char ***ret_names, size_t *ret_n)
 
 int zk_get(struct zk *zk, const char *path, bool watch, unsigned int timeout_ms, zk_data_fn fn, void *arg)
 {
-	answer(++rig.n_asked == rig.silent ? -ETIMEDOUT : 0, path, arg)->data = fn;
+	bool is_bad = rig.bad_path && !strcmp(path, rig.bad_path);
+
+	answer(++rig.n_asked == rig.silent ? -ETIMEDOUT : is_bad ? rig.bad_res : 0, path, arg)->data = fn;
 	return 0;
 }
 
@@ -353,9 +355,12 @@ int cdb_vpc_many(struct cdb *cdb, const uint64_t *vnis, size_t n, struct cdb_vpc
 int cdb_vpc_after(struct cdb *cdb, uint32_t after, size_t max, struct cdb_vpc **ret_vpcs, size_t *ret_n,
 		  struct vpc_err *err)
 {
-	struct cdb_vpc *rows = calloc(max, sizeof(*rows));
+	struct cdb_vpc *rows;
 	size_t n = 0;
 
+	if (rig.bad_list)
+		return bad(after + 1, err);
+	rows = calloc(max, sizeof(*rows));
 	assert_non_null(rows);
 	for (uint32_t vni = after + 1; vni < RIG_VPCS && n < max; vni++)
 		if (cdb_find(vni))
@@ -432,6 +437,9 @@ int cdb_log_list(struct cdb *cdb, const struct cdb_epochs *epochs, size_t n, str
 
 	for (i = 0; i < n; i++)
 		max += epochs[i].to - epochs[i].from + 1;
+	for (i = 0; i < n; i++)
+		if (rig.bad_log && epochs[i].vni == rig.bad_log)
+			return vpc_err_set(err, rig.bad_log_res, "CDB: VPC %u: no history", rig.bad_log);
 	log = calloc(max, sizeof(*log));
 	assert_non_null(log);
 	for (i = 0; i < n; i++)

@@ -27,6 +27,11 @@ struct rig {
 	unsigned int lose;	/* the one that is done, but gets no answer; 0: none */
 	unsigned int n_asked;	/* nodes, without waiting */
 	unsigned int silent;	/* the one of these that gets no answer; 0: none */
+	const char *bad_path;	/* what gets an error for an answer, */
+	int bad_res;		/* this one */
+	uint32_t bad_log;	/* the VPC whose history fails, 0: none; */
+	int bad_log_res;	/* so */
+	bool bad_list;		/* cdb_vpc_after() fails */
 	size_t most_ops;	/* of any multi */
 	unsigned int gets;	/* of one VPC, waiting: how many pub_vpc() there were */
 	unsigned int states;	/* loads of one VPC's state alone */

@@ -217,6 +217,7 @@ static void test_silence(void **state)
 		rig.silent = silent;
 		assert_int_equal(turns_until_failure(&err), -ETIMEDOUT);
 		assert_true(rig.p.zk_trouble);
+		assert_non_null(strstr(err.text, "ZooKeeper: /vpc/v1/vpcs/"));
 		config.sweep_s = 0;
 		pub_content_begin(&rig.p);
 		config.sweep_s = 3600;
@@ -300,6 +301,136 @@ static void test_pace(void **state)
 	assert_int_equal(rig.n_asked, 0);
 }
 
+static unsigned int count(const char *what)
+{
+	unsigned int n = 0;
+
+	for (const char *at = logged; (at = strstr(at, what)); at += strlen(what))
+		n++;
+	return n;
+}
+
+/* One node, or HEAD, or history that cannot be read, with both servers there: its VPC's affair, said once. */
+static void test_passed_over(void **state)
+{
+	static const struct {
+		const char *path;
+		int res;
+		uint32_t log;
+	} bad[] = {
+		{ "/vpc/v1/vpcs/03/3", -EACCES },
+		{ "/vpc/v1/vpcs/03/3/s1/c000", -EIO },
+		{ "/vpc/v1/vpcs/03/3/l3", -EACCES },
+		{ .res = -EPROTO, .log = 3 },
+		{ .res = -ENOMEM, .log = 3 },
+	};
+	char path[VPC_ZNODE_PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		start(70, 4);
+		for (uint32_t vni = 2; vni <= 4; vni += 2)
+			rig_write(vpc_path_delta(vni, 3, path), "x");
+		rig.bad_path = bad[i].path;
+		rig.bad_res = rig.bad_log_res = bad[i].res;
+		rig.bad_log = bad[i].log;
+		pass();
+		assert_int_equal(count("the sweep passes it over"), 1);
+		assert_non_null(strstr(logged, "VPC 3: the sweep passes it over: "));
+		assert_non_null(strstr(logged, bad[i].path ?: "no history"));
+		assert_int_equal(count("the sweep has published a snapshot"), 2);
+		assert_whole(2);
+		assert_whole(4);
+		assert_int_equal(rig_head(3).snapshot, 1);
+		assert_int_equal(rig_head(70).snapshot, 1);
+		logged[0] = '\0';
+	}
+}
+
+/* In a VPC whose first nodes other waves have read: nothing counts twice. */
+static void test_passed_over_resumed(void **state)
+{
+	start(3, 40);
+	rig.bad_log = 2;
+	rig.bad_log_res = -EPROTO;
+	pass();
+	assert_int_equal(count("the sweep passes it over"), 1);
+	assert_non_null(strstr(logged, "VPC 2: the sweep passes it over: "));
+	for (uint32_t vni = 1; vni <= 3; vni++)
+		assert_int_equal(rig_head(vni).snapshot, 1);
+}
+
+static void test_no_list(void **state)
+{
+	start(3, 4);
+	rig.bad_list = true;
+	pass();
+	assert_int_equal(rig.n_asked, 0);
+	assert_int_equal(count("VPCs behind 0 cannot be listed: CDB: VPC 1"), 1);
+}
+
+/* A node's own error after one that got no answer does not hide that the server is away. */
+static void test_first_failure(void **state)
+{
+	struct vpc_err err = {};
+
+	start(3, 4);
+	rig.silent = 4;
+	rig.bad_path = "/vpc/v1/vpcs/03/3/l4";
+	rig.bad_res = -EACCES;
+	assert_int_equal(turns_until_failure(&err), -ETIMEDOUT);
+	assert_true(rig.p.zk_trouble);
+	assert_non_null(strstr(err.text, "/vpc/v1/vpcs/01/1/s1/c000"));
+}
+
+/* A VPC that costs the connection to CDB each time does so three times. */
+static void test_loses_cdb(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_err err = {};
+	unsigned int i;
+
+	start(40, 4);
+	rig_write(vpc_path_delta(39, 3, path), "x");
+	rig.bad_log = 7;
+	rig.bad_log_res = -EIO;
+	for (i = 0; !strstr(logged, "passes"); i++) {
+		assert_true(i < 5);
+		assert_int_equal(turns_until_failure(&err), -EIO);
+		assert_true(rig.p.cdb_trouble);
+		rig.p.cdb_trouble = false;
+	}
+	assert_true(i >= 3);
+	pass();
+	assert_int_equal(count("the sweep passes it over"), 1);
+	assert_non_null(strstr(logged, "VPC 7: the sweep passes it over: CDB: VPC 7: no history"));
+	assert_whole(39);
+}
+
+/* However much there is to do, a turn is short, and repairs one VPC. */
+static void test_short_turns(void **state)
+{
+	char path[VPC_ZNODE_PATH_MAX];
+	struct vpc_err err = {};
+	unsigned int before, repaired;
+
+	start(20, 4);
+	for (uint32_t vni = 1; vni <= 20; vni++)
+		rig_write(vpc_path_delta(vni, 3, path), "x");
+	for (unsigned int done = 0; done < 20; done = repaired) {
+		clock_us += 1000001;
+		assert_int_equal(pub_content_turn(&rig.p, &err), 0);
+		repaired = count("the sweep has published a snapshot");
+		assert_in_range(repaired, done, done + 1);
+	}
+	start(100, 4);
+	tick_us = 3000;
+	for (before = 0; rig.n_asked < 500; before = rig.n_asked) {
+		clock_us += 1000001;
+		assert_int_equal(pub_content_turn(&rig.p, &err), 0);
+		assert_in_range(rig.n_asked, before + 1, before + 32 + 16);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +442,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_gone_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pace, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_passed_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_passed_over_resumed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_loses_cdb, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_short_turns, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
