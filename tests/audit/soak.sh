@@ -135,7 +135,7 @@ one_fault() {
 	done
 	# An agent that is far behind reads a snapshot and writes the VPC anew, as its log says: then there is nothing left to be found.
 	if [[ -z $found && $kind = @(flip|vtep) ]] && vpcctl kernel verify "$vni" netns h1 > /dev/null 2>&1 &&
-		tail -n "+$((lines + 1))" /run/agent.log | grep -q "VPC $vni: .*(snapshot, "; then
+		tail -n "+$((lines + 1))" /run/agent.log | grep "VPC $vni: .*(snapshot, " > /dev/null; then
 		echo "$begun $(ms) $vni $kind -" >> /run/faults
 		again=1
 		echo "fault: $kind in VPC $vni: gone before it was found"
