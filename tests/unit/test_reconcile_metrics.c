@@ -109,6 +109,7 @@ static void nobody_waits_for_clients(void **state)
 	memset(large, 'x', size - 1);
 	large[size - 1] = '\0';
 	endpoint_tell(e, large);
+	start = now_monotonic_us(); /* from here on the first one's time passes */
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = dial();
 		assert_true(fds[i] >= 0);
@@ -116,7 +117,6 @@ static void nobody_waits_for_clients(void **state)
 			assert_int_equal(send(fds[i], GET, strlen(GET), MSG_NOSIGNAL), strlen(GET));
 	}
 	assert_true(recv(fds[1], answer, 1, 0) == 1);
-	start = now_monotonic_us();
 	for (int i = 0; i < 1000; i++)
 		endpoint_tell(e, "news\n");
 	endpoint_free(e);

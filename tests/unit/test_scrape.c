@@ -203,7 +203,7 @@ static void test_shared(void **state)
 	uint64_t end = now_monotonic_us() + WAIT_US;
 	int fds[2];
 
-	rig->print_us = 20000; /* so for a second */
+	rig->print_us = 100000; /* so for five seconds */
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = dial(rig);
 		ask(fds[i], GET);
@@ -230,6 +230,7 @@ static void test_slow(void **state)
 		fds[i] = dial(rig);
 	while (send(fds[0], "G", 1, MSG_NOSIGNAL) == 1)
 		run_once(rig, end);
+	rig->client_us = WAIT_US; /* for this one here */
 	assert_int_equal(request(rig, GET), 200);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
