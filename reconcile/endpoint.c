@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,6 +21,7 @@
 struct endpoint {
 	pthread_t thread;
 	bool running;
+	atomic_bool dead; /* it has ended unasked */
 	int end_fd; /* written to: the thread is to end */
 	sd_event *event; /* the thread's, once it runs */
 	struct scrape *scrape; /* likewise */
@@ -57,8 +59,10 @@ static void *run(void *arg)
 	struct endpoint *e = arg;
 	int ret = sd_event_loop(e->event);
 
-	if (ret < 0)
-		fprintf(stderr, "vpc_reconcile: metrics: nobody answers any more: %s\n", strerror(-ret));
+	if (ret < 0) {
+		fprintf(stderr, "vpc_reconcile: metrics: nobody answers until the next round: %s\n", strerror(-ret));
+		atomic_store(&e->dead, true);
+	}
 	return NULL;
 }
 
@@ -108,6 +112,11 @@ int endpoint_new(unsigned int port, struct endpoint **ret_endpoint, struct vpc_e
 	}
 	*ret_endpoint = e;
 	return 0;
+}
+
+bool endpoint_is_dead(struct endpoint *e)
+{
+	return atomic_load(&e->dead);
 }
 
 void endpoint_tell(struct endpoint *e, const char *text)

@@ -101,13 +101,18 @@ static bool round_goes_on(void *arg)
 	return !sigismember(&pending, SIGTERM) && !sigismember(&pending, SIGINT);
 }
 
-/* A port that is somebody else's is said once, and tried again with every round: the audit is worth more. */
+/* A port that is somebody else's is said once, and tried again with every round, as is a thread that has failed. */
 static void endpoint_have(struct watch *w)
 {
 	const struct options *o = w->round->options;
 	unsigned int port = o->has_metrics_port ? o->metrics_port : w->round->config->reconcile_metrics_port;
 	struct vpc_err err = { "" };
 
+	if (w->round->endpoint && endpoint_is_dead(w->round->endpoint)) {
+		endpoint_free(w->round->endpoint);
+		w->round->endpoint = NULL;
+		w->no_endpoint = true;
+	}
 	if (!port || w->round->endpoint)
 		return;
 	if (!endpoint_new(port, &w->round->endpoint, &err)) {
