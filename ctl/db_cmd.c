@@ -200,7 +200,8 @@ static int db_check(struct ctl *ctl, int argc, char **argv)
 
 static int db_auditor(struct ctl *ctl, int argc, char **argv)
 {
-	const char *given = getenv(password_vars[CDB_ACCOUNT_AUDITOR]), *host = NULL;
+	/* Not the shared account's: with that in the environment all hosts would get one password. */
+	const char *given = getenv("VPC_HOST_AUDITOR_PASSWORD"), *host = NULL;
 	struct ctl_arg args[] = { CTL_ARG("HOST", CTL_WORD, &host, .required = true) };
 	char made[CDB_PASSWORD_LEN + 1], name[CDB_AUDITOR_MAX];
 	struct json_object *object;
@@ -243,7 +244,7 @@ const struct ctl_object ctl_db = {
 		 "random one, which is printed,\n"
 		 "and one that exists keeps its own. Needs an account that may do all this, such as root.\n"
 		 "auditor: the account vpc_auditor:HOST, for that host's vpc_reconcile, which may record for no other "
-		 "host; password as\nof vpc_auditor.\n"
+		 "host; its\npassword comes from VPC_HOST_AUDITOR_PASSWORD, else it is made as above.\n"
 		 "check: recomputes each VPC's digest from its rows and compares it with the one kept; "
 		 "exit status 2 when they differ.\n",
 };

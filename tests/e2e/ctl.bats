@@ -751,7 +751,7 @@ vpc del $V") =~ 'VPC '$VNI' is at epoch '$((before + 2)) ]]
 	[[ $status = 2 && $output =~ 'Access denied' ]]
 	run vpcctl db init --accounts
 	[[ $status = 0 && $output =~ 'vpc_writer keeps its password' ]]
-	VPC_AUDITOR_PASSWORD=h vpcctl db auditor "${V}a"
+	VPC_AUDITOR_PASSWORD=a VPC_HOST_AUDITOR_PASSWORD=h vpcctl db auditor "${V}a"
 	conf "vpc_auditor:${V}a" h > "$BATS_TEST_TMPDIR/own"
 	CONF=$BATS_TEST_TMPDIR/own vpcctl db check "$V"
 	refused 2 'there is no host nobody' db auditor nobody
