@@ -153,8 +153,9 @@ static int write_all(struct cdb *cdb, const struct cdb_run *run, const struct cd
 }
 
 int cdb_run_write(struct cdb *cdb, const struct cdb_run *run, const struct cdb_run_diff *diffs, size_t n,
-		  struct vpc_err *err)
+		  struct vpc_err *ret_unpruned, struct vpc_err *err)
 {
+	struct vpc_err unpruned = { "" };
 	uint64_t rounds;
 	int r;
 
@@ -169,7 +170,12 @@ int cdb_run_write(struct cdb *cdb, const struct cdb_run *run, const struct cdb_r
 		return r;
 	}
 	r = cdb_command(cdb, "COMMIT", err);
-	return r || rounds % PRUNE_EVERY ? r : prune_others(cdb, run->host, err);
+	if (r)
+		return r;
+	if (rounds % PRUNE_EVERY || !prune_others(cdb, run->host, &unpruned))
+		unpruned.text[0] = '\0';
+	*ret_unpruned = unpruned;
+	return 0;
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------------- */

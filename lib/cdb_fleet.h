@@ -38,10 +38,11 @@ struct cdb_run_diff {
 /*
  * One transaction: a new row when the result is another one than before, else the one that is there goes on; the
  * differences are written when the signature is another one. At most CDB_DIFFS_MAX of them; what is too much or too old
- * is deleted.
+ * is deleted. *ret_unpruned: it is recorded, and why old rows of other hosts could not be deleted behind it; "": they
+ * could, or it was not their turn.
  */
 int cdb_run_write(struct cdb *cdb, const struct cdb_run *run, const struct cdb_run_diff *diffs, size_t n,
-		  struct vpc_err *err);
+		  struct vpc_err *ret_unpruned, struct vpc_err *err);
 
 /* A host that has not reported has a run with @last 0. */
 struct cdb_fleet {

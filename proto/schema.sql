@@ -394,7 +394,7 @@ CREATE TRIGGER IF NOT EXISTS reconcile_run_update BEFORE UPDATE ON reconcile_run
 CREATE TRIGGER IF NOT EXISTS reconcile_run_delete BEFORE DELETE ON reconcile_run FOR EACH ROW
 	IF LEFT(USER(), 12) = 'vpc_auditor:'
 		AND BINARY LEFT(USER(), 13 + LENGTH(OLD.host)) <> CONCAT('vpc_auditor:', OLD.host, '@')
-		AND OLD.last + 30 * 86400000 >= UNIX_TIMESTAMP() * 1000 THEN
+		AND OLD.last + 30 * 86400000 >= UNIX_TIMESTAMP(NOW(3)) * 1000 THEN
 		SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'this account records for its own host alone';
 	END IF;
 

@@ -130,12 +130,12 @@ size_t record_sum(const struct report *report, uint64_t max_lag_ms, struct cdb_r
 }
 
 int record_write(struct record *record, struct cdb *cdb, const struct report *report, uint64_t max_lag_ms,
-		 struct vpc_err *err)
+		 struct vpc_err *ret_unpruned, struct vpc_err *err)
 {
 	struct cdb_run_diff diffs[CDB_DIFFS_MAX];
 	struct cdb_run run;
 	size_t n = record_sum(report, max_lag_ms, &run, diffs);
-	int ret = cdb_run_write(cdb, &run, diffs, n, err);
+	int ret = cdb_run_write(cdb, &run, diffs, n, ret_unpruned, err);
 
 	if (ret)
 		return ret;

@@ -26,8 +26,8 @@ bool record_is_due(const struct record *record, const struct report *report, uin
 size_t record_sum(const struct report *report, uint64_t max_lag_ms, struct cdb_run *ret_run,
 		  struct cdb_run_diff *ret_diffs);
 
-/* Writes it, and notes that it was. */
+/* Writes it, and notes that it was. *ret_unpruned: as of cdb_run_write(). */
 int record_write(struct record *record, struct cdb *cdb, const struct report *report, uint64_t max_lag_ms,
-		 struct vpc_err *err);
+		 struct vpc_err *ret_unpruned, struct vpc_err *err);
 
 #endif

@@ -112,7 +112,7 @@ static int audit_once(struct round *round, struct report *report, struct vpc_err
 static void record_round(struct round *round, const struct report *report)
 {
 	uint64_t max_lag_ms = round->options->max_lag_s * UINT64_C(1000);
-	struct vpc_err err = { "" };
+	struct vpc_err err = { "" }, unpruned = { "" };
 	int ret = 0;
 
 	if (!record_is_due(&round->record, report, max_lag_ms, now_monotonic_us(), report->time_ms % 1024))
@@ -125,9 +125,12 @@ static void record_round(struct round *round, const struct report *report)
 	if (!round->cdb)
 		ret = cdb_open(round->config, &round->cdb, &err);
 	if (!ret)
-		ret = record_write(&round->record, round->cdb, report, max_lag_ms, &err);
+		ret = record_write(&round->record, round->cdb, report, max_lag_ms, &unpruned, &err);
 	if (ret)
 		fprintf(stderr, "vpc_reconcile: the result could not be recorded: %s\n", err.text);
+	else if (unpruned.text[0])
+		fprintf(stderr, "vpc_reconcile: the result is recorded, others' old ones could not be deleted: %s\n",
+			unpruned.text);
 }
 
 /* To whoever wants them; that they cannot be had is said, and the audit is none the worse for it. */

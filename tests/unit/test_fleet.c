@@ -20,6 +20,7 @@
 #define MAX_LAG 60000
 
 static struct cdb_fleet fleet;
+static struct vpc_err unpruned; /* of the last write_run() */
 
 static void load(uint64_t since)
 {
@@ -69,7 +70,7 @@ static void write_run(const char *name, enum cdb_run_result result, uint64_t sig
 		strcpy(diffs[i].want, "nexthop 7");
 		diffs[i].since_ms = 1000;
 	}
-	ok(cdb_run_write(rig_cdb, &run, diffs, n, &err));
+	ok(cdb_run_write(rig_cdb, &run, diffs, n, &unpruned, &err));
 }
 
 static uint32_t rows_of(const char *sql)
@@ -148,7 +149,7 @@ static void an_account_of_its_own_host(void **state)
 		if (!r || !strstr(err.text, "this account records for its own host alone"))
 			fail_msg("%s: %d, %s", refused_sql[i], r, r ? err.text : "");
 	}
-	assert_int_not_equal(cdb_run_write(mine, &run, NULL, 0, &err), 0);
+	assert_int_not_equal(cdb_run_write(mine, &run, NULL, 0, &unpruned, &err), 0);
 	assert_non_null(strstr(err.text, "its own host alone"));
 	/* Its own, and old rows of others, as the 100th report of a result does. */
 	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET began = 1, last = 1 WHERE host = 'hd'", &err));
@@ -164,6 +165,44 @@ static void an_account_of_its_own_host(void **state)
 	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_diff WHERE host IN ('ha', 'hb')"), 1);
 	cdb_close(mine);
 	/* What all hosts share is no other than before. */
+	ok(cdb_command(rig_cdb, "DROP USER 'vpc_auditor:ha'@'%', 'vpc_auditor:ha'@'localhost'", &err));
+}
+
+/* To the millisecond, for who deletes as for the trigger; and that it cannot be done is no failure to record. */
+static void the_age_of_others_rows(void **state)
+{
+	struct vpc_config as_host = rig_config;
+	struct cdb *mine = NULL, *rig = rig_cdb;
+	char password[CDB_PASSWORD_LEN + 1];
+
+	hosts_new();
+	write_run("hd", CDB_RUN_DRIFTED, 6, 1, "port tap1");
+	ok(cdb_auditor_init(rig_cdb, "ha", "secret", password, &err));
+	as_host.cdb_user = "vpc_auditor:ha";
+	as_host.cdb_password = "secret";
+	ok(cdb_open(&as_host, &mine, &err));
+	/* 30 days and 300 ms before a time at .9 s, at which the connection's clock stands. */
+	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET began = 1, last = 1700000000600 - 30 * 86400000", &err));
+	ok(cdb_command(mine, "SET timestamp = 1700000000.9", &err));
+	rig_cdb = mine;
+	for (int i = 0; i < 100; i++)
+		write_run("ha", CDB_RUN_CONSISTENT, 5, 0, "");
+	rig_cdb = rig;
+	assert_string_equal(unpruned.text, "");
+	assert_int_equal(rows_of("SELECT COUNT(*) FROM reconcile_run WHERE host = 'hd'"), 0);
+	/* A trigger that refuses: the result is recorded all the same. */
+	write_run("hd", CDB_RUN_DRIFTED, 6, 1, "port tap1");
+	ok(cdb_command(rig_cdb, "UPDATE reconcile_run SET last = 1 WHERE host = 'hd'", &err));
+	ok(cdb_command(rig_cdb,
+		       "CREATE TRIGGER refuse_all BEFORE DELETE ON reconcile_run FOR EACH ROW "
+		       "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not today'",
+		       &err));
+	for (int i = 0; i < 100; i++)
+		write_run("ha", CDB_RUN_CONSISTENT, 5, 0, "");
+	ok(cdb_command(rig_cdb, "DROP TRIGGER refuse_all", &err));
+	assert_non_null(strstr(unpruned.text, "not today"));
+	assert_int_equal(rows_of("SELECT MAX(rounds) FROM reconcile_run WHERE host = 'ha'"), 200);
+	cdb_close(mine);
 	ok(cdb_command(rig_cdb, "DROP USER 'vpc_auditor:ha'@'%', 'vpc_auditor:ha'@'localhost'", &err));
 }
 
@@ -609,6 +648,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_result_is_one_row), cmocka_unit_test(an_account_of_its_own_host),
+		cmocka_unit_test(the_age_of_others_rows),
 		cmocka_unit_test(the_same_difference_on_many_hosts_is_one),
 		cmocka_unit_test(all_of_it_is_bounded),
 		cmocka_unit_test(reads_take_turns),
