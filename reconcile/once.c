@@ -13,9 +13,14 @@
 
 static volatile sig_atomic_t ended;
 
-/* A second one ends the program at once. */
-static void on_signal(int signal)
+/* A second one, of either kind, ends the program at once. */
+static void on_signal(int number)
 {
+	if (ended) {
+		signal(SIGINT, SIG_DFL);
+		signal(SIGTERM, SIG_DFL);
+		raise(number);
+	}
 	ended = 1;
 }
 
@@ -26,7 +31,7 @@ static bool goes_on(void *arg)
 
 static void hear_signals(void)
 {
-	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND };
+	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	ended = 0;
 	sigaction(SIGINT, &action, NULL);
@@ -54,27 +59,26 @@ static char *describe(const struct round *round)
 	return len < 0 ? NULL : text;
 }
 
-/* *ret_path, the caller's: "" where it is to be kept nowhere. */
+/* *ret_path, the caller's: "" where it is to be kept nowhere. By default a file for each kind of audit. */
 static int progress_open(struct round *round, char **ret_path, char *ret_note, size_t size, struct vpc_err *err)
 {
 	const struct options *o = round->options;
-	_cleanup_free_ char *audit = NULL, *path = NULL;
+	_cleanup_free_ char *audit = describe(round), *path = NULL;
 	int ret = 0, len = 0;
 
 	if (o->progress)
 		path = strdup(o->progress);
-	else if (round->config->state_dir)
-		len = asprintf(&path, "%s/reconcile-%s.progress", round->config->state_dir, round->host);
+	else if (audit && round->config->state_dir)
+		len = asprintf(&path, "%s/reconcile-%s-%08x.progress", round->config->state_dir, round->host,
+			       fnv1a(audit, strlen(audit)));
 	else
 		path = strdup("");
 	if (len < 0)
 		path = NULL;
-	audit = path ? describe(round) : NULL;
-	round->progress = audit ? progress_new(path, audit) : NULL;
+	round->progress = audit && path ? progress_new(path, audit) : NULL;
 	if (!round->progress)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
-	if (o->resume)
-		ret = progress_load(round->progress, now_wall_ms(), err);
+	ret = o->resume ? progress_load(round->progress, now_wall_ms(), err) : progress_claim(round->progress, err);
 	if (ret == -ENOENT) {
 		snprintf(ret_note, size, "no run before has left anything to go on from");
 		ret = 0;

@@ -41,6 +41,7 @@ struct progress {
 	struct list loaded, done;
 	size_t total;
 	bool ours; /* the file */
+	bool unreadable; /* the file, of which nobody knows what it is */
 	uint64_t written_us;
 	char note[160];
 };
@@ -255,6 +256,29 @@ int progress_load(struct progress *p, uint64_t now_ms, struct vpc_err *err)
 	return vpc_err_set(err, ret, "%.300s: %s", p->path, strerror(-ret));
 }
 
+int progress_claim(struct progress *p, struct vpc_err *err)
+{
+	_cleanup_close_ int fd = open(p->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char magic[sizeof(MAGIC) - 1];
+	struct stat st;
+
+	/* One that may not be read costs no audit; nor does the audit cost that file. */
+	p->unreadable = fd < 0 && errno == EACCES;
+	if (p->unreadable)
+		return 0;
+	/* Where there is no file, or no folder, there is nothing to lose. */
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return vpc_err_set(err, -errno, "%.300s: %s", p->path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || read(fd, magic, sizeof(magic)) != sizeof(magic) ||
+	    memcmp(magic, MAGIC, sizeof(magic)))
+		return vpc_err_set(err, -EEXIST, "%.300s: is there, and no progress of vpc_reconcile: left alone",
+				   p->path);
+	p->ours = true;
+	return 0;
+}
+
 /* -- the audit's --------------------------------------------------------------------------------------------------- */
 
 void progress_begin(struct progress *p, uint64_t instance, size_t total)
@@ -317,9 +341,12 @@ int progress_write(struct progress *p, struct vpc_err *err)
 	_cleanup_free_ char *text = NULL;
 	char sum[SUM_LEN + 1];
 	size_t len;
-	FILE *to = open_memstream(&text, &len);
+	FILE *to;
 	int ret;
 
+	if (p->unreadable)
+		return vpc_err_set(err, -EACCES, "%.300s: %s", p->path, strerror(EACCES));
+	to = open_memstream(&text, &len);
 	if (!to)
 		return vpc_err_set(err, -ENOMEM, "out of memory");
 	p->written_us = now_monotonic_us();

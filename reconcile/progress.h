@@ -38,6 +38,13 @@ void progress_free(struct progress *p); /* NULL is fine; the file stays */
 int progress_load(struct progress *p, uint64_t now_ms, struct vpc_err *err);
 
 /*
+ * To begin anew at a path where something may be: what a run before has left is this one's from here on, to write over
+ * and to remove. -EEXIST: it is anything else, and is left alone; -EIO... @err names the file.
+ * What may not be read is no error: it is not written over, which progress_write() says.
+ */
+int progress_claim(struct progress *p, struct vpc_err *err);
+
+/*
  * So many VPCs are to be compared, in ascending order, in tables of this instance. What was loaded and is of another
  * one is forgotten.
  */
@@ -49,7 +56,7 @@ int progress_add(struct progress *p, const struct progress_vpc *vpc);
 
 /* Writes it now, what was loaded and is still ahead, too. -errno: the file before stays. */
 int progress_write(struct progress *p, struct vpc_err *err);
-/* All is done: there is nothing to resume. A file that was neither loaded nor written stays. */
+/* All is done: there is nothing to resume. A file that was neither loaded, claimed nor written stays. */
 void progress_remove(struct progress *p);
 
 size_t progress_done(const struct progress *p);

@@ -5,6 +5,7 @@
  */
 #include "audit_world.h"
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,7 +15,7 @@ static char dir[32], progress[64], out[64];
 static char text[65536]; /* what the last run said */
 
 /* In the run's process: at the end of the dump with this number it gets this signal. */
-static int dumps, at_dump, signal_then;
+static int dumps, at_dump, signal_then, then_too;
 static unsigned int first_takes_us;
 
 static void on_dump(void)
@@ -24,6 +25,8 @@ static void on_dump(void)
 		usleep(first_takes_us);
 	if (dumps == at_dump)
 		raise(signal_then);
+	if (dumps == at_dump && then_too)
+		raise(then_too);
 }
 
 /* VPCs 100, 101 and 102 with a port each, all in order. */
@@ -214,6 +217,40 @@ static void killed(void **state)
 	assert_false(is_kept());
 }
 
+/* The second signal, though it is another one. */
+static void ended_at_once(void **state)
+{
+	three_vpcs();
+	end_at(2, SIGINT);
+	then_too = SIGTERM;
+	assert_int_equal(run(false), -SIGTERM);
+	then_too = 0;
+}
+
+/* Each kind of audit has its own file, so that what one has left is not in another's way. */
+static void one_file_for_each_kind(void **state)
+{
+	struct options all = { .full = true }, verify = { .full = true, .verify = true };
+	glob_t left;
+	char pattern[64];
+
+	three_vpcs();
+	config.state_dir = dir;
+	end_at(2, SIGINT);
+	assert_int_equal(run_with(verify), 2);
+	end_at(3, SIGINT);
+	assert_int_equal(run_with(all), 2);
+	end_at(0, 0);
+	verify.resume = all.resume = true;
+	assert_int_equal(run_with(verify), 0);
+	says("resumed: 1 VPCs");
+	assert_int_equal(run_with(all), 0);
+	says("resumed: 2 VPCs");
+	config.state_dir = NULL;
+	snprintf(pattern, sizeof(pattern), "%s/reconcile-*", dir);
+	assert_int_equal(glob(pattern, 0, NULL, &left), GLOB_NOMATCH);
+}
+
 /* CDB or the kernel in the way is an end, too. */
 static void not_all_could_be_compared(void **state)
 {
@@ -225,6 +262,20 @@ static void not_all_could_be_compared(void **state)
 	assert_int_equal(run(true), 0);
 	says("resumed: 2 VPCs");
 	assert_false(is_kept());
+}
+
+/* CDB has gone back, and its history not yet: what was right then is so no longer. */
+static void the_kernel_is_ahead(void **state)
+{
+	three_vpcs();
+	end_at(3, SIGINT);
+	assert_int_equal(run(false), 2);
+	says("2 of 3 VPCs are done");
+	ok(cdb_command(rig_cdb, "UPDATE vpc SET epoch = epoch - 1 WHERE vni = 101", &err));
+	end_at(0, 0);
+	assert_int_not_equal(run(true), 0);
+	ok(cdb_command(rig_cdb, "UPDATE vpc SET epoch = epoch + 1 WHERE vni = 101", &err));
+	says("resumed: 1 VPCs");
 }
 
 static void what_is_not_taken(void **state)
@@ -252,9 +303,16 @@ static void what_is_not_taken(void **state)
 	fclose(to);
 	assert_int_equal(run(true), 2);
 	says("damaged");
-	/* Without --resume it is an audit like any other, and leaves what it has not written. */
+	/* Without --resume it begins anew, and at its end nothing is left of it; what is no progress is left alone. */
 	assert_int_equal(run(false), 0);
+	assert_false(is_kept());
+	to = fopen(progress, "w");
+	fputs("my notes of long ago, all of them\n", to);
+	fclose(to);
+	assert_int_equal(run(false), 2);
+	says("is there, and no progress of vpc_reconcile");
 	assert_true(is_kept());
+	unlink(progress);
 	end_at(2, SIGINT);
 	assert_int_equal(run_with(nowhere), 2);
 	says("1 of 3 VPCs are done, which could not be kept: /nonexistent/p: No such file");
@@ -296,7 +354,10 @@ int main(void)
 		TEST(what_differs_is_found_behind_it),
 		TEST(what_is_compared_again),
 		TEST(killed),
+		TEST(ended_at_once),
+		TEST(one_file_for_each_kind),
 		TEST(not_all_could_be_compared),
+		TEST(the_kernel_is_ahead),
 		TEST(what_is_not_taken),
 		cmocka_unit_test(options_that_go_with_it),
 	};
