@@ -17,14 +17,25 @@ static bool is_asked_for(const struct audit *audit, const struct presence *prese
 	return (!audit->only_vni || vni == audit->only_vni) && presence_wants_vpc(presence, vni);
 }
 
-/* Asked behind each VPC that took time, which those do not that agree by their digests. */
+/*
+ * Asked behind each VPC that took time, which those do not that agree by their digests; where those may be many that
+ * way, as a run before left them, behind each.
+ */
 static bool goes_on(const struct audit *audit, const struct report *report)
 {
 	const struct report_vpc *last = report->n_vpcs ? &report->vpcs[report->n_vpcs - 1] : NULL;
 
-	if (!audit->pace || !audit->pace->go_on || (last && last->by_digest && !audit->verify && !audit->probes))
+	if (!audit->pace || !audit->pace->go_on)
+		return true;
+	if (last && last->by_digest && !audit->verify && !audit->probes && !audit->progress)
 		return true;
 	return audit->pace->go_on(audit->pace->arg);
+}
+
+/* Nothing differed but what has no epoch, which is always looked at. */
+static bool is_done(const struct report_vpc *vpc)
+{
+	return vpc->result != RESULT_FAILED && report_drifts(vpc) == vpc->host_drifts && !vpc->unprobed[0];
 }
 
 /* As a run before left it: its digest is enough, which the history has for it, and what was asked for was done then. */
@@ -41,17 +52,13 @@ static int audit_resumed(const struct audit *audit, struct report *report, const
 	done = ret ? NULL : report_vpc(report, vpc->vni, NULL);
 	if (!done)
 		return ret ? ret : -ENOMEM;
+	if (!is_done(done))
+		return 0;
 	done->n_probes = before->n_probes;
 	done->compared_ms = before->time_ms;
 	if (!report->n_resumed++ || before->time_ms < report->resumed_ms)
 		report->resumed_ms = before->time_ms;
 	return progress_add(audit->progress, before);
-}
-
-/* Nothing differed but what has no epoch, which is always looked at. */
-static bool is_done(const struct report_vpc *vpc)
-{
-	return vpc->result != RESULT_FAILED && report_drifts(vpc) == vpc->host_drifts && !vpc->unprobed[0];
 }
 
 static int audit_vpc(const struct audit *audit, struct report *report, const struct presence *presence,
@@ -61,7 +68,7 @@ static int audit_vpc(const struct audit *audit, struct report *report, const str
 	struct report_vpc *done;
 	int ret;
 
-	if (before && found->known && vpc_digest_equal(&found->digest, &vpc->digest))
+	if (before && found->known && vpc->epoch <= found->now && vpc_digest_equal(&found->digest, &vpc->digest))
 		return audit_resumed(audit, report, presence, vpc, found, before);
 	ret = audit_content(audit, report, presence, vpc, found);
 	if (ret || !audit->progress)
