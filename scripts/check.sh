@@ -156,7 +156,12 @@ chaos_short() {
 }
 no_kernel() { echo "0 passed, 0 failed, 1 skipped"; }
 chaos() {
-	if scripts/uml/kernel.sh normal --current > /dev/null 2>&1 || [[ $named = *" chaos "* ]]; then step chaos chaos_short; else step chaos no_kernel; fi
+	if scripts/uml/kernel.sh normal --current > /dev/null 2>&1 || [[ $named = *" chaos "* ]]; then
+		export -f chaos_short
+		step chaos timeout -k 10 1500 bash -c chaos_short
+	else
+		step chaos no_kernel
+	fi
 }
 
 # Suites that wait more than they work.

@@ -44,9 +44,9 @@ kernel_cache() {
 	[[ $home = /* ]] || home=$(getent passwd "$(id -u)" | cut -d: -f6) || true
 	# A relative path counts for nothing, says the standard that has named the variable.
 	dir=${XDG_CACHE_HOME:-}
-	[[ $dir = /* ]] || dir=${home:-/nonexistent}/.cache
+	[[ $dir = /* ]] || dir=${home:+$home/.cache}
 	dir+=/vpc/kernels
-	if ! mkdir -p "$dir" 2> /dev/null || [[ ! -w $dir ]]; then
+	if [[ $dir = /vpc/kernels ]] || ! mkdir -p "$dir" 2> /dev/null || [[ ! -w $dir ]]; then
 		dir=$top/build/kernels
 		mkdir -p "$dir"
 	fi

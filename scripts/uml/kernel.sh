@@ -105,9 +105,9 @@ build() {
 
 current() { [[ -e $dir/$image && -e $source/Makefile && $(cat "$dir/key" 2> /dev/null) = "$want" ]]; }
 
-# Its last use, and where the source is: the cache may have been moved.
+# Its last use, and where the source is: the cache may have been moved. One that is whole may be somebody else's, to be read only.
 use() {
-	touch -c "$dir/key"
+	touch -c "$dir/key" 2> /dev/null || true
 	if [[ $(readlink "$dir/obj/source") != "$source" ]]; then
 		printf 'include %s/Makefile\n' "$source" > "$dir/obj/Makefile.$$"
 		mv "$dir/obj/Makefile.$$" "$dir/obj/Makefile"
@@ -169,4 +169,5 @@ fi
 ! current || { use; exit; }
 build
 use
-prune 30
+# What cannot be removed is another user's.
+prune 30 || true

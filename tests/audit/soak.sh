@@ -61,9 +61,9 @@ on_machine() {
 	pids+=($!)
 	guest_run 2000 $((minutes * 60 + 600)) "$minutes" "$vpcs" "$seed" "${MAX_LAG:-60}" || status=$?
 	touch "$dir/enough"
-	wait "${pids[-1]}" || true
+	wait "${pids[-1]}" || status=1
 	echo "load: $(< "$dir/load.txt")"
-	if ! awk -v rate="$rate" '{ exit $1 * 1000 < 0.9 * rate * $4 }' "$dir/load.txt"; then
+	if ! awk -v rate="$rate" -v ms=$((minutes * 60000)) 'END { exit !(NR && $1 >= 0.9 * rate * ms / 1000) }' "$dir/load.txt"; then
 		echo "the load was not $rate changes a second: nothing is shown"
 		status=1
 	fi

@@ -40,7 +40,7 @@ seed() {
 
 # From when the guest asks for it until it has enough.
 load() {
-	local changes
+	local changes end
 	until [[ -e $dir/load ]]; do sleep 0.1; done
 	build/tools/changes "$dir/admin.conf" $FIRST $VPCS "$1" 600 > "$dir/load.txt" &
 	changes=$!
@@ -48,7 +48,11 @@ load() {
 	kill "$changes"
 	wait "$changes"
 	echo "load: $(< "$dir/load.txt")" >&2
-	until [[ $(sql "SELECT COUNT(*) FROM outbox") = 0 ]]; do sleep 0.1; done
+	end=$((SECONDS + 60))
+	until [[ $(sql "SELECT COUNT(*) FROM outbox") = 0 ]]; do
+		((SECONDS < end)) || { echo "the publisher has not caught up with the load in 60 s" >&2; exit 1; }
+		sleep 0.1
+	done
 	touch "$dir/loaded"
 }
 
@@ -97,7 +101,10 @@ in_guest() {
 	latency "$dir/writer.conf" h1 $FIRST $VPCS > "$dir/commits" &
 	onlooker=$!
 	touch "$dir/load"
-	until [[ -s $dir/commits ]]; do sleep 0.1; done
+	until [[ -s $dir/commits ]]; do
+		kill -0 "$onlooker"
+		sleep 0.1
+	done
 	part change_load "$1" | grep p99
 	touch "$dir/enough"
 	until [[ -e $dir/loaded ]]; do sleep 0.1; done

@@ -251,6 +251,7 @@ finds() {
 }
 
 @test "a lane that is late begins its pause with the others, and they with it" {
+	local pids=''
 	# shellcheck disable=SC2317  # called by lane
 	late() {
 		top=$PWD dir=$D
@@ -260,13 +261,16 @@ finds() {
 		fault_end() { :; }
 		lane "$1"
 	}
-	printf '%s\n' "zk 100 100 kill zk1" "zk 1600 100 kill zk2" "cdb 100 100 kill cdb1" "hosts 100 100 device host1" \
-		"hosts 1600 100 device host2" "all 400 1000 quiet -" > "$D/plan"
+	printf '%s\n' "zk 100 100 kill zk1" "zk 4600 100 kill zk2" "cdb 100 100 kill cdb1" "hosts 100 100 device host1" \
+		"hosts 4600 100 device host2" "all 400 4000 quiet -" > "$D/plan"
 	rm "$D"/faults.*
 	(now_us() { echo "${EPOCHREALTIME/[.,]/}"; }; now_us > "$D/start")
-	for lane in zk cdb hosts; do late $lane > "$D/$lane.out" & done
-	wait
+	for lane in zk cdb hosts; do
+		late $lane > "$D/$lane.out" &
+		pids+=" $!"
+	done
+	for pid in $pids; do wait "$pid"; done
 	read -r begin end < <(cat "$D"/pauses.* | awk '{ if ($1 > b) b = $1; if (!e || $2 < e) e = $2 } END { printf "%.0f %.0f\n", b, e }')
-	((end - begin >= 400000))
+	((end - begin >= 1600000))
 	[[ $(cat "$D"/faults.* | awk -v b="$begin" -v e="$end" '$2 <= b { before++ } $1 >= e { after++ } END { print before, after }') = "3 2" ]]
 }

@@ -139,7 +139,8 @@ fake_make() {
 	until grep -q waiting "$DIR/second.err"; do kill -0 "$second"; sleep 0.05; done
 	run -1 scripts/uml/kernel.sh normal --current
 	rm "$DIR/hold"
-	wait "$first" && wait "$second"
+	wait "$first"
+	wait "$second"
 	[[ $(< "$DIR/first") = "$WHERE" && $(< "$DIR/second") = "$WHERE" && $(wc -l < "$DIR/builds") = 2 ]]
 	[[ $(scripts/uml/kernel.sh normal --current) = "$WHERE" && -d $WHERE/modules/lib/modules ]]
 }

@@ -141,6 +141,8 @@ hosts
 traffic
 cloud_down
 
+# Namespaces that have just been ended let go of it in their own time.
+wait_until "! lab_module_loaded || rmmod vpc"
 nothing_leaked
 
 begin "the other scenarios hold here too"
