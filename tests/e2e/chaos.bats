@@ -250,6 +250,11 @@ finds() {
 	[[ $output = *'waits: not there'* ]]
 }
 
+@test "a guest that waited for the machine most of the time shows nothing" {
+	sed -i 's/000000 0 700000$/000000 900000 100000/' "$D/waits"
+	finds 'more than half of the time'
+}
+
 @test "a lane that is late begins its pause with the others, and they with it" {
 	local pids=''
 	# shellcheck disable=SC2317  # called by lane
