@@ -90,9 +90,6 @@ guest_hosts() {
 # Milliseconds of the wall clock.
 ms() { echo $(($(date +%s%N) / 1000000)); }
 
-# The middle one of an odd number of numbers, one a line.
-median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
-
 # agent LOG ...: vpc_agent of host h1 in its namespace; its pid is $AGENT, the beginning in milliseconds $BEGUN.
 agent() {
 	local log=$1

@@ -209,7 +209,7 @@ judge() {
 		"probes \([$r[].probes] | add), VPCs not probed \([$r[].unprobed] | add)",
 		"faults injected \($done | length), found \($times | length)",
 		"faults that the agent wrote over, or that were not taken \([$faults[] | select(.ms == "-")] | length)",
-		"time_to_find_ms least \($times[0]), median \($times[length / 2 | floor] // $times[0]), greatest \($times[-1])",
+		"time_to_find_ms least \($times[0]), median \($times[($times | length) / 2 | floor]), greatest \($times[-1])",
 		($done | group_by(.kind)[] | "  \(.[0].kind): \(length), ms \(map(.ms) | join(" "))"),
 		"false alarms \($false | length)", ($false[:20][] | "  \(tojson)"),
 		([$done[] | select(.ms != "" and .ms != null) | .kind] | unique) as $kinds
