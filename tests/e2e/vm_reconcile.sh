@@ -132,14 +132,22 @@ expect 0 'repair of VPC 100 at epoch [0-9]+, 1 differences: the agent was asked'
 expect 0 '' lab_reconcile h1 --verify
 
 begin "a watch says what changes, and ends in order"
-lab_spawn watch vpc_reconcile -c "$(lab_conf)" -H h1 -n h1 --watch=1 --settle 500
+lab_spawn watch vpc_reconcile -c "$(lab_conf)" -H h1 -n h1 --watch=1 --settle 500 --metrics-port 9470
 wait_until "(( \$(log_count watch '^h1: consistent') > 1 ))"
 lab_kernel route del 100 172.16.8.0/24 table 1 netns h1
 log_since watch 'missing +route table 1 172.16.8.0/24' 0
 same "$(log_count watch 'missing')" 1 "reports of one difference"
 expect 0 'afterwards' lab_reconcile h1 --repair
 wait_until "tail -n 1 $lab_dir/watch.log | grep -q '^h1: consistent'"
+exec {http}<> /dev/tcp/127.0.0.1/9470
+printf 'GET /metrics HTTP/1.0\r\n\r\n' >&"$http"
+grep -q '^vpc_reconcile_result{result="consistent"} 1$' <&"$http"
+exec {http}>&-
 lab_stop watch
+
+begin "a long audit that came to its end leaves nothing to resume"
+expect 0 'resumed: nothing; no run before' lab_reconcile h1 --full --resume --progress "$lab_dir/progress"
+[[ ! -e $lab_dir/progress ]]
 
 begin "what is recorded is seen in the fleet"
 expect 2 'h1 +silent .*has never recorded anything' vpc_reconcile fleet -c "$(lab_conf)"
