@@ -6,21 +6,29 @@
 # who makes the measured changes (tests/tools/latency.c), vpc_agent and vpc.ko in User Mode Linux (tests/guest.sh), by one clock.
 # Called by tests/bench/run.sh.
 #
-#   change.sh [CHANGES [RATE]]      300 measured changes each, and 1000 others a second, by default
+#   change.sh [CHANGES [RATE]]      500 measured changes each, and 1000 others a second, by default
 #
 # Agent, publisher and module are configured as they are delivered. One ZooKeeper and one MariaDB stand for CDB and ensemble,
 # on the same machine; both write to disk before they answer (VPC_SERVICES_DURABLE). In the end the kernel must have every VPC
 # at CDB's epoch and digest (vpc_reconcile).
 #
-# Prints "NAME N -": change_idle_* and change_load_p99_ms are the measured changes', to a VPC of their own; change_loaded_p99_ms
-# is that of the others (the agent reads what changes much at a slower pace), from just before their transaction in CDB, by
-# CDB's clock; change_load_per_s, how many of those there really were.
+# Prints "NAME N,N,N,N,N -", a round being a fifth of a run: change_idle_* and change_load_p99_ms are the measured changes', to a
+# VPC of their own; change_loaded_p99_ms is that of the others (the agent reads what changes much at a slower pace), from just
+# before their transaction in CDB, by CDB's clock; change_load_per_s ("N -"), how many of those there really were.
 
 # shellcheck source=../guest.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../guest.sh"
 
 FIRST=6000 VPCS=100
 dir=$top/build/bench/change
+
+# percentiles NAME P FILE: of each fifth of FILE's microseconds, in their order.
+percentiles() {
+	jq -nr --arg name "$1" --argjson p "$2" '[inputs] | length as $n |
+		[range(5) as $i | .[$n * $i / 5 | floor:$n * ($i + 1) / 5 | floor] | sort | .[length * $p / 100 | ceil - 1] | tostring] |
+		"\($name) \(join(",")) -"' "$3"
+	echo "$1: $(wc -l < "$3") changes, from $(sort -n "$3" | head -n 1) to $(sort -n "$3" | tail -n 1) us" >&2
+}
 
 # The loaded VPCs, and "probe"; h1 has a port in each.
 seed() {
@@ -57,7 +65,7 @@ load() {
 }
 
 on_machine() {
-	local changes=${1:-300} rate=${2:-1000}
+	local changes=${1:-500} rate=${2:-1000}
 	VPC_SERVICES_DURABLE=${VPC_SERVICES_DURABLE:-1} servers
 	guest_cdb
 	seed
@@ -76,18 +84,9 @@ loaded() {
 	sql "SELECT vni, epoch, created FROM change_log WHERE vni >= $FIRST AND vni < $((FIRST + VPCS))" > "$dir/created"
 	awk 'NR == FNR { created[$1, $2] = $3; next }
 		$1 in at { for (e = at[$1] + 1; e <= $2; e++) if (($1, e) in created) printf "%.0f\n", $3 - created[$1, e] * 1000 }
-		{ at[$1] = $2 }' "$dir/created" "$dir/commits" | sort -n > "$dir/loaded.us"
+		{ at[$1] = $2 }' "$dir/created" "$dir/commits" > "$dir/loaded.us"
 	[[ -s $dir/loaded.us ]] || { echo "no change of the load was seen in the kernel" >&2; exit 1; }
-	awk '{ a[NR] = $1 } END { print "change_loaded_p99_ms", a[int(NR * 0.99 + 0.999)], "-" }' "$dir/loaded.us"
-	echo "loaded: $(wc -l < "$dir/loaded.us") changes, from $(head -n 1 "$dir/loaded.us") to $(tail -n 1 "$dir/loaded.us") us" >&2
-}
-
-# part NAME CHANGES: prints p50 and p99.
-part() {
-	latency "$dir/writer.conf" h1 probe "$2" 100 | sort -n > "$dir/$1.us"
-	awk -v name="$1" '{ a[NR] = $1 } END { print name "_p50_ms", a[int(NR / 2 + 0.5)], "-"; print name "_p99_ms", a[int(NR * 0.99 + 0.999)], "-" }' \
-		"$dir/$1.us"
-	echo "$1: $(wc -l < "$dir/$1.us") changes, from $(head -n 1 "$dir/$1.us") to $(tail -n 1 "$dir/$1.us") us" >&2
+	percentiles change_loaded_p99_ms 99 "$dir/loaded.us"
 }
 
 in_guest() {
@@ -97,7 +96,9 @@ in_guest() {
 	trap 'cp /run/agent.log "$dir/"' EXIT
 	agent /run/agent.log
 	agent_says ' live: ' /run/agent.log
-	part change_idle "$1"
+	latency "$dir/writer.conf" h1 probe "$1" 100 > "$dir/idle.us"
+	percentiles change_idle_p50_ms 50 "$dir/idle.us"
+	percentiles change_idle_p99_ms 99 "$dir/idle.us"
 	latency "$dir/writer.conf" h1 $FIRST $VPCS > "$dir/commits" &
 	onlooker=$!
 	touch "$dir/load"
@@ -105,7 +106,8 @@ in_guest() {
 		kill -0 "$onlooker"
 		sleep 0.1
 	done
-	part change_load "$1" | grep p99
+	latency "$dir/writer.conf" h1 probe "$1" 100 > "$dir/load.us"
+	percentiles change_load_p99_ms 99 "$dir/load.us"
 	touch "$dir/enough"
 	until [[ -e $dir/loaded ]]; do sleep 0.1; done
 	end=$((SECONDS + 60))
