@@ -7,9 +7,9 @@
 #   gate.sh [RESULTS [REFERENCE]]          build/bench/results.json with tests/bench/reference.json
 #   gate.sh --keep NOTE [RESULTS [REFERENCE]]      makes RESULTS the reference; NOTE says which machine it was
 #
-# A ratio has fallen when it (the median of its rounds) is more than 10% below the lowest round of the kept ones: what rounds of
-# one run differ by is no change. So that this is no way to a loose gate, --keep takes no figure whose lowest round is more
-# than 20% below its median (VPC_BENCH_SPREAD): then the machine was not idle, or the benchmark is no measure.
+# A ratio has fallen when it (the median of its rounds) is more than 10% below the kept one, and below all of the kept one's
+# rounds: what rounds of one run differ by is no change. So that this is no way to a loose gate, --keep takes no figure whose
+# lowest round is more than 20% below its median (VPC_BENCH_SPREAD): then the machine was not idle, or the benchmark is no measure.
 # A reference of before, with a number for each ratio, is read as one without spread.
 #
 # Exit status: 0, 1 a ratio has fallen or is not there any more (each is named), 2 nothing to compare, or to keep. A ratio that
@@ -53,7 +53,7 @@ jq -rn --slurpfile reference "$reference" --slurpfile results "$results" '
 	([$results[0][] | select(.ratio) | { (.name): . }] | add) as $now |
 	($reference[0].ratios | map_values(if type == "number" then { ratio: ., min: . } else . end)) as $kept |
 	([$kept, $now] | map(keys_unsorted) | add | reduce .[] as $k ([]; if index([$k]) then . else . + [$k] end))[] |
-	. as $name | $kept[$name] as $was | $now[$name] as $is | (if $was then $was.min * 0.9 else null end) as $limit |
+	. as $name | $kept[$name] as $was | $now[$name] as $is | (if $was then [$was.ratio * 0.9, $was.min] | min else null end) as $limit |
 	[ $name, ($was.ratio | short), ($was.min | short), ($limit | short), ($is.ratio | short), ($is.ratio_min | short),
 	  ($is.ratio_max | short),
 	  (if $is == null then "NOT THERE" elif $was == null then "NOT KEPT" elif $is.ratio < $limit then "FALLEN" else "ok" end) ] | @tsv' |
