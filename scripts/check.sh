@@ -139,14 +139,14 @@ rows_wait() {
 
 suite() { step "$1" timeout -k 10 1800 bats --tap "tests/e2e/$1.bats"; }
 
-# What compiles and what is short; ctl's first test wants the unit tests built. In what style compiles anew, the module's
-# objects, nobody else has business then.
+# What compiles and what is short; ctl's first test wants the unit tests built. Style has sparse read the module, with the
+# flags that it was compiled with, or it would be compiled anew.
 compiling() {
 	! wanted unit || step unit make -j2 WERROR=1 unit
 	! wanted unit || step fuzz-replay make -j2 WERROR=1 fuzz-replay
 	! wanted unit || step valgrind timeout -k 10 600 make -j2 WERROR=1 valgrind
 	! wanted bats || suite ctl
-	! wanted style || step style make style
+	! wanted style || step style make WERROR=1 style
 }
 
 # This seed ends MariaDB and a publisher, pauses and slows others and ZooKeepers, reloads the module, takes a guest's device away

@@ -40,27 +40,43 @@ for file in "${files[@]}"; do
 done
 
 # Where to break a line and how to align what follows a blank is the author's choice, which clang-format cannot leave
-# alone: both sides are compared with every run of blanks and line ends as one blank.
-normalize() {
-	perl -0777 -pe 's/[ \t]*\\\n/\n/g; s/([({])\s*\n\s*/$1/g; s/([({]) /$1/g; s/\s*\n\s*([)}])/$1/g; s/ ([)}])/$1/g;
-		s/\s+/ /g; s/\} (\*+) /} $1/g; s/ (?=[;,{}])/ /g; s/ /\n/g'
-}
-
+# alone: both sides are compared with every run of blanks and line ends as one blank. One process a program, not one a file.
 check_format() {
-	local file differ
-	for file in "${c_files[@]}"; do
-		differ=$(diff <(normalize < "$file") <(clang-format --style=file "$file" | normalize) | grep -c '^[<>]' || true)
-		((differ == 0)) || echo "$file: differs from clang-format in $differ places"
-	done
+	local copies
+	[[ ${#c_files[@]} != 0 ]] || return 0
+	copies=$(mktemp -d)
+	cp --parents "${c_files[@]}" "$copies" && (cd "$copies" && clang-format --style=file:"$top/.clang-format" -i "${c_files[@]/#\///}") 2>&1
+	# shellcheck disable=SC2016  # perl's variables
+	perl -0777 -e 'sub normal {
+			open(my $in, "<", $_[0]) or die "$_[0]: $!";
+			local $_ = <$in> // "";
+			s/[ \t]*\\\n/\n/g; s/([({])\s*\n\s*/$1/g; s/([({]) /$1/g; s/\s*\n\s*([)}])/$1/g; s/ ([)}])/$1/g;
+			s/\s+/ /g; s/\} (\*+) /} $1/g; s/ (?=[;,{}])/ /g; s/ /\n/g;
+			return $_;
+		}
+		sub put { open(my $out, ">", $_[0]) or die "$_[0]: $!"; print $out $_[1]; close $out or die "$_[0]: $!"; }
+		my $dir = shift;
+		foreach my $file (@ARGV) {
+			my ($ours, $theirs) = (normal($file), normal("$dir/$file"));
+			next if $ours eq $theirs;
+			put("$dir/ours", $ours);
+			put("$dir/theirs", $theirs);
+			my $differ = grep { /^[<>]/ } split /\n/, `diff $dir/ours $dir/theirs`;
+			print "$file: differs from clang-format in $differ places\n";
+		}' "$copies" "${c_files[@]}" 2>&1
+	rm -rf "$copies"
 }
 
 check_columns() {
-	local file
-	for file in "${c_files[@]}"; do
-		expand "$file" | awk -v file="$file" -v max=$max_columns \
-			'length($0) > max { print file ":" NR ": " length($0) " columns, " max " are the limit" }'
-	done
-	[[ ${#c_files[@]} = 0 ]] || grep -nE '^( {8}|	* +	)' "${c_files[@]}" /dev/null |
+	[[ ${#c_files[@]} != 0 ]] || return 0
+	awk -v max=$max_columns '{
+			columns = 0
+			n = split($0, piece, "\t")
+			for (i = 1; i < n; i++) { columns += length(piece[i]); columns += 8 - columns % 8 }
+			columns += length(piece[n])
+			if (columns > max) print FILENAME ":" FNR ": " columns " columns, " max " are the limit"
+		}' "${c_files[@]}"
+	grep -nE '^( {8}|	* +	)' "${c_files[@]}" /dev/null |
 		sed -E 's/^([^:]*:[0-9]*):.*/\1: indented by blanks, not by tabs/'
 }
 
@@ -69,11 +85,8 @@ check_spdx() {
 }
 
 check_file_length() {
-	local file lines
-	for file in "${c_files[@]}" "${shell_files[@]}"; do
-		lines=$(wc -l < "$file")
-		((lines <= max_file)) || echo "$file: $lines lines, $max_file are the limit"
-	done
+	[[ ${#c_files[@]}${#shell_files[@]} = 00 ]] || awk -v max=$max_file 'FNR > max { lines[FILENAME] = FNR }
+		END { for (file in lines) print file ": " lines[file] " lines, " max " are the limit" }' "${c_files[@]}" "${shell_files[@]}"
 }
 
 # Kernel style: a function's braces stand alone in column 0.
